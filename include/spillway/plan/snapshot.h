@@ -1,0 +1,185 @@
+#pragma once
+// Everything the plan is computed from: an immutable picture of the cluster and the market at one instant. Built by `control`
+// from the watch caches and by the simulator; plain values, no pointers into other modules' state, no I/O behind any of it.
+//
+// Own decisions are in it as made: a placement that has been decided and not yet been observed stands in `placement` of its
+// workload, so capacity is never given away twice (design "Own decisions are seen").
+//
+// Indices (`pool`, `node`, `shape`, `traits`) point into the vectors of the same snapshot.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <spillway/api/tier.h>
+#include <spillway/core/ids.h>
+#include <spillway/core/money.h>
+#include <spillway/core/object.h>
+#include <spillway/core/time.h>
+#include <spillway/market/offering.h>
+
+namespace spillway::plan {
+
+struct Resources {
+  AcceleratorCount accelerators;
+  MilliCpu cpu;
+  Bytes memory;
+  friend bool operator==(const Resources&, const Resources&) = default;
+};
+
+// The scheduling constraints of a pod template, and what decides them on a node. Many workloads share a shape and many nodes
+// share traits, so eligibility is decided once per pair (constraints.h).
+struct Toleration {
+  std::string key;     // empty with kExists tolerates everything
+  std::string value;
+  std::string effect;  // empty = every effect
+  bool exists = false;
+  friend bool operator==(const Toleration&, const Toleration&) = default;
+};
+struct Taint {
+  std::string key;
+  std::string value;
+  std::string effect;
+  friend bool operator==(const Taint&, const Taint&) = default;
+};
+enum class MatchOperator { kIn, kNotIn, kExists, kDoesNotExist, kGreater, kLess };
+struct LabelRequirement {
+  std::string key;
+  MatchOperator op = MatchOperator::kIn;
+  std::vector<std::string> values;
+  friend bool operator==(const LabelRequirement&, const LabelRequirement&) = default;
+};
+struct Shape {
+  std::vector<LabelRequirement> node_selector;               // all must hold
+  std::vector<std::vector<LabelRequirement>> node_affinity;  // required terms: one of them must hold; empty = no constraint
+  std::vector<Toleration> tolerations;
+};
+struct NodeTraits {
+  Labels labels;  // only keys that some shape or pool asks for
+  std::vector<Taint> taints;
+};
+
+struct Location {
+  std::string provider;
+  Region region;
+  Zone zone;
+  friend bool operator==(const Location&, const Location&) = default;
+};
+
+struct Pool {
+  PoolName name;
+  api::Tier tier = api::Tier::kOnDemand;
+  AcceleratorModel model;
+  Location location;
+  AcceleratorCount accelerators_per_node;
+  std::int64_t max_nodes = 0;  // for Reserved, what is owned
+  Labels selector;             // a node of the pool carries all of these
+  std::vector<Toleration> tolerations;  // added to every pod that is placed here
+  market::Offering offering;
+};
+
+struct Node {
+  NodeName name;
+  std::size_t pool = 0;
+  std::size_t traits = 0;
+  Resources free;      // allocatable less the pods that are not replicas of the workloads in this snapshot
+  bool usable = false;  // Ready, not cordoned, not leaving: new pods may be bound to it
+};
+
+// Where replicas of a workload are bound. Pods that are already terminating are not listed: they give their room back.
+struct Bound {
+  std::size_t node = 0;
+  std::int64_t replicas = 0;
+};
+
+struct ModelPreference {
+  AcceleratorModel model;
+  std::int64_t speed_percent = 100;  // relative to the first-listed model
+};
+
+// What one replica needs and where the workload may run; common to training and inference.
+struct Demand {
+  std::int64_t replicas = 1;
+  Resources per_replica;
+  std::vector<ModelPreference> models;  // in order of preference
+  api::TierSet tiers = api::TierSet::all();
+  std::int64_t priority = 0;
+  std::optional<HourlyRate> max_rate;  // for all replicas together
+  std::size_t shape = 0;
+};
+
+// A decision in force: one pool for a training attempt.
+struct TrainingPlacement {
+  std::size_t pool = 0;
+  AttemptNumber attempt;
+  Instant since{};
+  friend bool operator==(const TrainingPlacement&, const TrainingPlacement&) = default;
+};
+
+// What the children of the placement's attempt show.
+enum class AttemptState {
+  kNotCreated,  // decided, but no child is there (yet)
+  kStarting,    // children exist, not every replica runs
+  kRunning,     // every replica runs
+  kSucceeded,   // the program finished
+  kFailed,      // the program failed: the user's failure
+  kLost,        // a replica was lost to eviction, preemption or a vanished node
+};
+
+struct TrainingWorkload {
+  ObjectKey key;
+  Uid uid;
+  Demand demand;
+  bool gang = true;
+  Instant created_at{};
+  std::optional<Duration> duration;  // compute time on the first-listed model, all of it
+  std::optional<Instant> deadline;
+  Duration fallback_after{};   // wait for spot this long before on-demand is considered (no deadline)
+  Duration launch_timeout{};   // a gang that has not started by then gives its room back
+  std::int64_t max_restarts = 0;
+  bool suspended = false;
+  bool terminating = false;    // being deleted: holds what it holds, gets nothing new
+
+  AttemptNumber last_attempt;  // the highest attempt ever recorded; 0 = none
+  std::int64_t user_failures = 0;  // attempts that ended by the program's own failure
+  Instant waiting_since{};     // when it last began to wait for a placement (creation, or the end of the last attempt)
+  std::optional<TrainingPlacement> placement;
+  AttemptState state = AttemptState::kNotCreated;
+  std::optional<Instant> running_since;  // of the running attempt: until checkpoints exist, all work since then is rework
+  std::vector<Bound> bound;    // replicas of the placement's attempt
+  bool earlier_attempt_ending = false;  // pods of an earlier attempt are still there: the next must not start
+};
+
+struct InferenceAllocation {
+  std::size_t pool = 0;
+  std::int64_t desired = 0;
+  std::int64_t ready = 0;
+  Instant since{};             // since when this pool has had a share
+  Instant starting_since{};    // when desired last rose above ready (for the launch timeout); meaningful while ready < desired
+  std::vector<Bound> bound;
+};
+
+struct InferenceWorkload {
+  ObjectKey key;
+  Uid uid;
+  Demand demand;  // demand.replicas = spec.replicas: what the user or an autoscaler asks for now
+  std::int64_t baseline = 0;
+  std::int64_t spot_percent = 0;
+  Duration launch_timeout{};
+  Instant created_at{};
+  bool terminating = false;
+  std::vector<InferenceAllocation> allocations;  // in force, by pool
+};
+
+struct Snapshot {
+  std::vector<Pool> pools;
+  std::vector<Node> nodes;
+  std::vector<Shape> shapes;        // shapes[0] is the empty shape
+  std::vector<NodeTraits> traits;
+  std::vector<TrainingWorkload> training;    // finished ones are left out
+  std::vector<InferenceWorkload> inference;
+};
+
+}  // namespace spillway::plan
