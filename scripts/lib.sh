@@ -55,3 +55,10 @@ with_lock() {
     "$@" 9>&-
   ) 9>"$SPILLWAY_CACHE/.$name.lock"
 }
+
+# python_environment: prints the folder of the virtual environment of the end-to-end tests.
+python_environment() {
+  local requirements
+  requirements=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/e2e/requirements.txt
+  printf '%s/python-%s\n' "$SPILLWAY_CACHE" "$(sha256sum "$requirements" | cut -c1-16)"
+}
