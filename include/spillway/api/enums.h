@@ -74,6 +74,16 @@ class TierSet {
 
   constexpr void insert(Tier tier) { bits_ = static_cast<std::uint8_t>(bits_ | bit(tier)); }
   [[nodiscard]] constexpr bool contains(Tier tier) const { return (bits_ & bit(tier)) != 0; }
+  [[nodiscard]] constexpr TierSet with(Tier tier) const {
+    TierSet set = *this;
+    set.insert(tier);
+    return set;
+  }
+  [[nodiscard]] constexpr TierSet without(Tier tier) const {
+    TierSet set = *this;
+    set.bits_ = static_cast<std::uint8_t>(set.bits_ & ~bit(tier));
+    return set;
+  }
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   [[nodiscard]] constexpr std::size_t size() const {
     std::size_t count = 0;

@@ -5,16 +5,14 @@
 #include <optional>
 #include <string>
 
+#include <spillway/api/enums.h>
 #include <spillway/core/money.h>
 #include <spillway/core/time.h>
 
 namespace spillway::market {
 
-// Live: observed within the feed's freshness limit. Stale: the last observation is older. Fallback: there is no
-// observation; the value is the on-demand price of the pool (an upper bound). Unknown: nothing is known at all.
-enum class PriceQuality { kLive, kStale, kFallback, kUnknown };
-
-std::string_view to_string(PriceQuality quality);
+using api::Availability;
+using api::PriceQuality;
 
 // One node for an hour. `likely` is the best estimate and what is shown; `upper` is what decisions reckon with: equal to
 // `likely` while live, wider with age, the on-demand price at most (a spot price is capped there, capacity.md 6.1).
@@ -25,10 +23,6 @@ struct NodePrice {
   std::optional<Instant> observed_at;  // when we last heard this price, not when it last changed
   std::string source;                  // "feed aws-us-east-1", "fixed", "catalogue"
 };
-
-enum class Availability { kAvailable, kConstrained, kStockedOut };
-
-std::string_view to_string(Availability availability);
 
 // How a pool is expected to behave, learnt from the cluster itself (placement.md 4).
 struct LifeEstimate {

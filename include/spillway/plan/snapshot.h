@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include <spillway/api/tier.h>
+#include <spillway/api/enums.h>
+#include <spillway/api/pod_template.h>
 #include <spillway/core/ids.h>
 #include <spillway/core/money.h>
 #include <spillway/core/object.h>
@@ -29,36 +30,11 @@ struct Resources {
   friend bool operator==(const Resources&, const Resources&) = default;
 };
 
-// The scheduling constraints of a pod template, and what decides them on a node. Many workloads share a shape and many nodes
-// share traits, so eligibility is decided once per pair (constraints.h).
-struct Toleration {
-  std::string key;     // empty with kExists tolerates everything
-  std::string value;
-  std::string effect;  // empty = every effect
-  bool exists = false;
-  friend bool operator==(const Toleration&, const Toleration&) = default;
-};
-struct Taint {
-  std::string key;
-  std::string value;
-  std::string effect;
-  friend bool operator==(const Taint&, const Taint&) = default;
-};
-enum class MatchOperator { kIn, kNotIn, kExists, kDoesNotExist, kGreater, kLess };
-struct LabelRequirement {
-  std::string key;
-  MatchOperator op = MatchOperator::kIn;
-  std::vector<std::string> values;
-  friend bool operator==(const LabelRequirement&, const LabelRequirement&) = default;
-};
-struct Shape {
-  std::vector<LabelRequirement> node_selector;               // all must hold
-  std::vector<std::vector<LabelRequirement>> node_affinity;  // required terms: one of them must hold; empty = no constraint
-  std::vector<Toleration> tolerations;
-};
+// The scheduling constraints of a pod template are api::PodShape (api/pod_template.h has the scheduler's rules: selects,
+// tolerates). Many workloads share a shape and many nodes share traits, so eligibility is decided once per pair.
 struct NodeTraits {
   Labels labels;  // only keys that some shape or pool asks for
-  std::vector<Taint> taints;
+  std::vector<api::Taint> taints;
 };
 
 struct Location {
@@ -76,7 +52,7 @@ struct Pool {
   AcceleratorCount accelerators_per_node;
   std::int64_t max_nodes = 0;  // for Reserved, what is owned
   Labels selector;             // a node of the pool carries all of these
-  std::vector<Toleration> tolerations;  // added to every pod that is placed here
+  std::vector<api::Toleration> tolerations;  // added to every pod that is placed here
   market::Offering offering;
 };
 
@@ -176,7 +152,7 @@ struct InferenceWorkload {
 struct Snapshot {
   std::vector<Pool> pools;
   std::vector<Node> nodes;
-  std::vector<Shape> shapes;        // shapes[0] is the empty shape
+  std::vector<api::PodShape> shapes;  // shapes[0] is the empty shape
   std::vector<NodeTraits> traits;
   std::vector<TrainingWorkload> training;    // finished ones are left out
   std::vector<InferenceWorkload> inference;
