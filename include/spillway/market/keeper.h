@@ -1,0 +1,107 @@
+#pragma once
+// Keeps prices: polls every feed on its own loop, holds the series, and answers what a pool costs
+// now.
+//
+//   pools ──watch()──> wanted keys ──poll──> feed ──observations──> series ──price_of()──> planner
+//                                     │ error: old prices stay, age shows, back-off
+//                                     └ price or quality of a pool changed: the callback
+//
+// Everything happens on the control thread of the Runtime.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <spillway/async/timers.h>
+#include <spillway/core/ids.h>
+#include <spillway/market/config.h>
+#include <spillway/market/feed.h>
+#include <spillway/market/offering.h>
+#include <spillway/market/recording.h>
+#include <spillway/market/series.h>
+
+namespace spillway::market {
+
+// How a pool is priced, as its spec says.
+struct PricedPool {
+  PoolName pool;
+  InstanceType instance_type;
+  Region region;
+  Zone zone;
+  bool spot = false;  // spot pools ask the feed for the spot price, others for the on-demand price
+  std::optional<HourlyRate> fixed;  // spec.price.fixed: needs no feed
+  FeedName feed;                    // spec.price.feed; empty with `fixed`
+  std::optional<HourlyRate>
+      on_demand;  // stated at the pool; before the catalogue, before what a feed says
+  friend bool operator==(const PricedPool&, const PricedPool&) = default;
+};
+
+// What the keeper contributes to an Offering.
+struct PoolPrice {
+  NodePrice price;
+  HourlyRate on_demand;  // zero = unknown
+};
+
+struct FeedMetrics {
+  FeedName name;
+  std::uint64_t polls = 0;
+  std::map<ErrorCode, std::uint64_t> errors;
+  RefusalCounts refused;
+  std::optional<Instant> last_success;
+  std::string last_error;  // "" after a success
+};
+struct PoolPriceMetrics {
+  PoolName pool;
+  FeedName feed;  // empty when fixed
+  PriceQuality quality = PriceQuality::kUnknown;
+  std::optional<Duration> age;  // since the price was last heard; nullopt = never, or fixed
+  HourlyRate likely;
+};
+struct MarketMetrics {
+  std::vector<FeedMetrics> feeds;
+  std::vector<PoolPriceMetrics> pools;
+};
+
+class MarketKeeper {
+ public:
+  // Called with the pools whose price, upper bound or quality is another one than at the last call.
+  // "Look again", not "it is now": read price_of(). Never called from inside a method of the keeper
+  // that the listener itself called.
+  using Listener = std::function<void(const std::vector<PoolName>&)>;
+
+  // `config` is valid (validate()); `feeds` are the feeds it describes, in its order.
+  MarketKeeper(const Runtime& runtime, MarketConfig config,
+               std::vector<std::unique_ptr<PriceFeed>> feeds);
+  ~MarketKeeper();
+  MarketKeeper(const MarketKeeper&) = delete;
+  MarketKeeper& operator=(const MarketKeeper&) = delete;
+
+  void on_change(Listener listener);
+
+  // Replaces the set of pools. A key that nobody priced before is polled at once, as soon as the
+  // feed is free; the history of keys that no pool names any more is forgotten after an hour.
+  void watch(std::vector<PricedPool> pools);
+
+  // The price at clock.now(); Unknown for a pool that is not watched. A pool that names a feed that
+  // is not configured has its fallback price and says so in NodePrice::source.
+  [[nodiscard]] PoolPrice price_of(const PoolName& pool) const;
+
+  // Starts one loop per feed, and one that wakes when a quality or a bound changes with time alone.
+  // stop() makes them end at their next wait; the group's drained() tells when. The keeper outlives
+  // the group.
+  void start(TaskGroup& group);
+  void stop();
+
+  [[nodiscard]] MarketMetrics metrics() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spillway::market
