@@ -5,7 +5,8 @@
 SPILLWAY_CACHE=${SPILLWAY_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/spillway}
 export SPILLWAY_CACHE
 
-# The oldest Go that builds every tool, and the one that is fetched when the machine has none as new.
+# The oldest Go that builds every tool, and the one that is fetched when the machine has none as
+# new.
 readonly GO_MINIMUM=1.26
 readonly GO_VERSION=1.26.8
 
@@ -19,7 +20,9 @@ die() {
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 # go_version FILE: the version of a go program, or nothing.
-go_version() { GOTOOLCHAIN=local "$1" version 2>/dev/null | sed -n 's/^go version go\([0-9.]*\).*/\1/p'; }
+go_version() {
+  GOTOOLCHAIN=local "$1" version 2>/dev/null | sed -n 's/^go version go\([0-9.]*\).*/\1/p'
+}
 
 # find_go: prints the folder of a go program that is new enough, from PATH or the cache.
 find_go() {
@@ -38,7 +41,7 @@ find_go() {
 # use_go: puts a current go on PATH, with an environment that the user's settings cannot bend.
 use_go() {
   local folder
-  folder=$(find_go) || die "no Go $GO_MINIMUM or newer was found; run 'scripts/setup demo', which installs one"
+  folder=$(find_go) || die "no Go $GO_MINIMUM or newer; 'scripts/setup demo' installs one"
   export PATH="$folder:$PATH" GOTOOLCHAIN=local GOWORK=off GOFLAGS=-buildvcs=false CGO_ENABLED=0
 }
 

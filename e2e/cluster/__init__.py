@@ -3,10 +3,12 @@
     from cluster import ControlPlane
 
     with ControlPlane(directory) as cluster:
-        cluster.add_gpu_nodes("spot-a", count=4, accelerators=8, zone="us-east-1a", instance_type="p4d.24xlarge")
+        cluster.add_gpu_nodes(
+            "spot-a", count=4, accelerators=8, zone="us-east-1a", instance_type="p4d.24xlarge"
+        )
 
-etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real programs; kwok plays the kubelets
-(stages.json says how). e2e/README.md is the manual.
+etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real programs; kwok plays
+the kubelets (stages.json says how). e2e/README.md is the manual.
 """
 
 from .api import Api, ApiError

@@ -1,4 +1,6 @@
-"""The few requests that the set-up makes of the API server: JSON over TLS, one connection per request."""
+"""The few requests that the set-up makes of the API server: JSON over TLS, one connection per
+request.
+"""
 
 import http.client
 import json
@@ -31,7 +33,9 @@ class Api:
         if body is not None:
             body = json.dumps(body)
             headers["Content-Type"] = content_type
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=timeout, context=self._context)
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self._port, timeout=timeout, context=self._context
+        )
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()

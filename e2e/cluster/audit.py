@@ -6,8 +6,8 @@ import pathlib
 
 MUTATING = {"create", "update", "patch", "delete", "deletecollection"}
 
-# Requests of ServiceAccounts outside kube-system, when they are answered; nothing else. What the components and
-# the administrator do is no concern of the tests.
+# Requests of ServiceAccounts outside kube-system, when they are answered; nothing else. What the
+# components and the administrator do is no concern of the tests.
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -22,7 +22,9 @@ POLICY = {
 
 @dataclasses.dataclass(frozen=True)
 class Write:
-    """One answered request. `verb` and `resource` are the API's words, such as patch and trainingjobs."""
+    """One answered request. `verb` and `resource` are the API's words, such as patch and
+    trainingjobs.
+    """
 
     user: str
     verb: str
@@ -40,7 +42,9 @@ class Write:
 
 
 class AuditLog:
-    """Reads the file that the API server appends to; an entry is in it before the client has its answer."""
+    """Reads the file that the API server appends to; an entry is in it before the client has its
+    answer.
+    """
 
     def __init__(self, path):
         self._path = pathlib.Path(path)
@@ -50,7 +54,7 @@ class AuditLog:
         return self._path.stat().st_size if self._path.exists() else 0
 
     def requests(self, since=0, user=None):
-        """Every answered request, reads and watches included, after the mark; of one user if given."""
+        """Every answered request after the mark, reads included; of one user if given."""
         if not self._path.exists():
             return []
         with open(self._path, "rb") as log:
@@ -65,7 +69,7 @@ class AuditLog:
         return found
 
     def writes(self, since=0, user=None):
-        """The requests among them that may change something, refused ones included (see `.code`)."""
+        """Those of them that may change something, refused ones included (see `.code`)."""
         return [request for request in self.requests(since, user) if request.verb in MUTATING]
 
     @staticmethod

@@ -18,8 +18,9 @@ CLIENTS = {
 
 
 class Certificates:
-    """The files in `directory`: ca, server (of whatever listens) and each of CLIENTS as .crt and .key, and the key that signs
-    ServiceAccount tokens."""
+    """The files in `directory`: ca, server (of whatever listens) and each of CLIENTS as .crt and
+    .key, and the key that signs ServiceAccount tokens.
+    """
 
     def __init__(self, directory):
         self._directory = pathlib.Path(directory)
@@ -38,15 +39,36 @@ class Certificates:
             return
         self._directory.mkdir(parents=True, exist_ok=True)
         self._directory.chmod(0o700)
-        self._issue("ca", "/CN=spillway-e2e", "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign")
+        self._issue(
+            "ca",
+            "/CN=spillway-e2e",
+            "basicConstraints=critical,CA:TRUE",
+            "keyUsage=critical,keyCertSign",
+        )
         self._issue("server", "/CN=server", f"subjectAltName={SERVER_NAMES}", signed=True)
         for name, subject in CLIENTS.items():
             self._issue(name, subject, "extendedKeyUsage=clientAuth", signed=True)
         self._openssl("genrsa", "-out", self.service_account_key, "2048")
-        self._openssl("rsa", "-in", self.service_account_key, "-pubout", "-out", self.service_account_public_key)
+        self._openssl(
+            "rsa",
+            "-in",
+            self.service_account_key,
+            "-pubout",
+            "-out",
+            self.service_account_public_key,
+        )
 
     def _issue(self, name, subject, *extensions, signed=False):
-        command = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-sha256"]
+        command = [
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-noenc",
+            "-sha256",
+        ]
         command += ["-days", VALID_DAYS, "-subj", subject]
         command += ["-keyout", self.key(name), "-out", self.certificate(name)]
         # An empty configuration: the machine's own may add extensions that contradict ours.

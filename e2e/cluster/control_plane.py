@@ -38,19 +38,21 @@ def free_ports(count):
             sockets.append(candidate)
             if len(sockets) == count:
                 return [bound.getsockname()[1] for bound in sockets]
-        raise RuntimeError(f"fewer than {count} ports are free between {PORTS.start} and {PORTS.stop}")
+        raise RuntimeError(
+            f"fewer than {count} ports are free between {PORTS.start} and {PORTS.stop}"
+        )
     finally:
         for bound in sockets:
             bound.close()
 
 
 class ControlPlane:
-    """A cluster whose whole state is in `directory`. Another ControlPlane on the same directory, in another process,
-    is the same cluster.
+    """A cluster whose whole state is in `directory`. Another ControlPlane on the same directory, in
+    another process, is the same cluster.
 
-    `lost_node_seconds`: how long a node may be silent before the node controller marks it (Kubernetes' own default is
-    50; its kubelets are asked for a sign of life three times as often). `die_with_parent`: the components end with the
-    process that started them, however that ends.
+    `lost_node_seconds`: how long a node may be silent before the node controller marks it
+    (Kubernetes' own default is 50; its kubelets are asked for a sign of life three times as often).
+    `die_with_parent`: the components end with the process that started them, however that ends.
     """
 
     def __init__(self, directory, lost_node_seconds=12, die_with_parent=False):
@@ -97,8 +99,12 @@ class ControlPlane:
             self._processes[name].stop(timeout=15)
 
     def restart(self, name):
-        """Stops one component and starts it on the same port; returns when it is ready."""
-        self._processes[name].stop(timeout=15)
+        """Stops one component and starts it on the same port; returns when it is ready.
+
+        An API server with open watches takes some 10 s to end by itself; after `kill` this only
+        starts it.
+        """
+        self._processes[name].stop(timeout=30)
         self._launch(name)
         self._wait_ready(name)
 
@@ -154,7 +160,8 @@ class ControlPlane:
         return self.api.create(path, request)["status"]["token"]
 
     def kubeconfig_for_service_account(self, namespace, name, path, seconds=3600):
-        """Writes a kubeconfig with exactly the rights of a ServiceAccount, and its token into `<path>.token` beside it.
+        """Writes a kubeconfig with exactly the rights of a ServiceAccount, and its token into
+        `<path>.token` beside it.
 
         Called again for the same path it replaces the token, as a kubelet rotates the mounted one.
         """
@@ -164,7 +171,9 @@ class ControlPlane:
         partial.touch(mode=0o600)
         partial.write_text(self.token_for_service_account(namespace, name, seconds))
         partial.replace(token_file)
-        self._write_kubeconfig(path, f"{namespace}-{name}", {"tokenFile": str(token_file)}, namespace)
+        self._write_kubeconfig(
+            path, f"{namespace}-{name}", {"tokenFile": str(token_file)}, namespace
+        )
         return path
 
     # Nodes
@@ -184,10 +193,11 @@ class ControlPlane:
         memory="1Ti",
         wait=True,
     ):
-        """Adds `<prefix>-<n>` nodes, numbered on from those that are there, and returns their names.
+        """Adds `<prefix>-<n>` nodes, numbered on from those that are there, and returns their
+        names.
 
-        `labels` are what a pool selects by (tier, pool name); `taints` are dicts of key, value and effect. Unless `wait`
-        is False it returns when all are Ready and take pods.
+        `labels` are what a pool selects by (tier, pool name); `taints` are dicts of key, value and
+        effect. Unless `wait` is False it returns when all are Ready and take pods.
         """
         taken = {node["metadata"]["name"] for node in self.api.get("/api/v1/nodes")["items"]}
         names = []
@@ -223,10 +233,14 @@ class ControlPlane:
             listed = self.api.get("/api/v1/nodes")["items"]
             return wanted - {node["metadata"]["name"] for node in listed if nodes.is_ready(node)}
 
-        wait_until(lambda: not missing(), timeout, f"nodes to become ready: {', '.join(sorted(wanted))}")
+        wait_until(
+            lambda: not missing(), timeout, f"nodes to become ready: {', '.join(sorted(wanted))}"
+        )
 
     def lose_node(self, name):
-        """Its kubelet falls silent: the node controller marks the node after a while; its pods neither run nor end."""
+        """Its kubelet falls silent: the node controller marks the node after a while; its pods
+        neither run nor end.
+        """
         self._set_kubelet(name, nodes.DEAD)
 
     def return_node(self, name):
@@ -234,12 +248,16 @@ class ControlPlane:
         self._set_kubelet(name, nodes.RUNNING)
 
     def remove_node(self, name):
-        """Deletes the Node object, as a cloud does with an instance that is gone. Its pods are orphans: the pod garbage
-        collector ends them some 40 s later, unless somebody does it sooner."""
+        """Deletes the Node object, as a cloud does with an instance that is gone. Its pods are
+        orphans: the pod garbage collector ends them some 40 s later, unless somebody does it
+        sooner.
+        """
         self.api.delete(f"/api/v1/nodes/{name}")
 
     def _set_kubelet(self, name, value):
-        self.api.patch(f"/api/v1/nodes/{name}", {"metadata": {"labels": {nodes.KUBELET_LABEL: value}}})
+        self.api.patch(
+            f"/api/v1/nodes/{name}", {"metadata": {"labels": {nodes.KUBELET_LABEL: value}}}
+        )
 
     # Files
 
@@ -284,9 +302,19 @@ class ControlPlane:
         content = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "local", "cluster": {"server": self.server, "certificate-authority-data": ca}}],
+            "clusters": [
+                {
+                    "name": "local",
+                    "cluster": {"server": self.server, "certificate-authority-data": ca},
+                }
+            ],
             "users": [{"name": user, "user": identity}],
-            "contexts": [{"name": "local", "context": {"cluster": "local", "user": user, "namespace": namespace}}],
+            "contexts": [
+                {
+                    "name": "local",
+                    "context": {"cluster": "local", "user": user, "namespace": namespace},
+                }
+            ],
             "current-context": "local",
         }
         path.touch(mode=0o600)
@@ -309,7 +337,9 @@ class ControlPlane:
 
         def ready():
             if process.pid is None:
-                raise RuntimeError(f"{name} ended while starting; the end of {process.log}:\n{process.log_tail()}")
+                raise RuntimeError(
+                    f"{name} ended while starting; the end of {process.log}:\n{process.log_tail()}"
+                )
             return self._answers(name)
 
         wait_until(ready, START_TIMEOUT, f"{name} to be ready (its log: {process.log})")
@@ -369,6 +399,8 @@ class ControlPlane:
             f"--audit-policy-file={self.directory / 'audit-policy.json'}",
             f"--audit-log-path={self.directory / 'audit.log'}",
             "--audit-log-maxsize=100000",  # megabytes: never rotated
+            # Without it open watches hold up a stop for a minute.
+            "--shutdown-watch-termination-grace-period=1s",
         ]
 
     def _kube_controller_manager_flags(self):

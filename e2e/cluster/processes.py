@@ -1,4 +1,4 @@
-"""Programs that outlive the process that started them: a log and a pid file each, stopped by pid."""
+"""Programs that may outlive whoever started them: a log and a pid file each, stopped by pid."""
 
 import ctypes
 import json
@@ -18,7 +18,9 @@ def _die_with_parent():
 
 
 def _start_time(pid):
-    """When a process started, in clock ticks since boot: with the pid it names one process for good."""
+    """When a process started, in clock ticks since boot: with the pid it names one process for
+    good.
+    """
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -28,10 +30,12 @@ def _start_time(pid):
 
 
 class Process:
-    """One program under a name; `directory` holds logs/<name>.log and run/<name>.json (pid and start time).
+    """One program under a name; `directory` holds logs/<name>.log and run/<name>.json (pid and
+    start time).
 
-    Another Process of the same name and directory, in another Python process, controls the same program. Logs are
-    appended to. With `die_with_parent` the kernel kills the program when the thread that started it ends.
+    Another Process of the same name and directory, in another Python process, controls the same
+    program. Logs are appended to. With `die_with_parent` the kernel kills the program when the
+    thread that started it ends.
     """
 
     def __init__(self, directory, name):
@@ -42,7 +46,9 @@ class Process:
 
     @property
     def pid(self):
-        """The pid while the program runs, else None. A pid that now belongs to another program is not ours."""
+        """The pid while the program runs, else None. A pid that now belongs to another program is
+        not ours.
+        """
         try:
             recorded = json.loads(self._pid_file.read_text())
         except FileNotFoundError:
@@ -52,7 +58,9 @@ class Process:
 
     @property
     def exit_code(self):
-        """The exit code of a program that this object started and that has ended (negative: a signal), else None."""
+        """The exit code of a program that this object started and that has ended (negative: a
+        signal), else None.
+        """
         return self._child.poll() if self._child else None
 
     def start(self, command, environment=None, die_with_parent=False):
@@ -68,10 +76,14 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                start_new_session=True,  # Ctrl-C at the terminal is for the caller, who stops us in order
+                start_new_session=True,  # Ctrl-C at the terminal is for the caller alone
                 preexec_fn=_die_with_parent if die_with_parent else None,
             )
-        record = {"pid": self._child.pid, "start_time": _start_time(self._child.pid), "command": str(command[0])}
+        record = {
+            "pid": self._child.pid,
+            "start_time": _start_time(self._child.pid),
+            "command": str(command[0]),
+        }
         temporary = self._pid_file.with_suffix(".partial")
         temporary.write_text(json.dumps(record))
         temporary.replace(self._pid_file)

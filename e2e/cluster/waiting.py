@@ -8,9 +8,10 @@ POLL_SECONDS = 0.05
 def wait_until(condition, timeout, what, poll_seconds=POLL_SECONDS):
     """Calls `condition` until it returns something true, and returns that.
 
-    After `timeout` seconds it raises TimeoutError, naming `what` was awaited and what `condition` said last:
-    its last false value or the exception it raised. Exceptions other than AssertionError, LookupError and OSError
-    (an object that is not there yet, a server that does not listen yet) are passed on at once.
+    After `timeout` seconds it raises TimeoutError, naming `what` was awaited and what `condition`
+    said last: its last false value or the exception it raised. Exceptions other than
+    AssertionError, LookupError and OSError (an object that is not there yet, a server that does not
+    listen yet) are passed on at once.
     """
     deadline = time.monotonic() + timeout
     while True:

@@ -28,7 +28,9 @@ def namespace(cluster, kubectl):
     """A namespace of the test's own, deleted afterwards."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
-    kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=30s")
+    kubectl(
+        "wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=30s"
+    )
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
 
@@ -46,7 +48,12 @@ def nodes(cluster, kubectl):
         for pod in kubectl.items("pods", "--all-namespaces"):
             if pod["spec"].get("nodeName") in helper.added:
                 kubectl(
-                    *("delete", "pod", pod["metadata"]["name"], f"--namespace={pod['metadata']['namespace']}"),
+                    *(
+                        "delete",
+                        "pod",
+                        pod["metadata"]["name"],
+                        f"--namespace={pod['metadata']['namespace']}",
+                    ),
                     *("--force", "--grace-period=0", "--ignore-not-found", "--wait=false"),
                 )
         kubectl("delete", "nodes", "--ignore-not-found", *sorted(helper.added))
@@ -76,8 +83,8 @@ def installation(kubectl):
 def start_operator(cluster, installation, tmp_path, kubectl):
     """start_operator(*flags, instance="operator", configuration={}, wait_ready=True) -> Operator.
 
-    Afterwards the operators are stopped, in order, and unexpected ERROR lines of their logs fail the test. Pools, which
-    belong to no namespace, are deleted.
+    Afterwards the operators are stopped, in order, and unexpected ERROR lines of their logs fail
+    the test. Pools, which belong to no namespace, are deleted.
     """
     operators = []
 

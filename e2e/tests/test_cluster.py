@@ -40,7 +40,9 @@ def job(name, *, replicas=1, accelerators=8, annotations=None, selector=None, **
 
 
 def pods(kubectl, namespace, name):
-    return kubectl.items("pods", f"--namespace={namespace}", f"--selector=batch.kubernetes.io/job-name={name}")
+    return kubectl.items(
+        "pods", f"--namespace={namespace}", f"--selector=batch.kubernetes.io/job-name={name}"
+    )
 
 
 def phases(kubectl, namespace, name):
@@ -48,13 +50,17 @@ def phases(kubectl, namespace, name):
 
 
 def job_conditions(kubectl, namespace, name):
-    conditions = kubectl.json("get", "job", name, f"--namespace={namespace}")["status"].get("conditions", [])
+    conditions = kubectl.json("get", "job", name, f"--namespace={namespace}")["status"].get(
+        "conditions", []
+    )
     return {condition["type"] for condition in conditions if condition["status"] == "True"}
 
 
 def wait_running(kubectl, namespace, name, count):
     wait_until(
-        lambda: phases(kubectl, namespace, name) == ["Running"] * count, 20, f"{count} pods of the job {name} to run"
+        lambda: phases(kubectl, namespace, name) == ["Running"] * count,
+        20,
+        f"{count} pods of the job {name} to run",
     )
     return pods(kubectl, namespace, name)
 
@@ -100,9 +106,12 @@ def test_a_job_runs_on_the_nodes_it_selects_and_completes(kubectl, nodes, namesp
     nodes.add("other", count=2, labels={"pool": "other"}, **common)
     annotations = {"simulate.spillway.dev/run-seconds": "2"}
     kubectl.apply(
-        job("train", replicas=2, annotations=annotations, selector={"pool": "chosen"}), f"--namespace={namespace}"
+        job("train", replicas=2, annotations=annotations, selector={"pool": "chosen"}),
+        f"--namespace={namespace}",
     )
-    wait_until(lambda: "Complete" in job_conditions(kubectl, namespace, "train"), 20, "the job to complete")
+    wait_until(
+        lambda: "Complete" in job_conditions(kubectl, namespace, "train"), 20, "the job to complete"
+    )
     ended = pods(kubectl, namespace, "train")
     assert sorted(pod["spec"]["nodeName"] for pod in ended) == chosen
     assert {pod["status"]["phase"] for pod in ended} == {"Succeeded"}
@@ -123,16 +132,27 @@ def test_pods_beyond_the_capacity_stay_pending_and_say_why(kubectl, nodes, names
     messages = wait_until(unschedulable, 20, "the scheduler to find no room")
     assert len(messages) == 1
     assert "Insufficient nvidia.com/gpu" in messages[0]
-    wait_until(lambda: phases(kubectl, namespace, "large") == ["Pending", "Running"], 20, "the other pod to run")
+    wait_until(
+        lambda: phases(kubectl, namespace, "large") == ["Pending", "Running"],
+        20,
+        "the other pod to run",
+    )
 
 
 def test_a_taint_keeps_pods_away_that_do_not_tolerate_it(kubectl, nodes, namespace):
     nodes.add(
-        "tainted", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge", taints=[SPOT_TAINT]
+        "tainted",
+        count=1,
+        accelerators=8,
+        zone="us-east-1a",
+        instance_type="p3.16xlarge",
+        taints=[SPOT_TAINT],
     )
     kubectl.apply(job("intolerant"), f"--namespace={namespace}")
     wait_until(
-        lambda: "untolerated taint" in json.dumps(pods(kubectl, namespace, "intolerant")), 20, "the scheduler's refusal"
+        lambda: "untolerated taint" in json.dumps(pods(kubectl, namespace, "intolerant")),
+        20,
+        "the scheduler's refusal",
     )
 
 
@@ -141,8 +161,14 @@ def test_a_pod_told_to_fail_fails_and_the_job_replaces_it(kubectl, nodes, namesp
     kubectl.apply(job("flaky", backoffLimit=3), f"--namespace={namespace}")
     [first] = wait_running(kubectl, namespace, "flaky", 1)
     name = first["metadata"]["name"]
-    kubectl("annotate", "pod", name, "simulate.spillway.dev/exit-code=3", f"--namespace={namespace}")
-    wait_until(lambda: phases(kubectl, namespace, "flaky") == ["Failed", "Running"], 30, "a second pod to run")
+    kubectl(
+        "annotate", "pod", name, "simulate.spillway.dev/exit-code=3", f"--namespace={namespace}"
+    )
+    wait_until(
+        lambda: phases(kubectl, namespace, "flaky") == ["Failed", "Running"],
+        30,
+        "a second pod to run",
+    )
     failed = kubectl.json("get", "pod", name, f"--namespace={namespace}")
     assert failed["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
 
@@ -150,14 +176,19 @@ def test_a_pod_told_to_fail_fails_and_the_job_replaces_it(kubectl, nodes, namesp
 def test_a_job_fails_when_its_program_does(kubectl, nodes, namespace):
     nodes.add("node", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge")
     annotations = {"simulate.spillway.dev/run-seconds": "1", "simulate.spillway.dev/exit-code": "1"}
-    kubectl.apply(job("broken", annotations=annotations, backoffLimit=0), f"--namespace={namespace}")
-    wait_until(lambda: "Failed" in job_conditions(kubectl, namespace, "broken"), 20, "the job to fail")
+    kubectl.apply(
+        job("broken", annotations=annotations, backoffLimit=0), f"--namespace={namespace}"
+    )
+    wait_until(
+        lambda: "Failed" in job_conditions(kubectl, namespace, "broken"), 20, "the job to fail"
+    )
 
 
 def test_a_deleted_pod_takes_its_time_to_end(kubectl, nodes, namespace):
     nodes.add("node", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge")
     kubectl.apply(
-        job("slow", annotations={"simulate.spillway.dev/stop-seconds": "3"}, backoffLimit=3), f"--namespace={namespace}"
+        job("slow", annotations={"simulate.spillway.dev/stop-seconds": "3"}, backoffLimit=3),
+        f"--namespace={namespace}",
     )
     [pod] = wait_running(kubectl, namespace, "slow", 1)
     name = pod["metadata"]["name"]
@@ -166,7 +197,9 @@ def test_a_deleted_pod_takes_its_time_to_end(kubectl, nodes, namespace):
     assert terminating["metadata"]["deletionTimestamp"]
     assert terminating["status"]["phase"] == "Running"
     wait_until(
-        lambda: kubectl.find("pod", name, f"--namespace={namespace}") is None, 20, "the deleted pod to be gone"
+        lambda: kubectl.find("pod", name, f"--namespace={namespace}") is None,
+        20,
+        "the deleted pod to be gone",
     )
     wait_running(kubectl, namespace, "slow", 1)
 
@@ -175,13 +208,20 @@ def test_a_deleted_pod_takes_its_time_to_end(kubectl, nodes, namespace):
 
 
 def test_a_silent_node_is_found_out_and_its_pods_neither_run_nor_end(kubectl, nodes, namespace):
-    [lost] = nodes.add("lost", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge")
+    [lost] = nodes.add(
+        "lost", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge"
+    )
     kubectl.apply(job("stranded", backoffLimit=3), f"--namespace={namespace}")
     [pod] = wait_running(kubectl, namespace, "stranded", 1)
     nodes.lose(lost)
-    wait_until(lambda: ready_status(kubectl, lost) == "Unknown", 40, "the node controller to miss the node")
     wait_until(
-        lambda: "node.kubernetes.io/unreachable" in json.dumps(kubectl.json("get", "node", lost)["spec"]),
+        lambda: ready_status(kubectl, lost) == "Unknown", 40, "the node controller to miss the node"
+    )
+    wait_until(
+        lambda: (
+            "node.kubernetes.io/unreachable"
+            in json.dumps(kubectl.json("get", "node", lost)["spec"])
+        ),
         20,
         "the taint of an unreachable node",
     )
@@ -194,11 +234,19 @@ def test_a_silent_node_is_found_out_and_its_pods_neither_run_nor_end(kubectl, no
 
     nodes.bring_back(lost)
     wait_until(lambda: ready_status(kubectl, lost) == "True", 40, "the node to be ready again")
-    wait_until(lambda: kubectl.find("pod", name, f"--namespace={namespace}") is None, 40, "the kubelet to end the pod")
+    wait_until(
+        lambda: kubectl.find("pod", name, f"--namespace={namespace}") is None,
+        40,
+        "the kubelet to end the pod",
+    )
 
 
-def test_pods_of_a_removed_node_are_orphans_until_they_are_deleted_by_force(kubectl, nodes, namespace):
-    [gone] = nodes.add("gone", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge")
+def test_pods_of_a_removed_node_are_orphans_until_they_are_deleted_by_force(
+    kubectl, nodes, namespace
+):
+    [gone] = nodes.add(
+        "gone", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge"
+    )
     kubectl.apply(job("orphaned", backoffLimit=3), f"--namespace={namespace}")
     [pod] = wait_running(kubectl, namespace, "orphaned", 1)
     nodes.remove(gone)
@@ -206,7 +254,15 @@ def test_pods_of_a_removed_node_are_orphans_until_they_are_deleted_by_force(kube
     name = pod["metadata"]["name"]
     kubectl("delete", "pod", name, "--wait=false", f"--namespace={namespace}")
     assert kubectl.find("pod", name, f"--namespace={namespace}") is not None
-    kubectl("delete", "pod", name, "--force", "--grace-period=0", "--wait=false", f"--namespace={namespace}")
+    kubectl(
+        "delete",
+        "pod",
+        name,
+        "--force",
+        "--grace-period=0",
+        "--wait=false",
+        f"--namespace={namespace}",
+    )
     wait_until(
         lambda: [p["status"]["phase"] for p in pods(kubectl, namespace, "orphaned")] == ["Pending"],
         30,
@@ -223,6 +279,7 @@ def test_the_api_server_comes_back_with_everything(cluster, kubectl, nodes, name
     wait_running(kubectl, namespace, "before", 1)
     server, pid = cluster.server, cluster.status()["kube-apiserver"]
 
+    cluster.kill("kube-apiserver")
     cluster.restart("kube-apiserver")
 
     assert cluster.server == server
@@ -231,7 +288,11 @@ def test_the_api_server_comes_back_with_everything(cluster, kubectl, nodes, name
     kubectl("delete", "job", "before", f"--namespace={namespace}")
     annotations = {"simulate.spillway.dev/run-seconds": "1"}
     kubectl.apply(job("after", annotations=annotations), f"--namespace={namespace}")
-    wait_until(lambda: "Complete" in job_conditions(kubectl, namespace, "after"), 60, "a job of afterwards to complete")
+    wait_until(
+        lambda: "Complete" in job_conditions(kubectl, namespace, "after"),
+        60,
+        "a job of afterwards to complete",
+    )
 
 
 def test_a_paused_api_server_takes_connections_and_does_not_answer(cluster):
@@ -241,7 +302,11 @@ def test_a_paused_api_server_takes_connections_and_does_not_answer(cluster):
             cluster.api.request("GET", "/readyz", timeout=1)
     finally:
         cluster.resume("kube-apiserver")
-    wait_until(lambda: cluster.api.request("GET", "/readyz")[0] == 200, 30, "the API server to answer again")
+    wait_until(
+        lambda: cluster.api.request("GET", "/readyz")[0] == 200,
+        30,
+        "the API server to answer again",
+    )
 
 
 # Access
@@ -249,19 +314,38 @@ def test_a_paused_api_server_takes_connections_and_does_not_answer(cluster):
 
 @pytest.fixture
 def reader(cluster, kubectl, namespace, tmp_path):
-    """kubectl as a ServiceAccount that may read and create ConfigMaps in its namespace, and nothing else."""
+    """kubectl as a ServiceAccount that may read and create ConfigMaps in its namespace, and nothing
+    else.
+    """
     kubectl("create", "serviceaccount", "reader", f"--namespace={namespace}")
     kubectl(
-        *("create", "role", "reader", "--verb=get,list,create", "--resource=configmaps", f"--namespace={namespace}")
+        *(
+            "create",
+            "role",
+            "reader",
+            "--verb=get,list,create",
+            "--resource=configmaps",
+            f"--namespace={namespace}",
+        )
     )
     kubectl(
-        *("create", "rolebinding", "reader", "--role=reader", f"--serviceaccount={namespace}:reader"),
+        *(
+            "create",
+            "rolebinding",
+            "reader",
+            "--role=reader",
+            f"--serviceaccount={namespace}:reader",
+        ),
         f"--namespace={namespace}",
     )
-    path = cluster.kubeconfig_for_service_account(namespace, "reader", tmp_path / "reader.kubeconfig")
+    path = cluster.kubeconfig_for_service_account(
+        namespace, "reader", tmp_path / "reader.kubeconfig"
+    )
     account = Kubectl(path)
     wait_until(
-        lambda: "yes" in account("auth", "can-i", "list", "configmaps"), 20, "the API server to know of the role"
+        lambda: "yes" in account("auth", "can-i", "list", "configmaps"),
+        20,
+        "the API server to know of the role",
     )
     return account
 
@@ -270,7 +354,9 @@ def test_a_service_account_has_the_rights_of_its_roles_and_no_others(reader, nam
     names = [item["metadata"]["name"] for item in reader.items("configmaps")]
     assert names == ["kube-root-ca.crt"], "the namespace of the kubeconfig is the ServiceAccount's"
     refusal = reader.refusal("get", "nodes")
-    assert f'User "system:serviceaccount:{namespace}:reader" cannot list resource "nodes"' in refusal
+    assert (
+        f'User "system:serviceaccount:{namespace}:reader" cannot list resource "nodes"' in refusal
+    )
     assert "Forbidden" in reader.refusal("get", "configmaps", "--namespace=default")
     assert "Forbidden" in reader.refusal("delete", "configmap", "kube-root-ca.crt")
 
@@ -289,7 +375,9 @@ def test_a_useless_token_is_refused(reader, tmp_path):
     assert "Unauthorized" in reader.refusal("get", "configmaps")
 
 
-def test_the_audit_log_lists_exactly_the_writes_of_a_service_account(cluster, kubectl, reader, namespace):
+def test_the_audit_log_lists_exactly_the_writes_of_a_service_account(
+    cluster, kubectl, reader, namespace
+):
     user = f"system:serviceaccount:{namespace}:reader"
     mark = cluster.audit.mark()
     kubectl("create", "configmap", "by-admin", f"--namespace={namespace}")
@@ -314,12 +402,15 @@ def test_a_cluster_stopped_and_started_again_remembers_everything(tmp_path):
     first = ControlPlane(tmp_path / "cluster", die_with_parent=True)
     with first:
         first.api.create(
-            "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "kept"}, "data": {"key": "value"}}
+            "/api/v1/namespaces/default/configmaps",
+            {"metadata": {"name": "kept"}, "data": {"key": "value"}},
         )
         assert all(first.status().values())
     assert not any(first.status().values())
 
     again = ControlPlane(tmp_path / "cluster", die_with_parent=True)
     with again:
-        assert again.api.get("/api/v1/namespaces/default/configmaps/kept")["data"] == {"key": "value"}
+        assert again.api.get("/api/v1/namespaces/default/configmaps/kept")["data"] == {
+            "key": "value"
+        }
         assert again.server == first.server

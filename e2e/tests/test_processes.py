@@ -13,7 +13,7 @@ SLEEP = [sys.executable, "-c", "import signal; signal.pause()"]
 STUBBORN = [
     sys.executable,
     "-uc",
-    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('armed')\nwhile True: signal.pause()",
+    "from signal import *; signal(SIGTERM, SIG_IGN); print('armed')\nwhile True: pause()",
 ]
 
 
@@ -65,6 +65,8 @@ def test_a_paused_program_can_be_stopped(program):
 def test_a_pid_that_now_belongs_to_another_program_is_left_alone(program, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    (run / "program.json").write_text(json.dumps({"pid": os.getpid(), "start_time": 1, "command": "old"}))
+    (run / "program.json").write_text(
+        json.dumps({"pid": os.getpid(), "start_time": 1, "command": "old"})
+    )
     assert program.pid is None
     assert program.stop(timeout=1)

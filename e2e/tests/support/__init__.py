@@ -1,1 +1,3 @@
-"""What the end-to-end tests share: kubectl, the installed chart, Spillway's programs. conftest.py makes fixtures of it."""
+"""What the end-to-end tests share: kubectl, the installed chart, Spillway's programs. conftest.py
+makes fixtures of it.
+"""

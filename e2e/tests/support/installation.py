@@ -1,4 +1,6 @@
-"""Spillway as a user installs it: the CRDs and the chart, without the Deployment, whose program the tests run."""
+"""Spillway as a user installs it: the CRDs and the chart, without the Deployment, whose program the
+tests run.
+"""
 
 import pathlib
 import subprocess
@@ -20,7 +22,9 @@ class Installation:
         self.objects = objects
         accounts = [o["metadata"]["name"] for o in objects if o["kind"] == "ServiceAccount"]
         if len(accounts) != 1:
-            raise AssertionError(f"the chart should render one ServiceAccount; it renders {accounts}")
+            raise AssertionError(
+                f"the chart should render one ServiceAccount; it renders {accounts}"
+            )
         self.namespace = NAMESPACE
         self.service_account = accounts[0]
         self.user = f"system:serviceaccount:{NAMESPACE}:{self.service_account}"
@@ -32,8 +36,17 @@ def install(kubectl, *helm_arguments):
     if not crds:
         raise AssertionError("there are no CRDs in crds/")
     kubectl("apply", "--server-side", *(f"--filename={path}" for path in crds))
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"--filename={path}" for path in crds))
-    objects = [o for o in render(*helm_arguments) if o["kind"] not in LEFT_OUT | {"CustomResourceDefinition"}]
+    kubectl(
+        "wait",
+        "--for=condition=Established",
+        "--timeout=30s",
+        *(f"--filename={path}" for path in crds),
+    )
+    objects = [
+        o
+        for o in render(*helm_arguments)
+        if o["kind"] not in LEFT_OUT | {"CustomResourceDefinition"}
+    ]
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     kubectl.apply(objects, "--server-side", f"--namespace={NAMESPACE}")
     return Installation(objects)
@@ -41,7 +54,15 @@ def install(kubectl, *helm_arguments):
 
 def render(*helm_arguments):
     """The objects of the chart."""
-    command = [tools.path("helm"), "template", RELEASE, tools.ROOT / "charts/spillway", f"--namespace={NAMESPACE}"]
+    command = [
+        tools.path("helm"),
+        "template",
+        RELEASE,
+        tools.ROOT / "charts/spillway",
+        f"--namespace={NAMESPACE}",
+        f"--kube-version={tools.version('kube-apiserver')}",
+        "--set=image.repository=not-run-by-a-kubelet",
+    ]
     result = subprocess.run([*map(str, command), *helm_arguments], capture_output=True, text=True)
     if result.returncode != 0:
         raise AssertionError(f"helm template: {result.stderr.strip()}")

@@ -18,7 +18,11 @@ class Kubectl:
 
     def __call__(self, *arguments, stdin=None, timeout=60):
         result = subprocess.run(
-            [*self._command, *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=timeout
+            [*self._command, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
         if result.returncode != 0:
             raise KubectlError(f"kubectl {' '.join(map(str, arguments))}: {result.stderr.strip()}")
@@ -50,4 +54,5 @@ class Kubectl:
             printed = self(*arguments, stdin=stdin)
         except KubectlError as error:
             return str(error)
-        raise AssertionError(f"kubectl {' '.join(map(str, arguments))} should have been refused, but printed: {printed}")
+        command = " ".join(map(str, arguments))
+        raise AssertionError(f"kubectl {command} should have been refused; it printed: {printed}")

@@ -21,7 +21,9 @@ def built(name):
     for path in sorted(build.rglob(name)):
         if path.is_file() and os.access(path, os.X_OK):
             return path
-    raise AssertionError(f"{build} has no program {name}: build it, or set SPILLWAY_BUILD_DIR to another build")
+    raise AssertionError(
+        f"{build} has no program {name}: build it, or set SPILLWAY_BUILD_DIR to another build"
+    )
 
 
 def http_get(port, path, timeout=5):
@@ -49,18 +51,21 @@ class Program:
         def ready():
             if self.process.pid is None:
                 raise RuntimeError(
-                    f"{self.process.name} ended with {self.process.exit_code}; the end of {self.process.log}:\n"
-                    f"{self.process.log_tail()}"
+                    f"{self.process.name} ended with {self.process.exit_code}; "
+                    f"the end of {self.process.log}:\n{self.process.log_tail()}"
                 )
             return ready_path is None or http_get(self.port, ready_path)[0] == 200
 
-        wait_until(ready, START_TIMEOUT, f"{self.process.name} to be ready (its log: {self.process.log})")
+        wait_until(
+            ready, START_TIMEOUT, f"{self.process.name} to be ready (its log: {self.process.log})"
+        )
 
 
 class Operator(Program):
     """spillway-operator with exactly the rights of the chart's ServiceAccount.
 
-    `configuration` is the YAML configuration as a dict; `write_configuration` replaces it while the operator runs.
+    `configuration` is the YAML configuration as a dict; `write_configuration` replaces it while the
+    operator runs.
     """
 
     def __init__(self, cluster, installation, directory, instance="operator", configuration=None):
@@ -70,12 +75,16 @@ class Operator(Program):
         self._configuration_file = pathlib.Path(directory) / f"{instance}.yaml"
         self._expected_errors = []
         self.kubeconfig = cluster.kubeconfig_for_service_account(
-            installation.namespace, installation.service_account, pathlib.Path(directory) / f"{instance}.kubeconfig"
+            installation.namespace,
+            installation.service_account,
+            pathlib.Path(directory) / f"{instance}.kubeconfig",
         )
         self.write_configuration(configuration or {})
 
     def start(self, *flags, wait_ready=True):
-        """Starts it; with `wait_ready` it returns when /readyz says yes. A standby is never ready to lead: pass False."""
+        """Starts it; with `wait_ready` it returns when /readyz says yes. A standby is never ready
+        to lead: pass False.
+        """
         command = [
             f"--kubeconfig={self.kubeconfig}",
             f"--config={self._configuration_file}",
@@ -89,7 +98,9 @@ class Operator(Program):
         """SIGTERM; the operator has to end by itself, in time and with exit code 0."""
         if self.process.pid is None and self.process.exit_code is None:
             return
-        assert self.process.stop(timeout=30), f"{self.process.name} did not end within 30 s of SIGTERM"
+        assert self.process.stop(timeout=30), (
+            f"{self.process.name} did not end within 30 s of SIGTERM"
+        )
         code = self.process.exit_code
         assert code == 0, f"{self.process.name} ended with {code}:\n{self.process.log_tail()}"
 
@@ -114,7 +125,9 @@ class Operator(Program):
         return self._cluster.audit.mark()
 
     def writes(self, since=0, leases=False):
-        """Its mutating requests after the mark, refused ones included; lease renewals only on request."""
+        """Its mutating requests after the mark, refused ones included; lease renewals only on
+        request.
+        """
         found = self._cluster.audit.writes(since, self.user)
         return [write for write in found if leases or write.resource != "leases"]
 
@@ -129,7 +142,11 @@ class Operator(Program):
             return []
         lines = self.process.log.read_text(errors="replace").splitlines()
         errors = [line for line in lines if ERROR_LINE.search(line)]
-        return [line for line in errors if not any(pattern.search(line) for pattern in self._expected_errors)]
+        return [
+            line
+            for line in errors
+            if not any(pattern.search(line) for pattern in self._expected_errors)
+        ]
 
 
 class MarketServer(Program):
@@ -140,7 +157,13 @@ class MarketServer(Program):
         self.endpoint = f"http://127.0.0.1:{self.port}"
 
     def start(self, prices, at, speed=1, *flags):
-        command = [f"--prices={prices}", f"--listen=127.0.0.1:{self.port}", f"--at={at}", f"--speed={speed}", *flags]
+        command = [
+            f"--prices={prices}",
+            f"--listen=127.0.0.1:{self.port}",
+            f"--at={at}",
+            f"--speed={speed}",
+            *flags,
+        ]
         self._start(command, None)
         wait_until(self._answers, START_TIMEOUT, f"{self.endpoint} to answer")
         return self

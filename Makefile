@@ -1,0 +1,47 @@
+# The commands of every day. `make demo` and `make test` install what they lack (scripts/setup).
+.DEFAULT_GOAL := help
+.PHONY: help setup build test unit e2e demo demo-stop format lint generate clean
+
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= 2
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install everything that building and testing needs, where it is missing
+	@scripts/setup test
+
+build: ## Configure and build one preset (PRESET=dev|release|asan|tsan, default release)
+	cmake --preset $(PRESET)
+	cmake --build $(BUILD) -j$(JOBS)
+
+test: ## Run every test, after installing what is missing and building (PRESET=...)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j$(JOBS)
+
+unit: build ## Run the tests that need no cluster
+	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j$(JOBS) --label-exclude e2e
+
+e2e: build ## Run the tests on a real control plane (ARGS="-k name" selects)
+	SPILLWAY_BUILD_DIR=$(BUILD) e2e/run-tests $(ARGS)
+
+demo: ## Start a local cluster with GPU nodes of three tiers and watch Spillway place work on it
+	@scripts/setup demo
+	@scripts/demo
+
+demo-stop: ## Stop what the demo left running
+	@scripts/demo stop
+
+format: ## Format the C++ sources
+	@scripts/sources | xargs -r clang-format-19 -i
+
+lint: ## Check formatting, and run clang-tidy over the sources of a configured preset (PRESET=...)
+	@scripts/lint $(BUILD)
+
+generate: build ## Write the files that are made from the resource types: CRDs and their reference
+	cmake --build $(BUILD) -j$(JOBS) --target generate
+
+clean: ## Remove the builds; the tools in the cache stay
+	rm -rf build
