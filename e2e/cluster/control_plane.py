@@ -130,6 +130,11 @@ class ControlPlane:
     # Access
 
     @property
+    def version(self):
+        """The Kubernetes version, such as v1.36.3."""
+        return tools.paths()["kube-apiserver"].parent.name.replace("kube-apiserver-", "v")
+
+    @property
     def server(self):
         """The API server's address, for clients."""
         return f"https://127.0.0.1:{self._ports['kube-apiserver']}"
@@ -217,7 +222,7 @@ class ControlPlane:
                 resource=resource,
                 cpu=cpu,
                 memory=memory,
-                kubelet_version=self._version,
+                kubelet_version=self.version,
             )
             self.api.create("/api/v1/nodes", manifest)
             names.append(name)
@@ -264,10 +269,6 @@ class ControlPlane:
     @property
     def _ports(self):
         return json.loads((self.directory / "ports.json").read_text())
-
-    @property
-    def _version(self):
-        return tools.paths()["kube-apiserver"].parent.name.replace("kube-apiserver-", "v")
 
     def _write_files(self):
         ports = self.directory / "ports.json"

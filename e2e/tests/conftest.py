@@ -74,9 +74,9 @@ class _Nodes:
 
 
 @pytest.fixture(scope="session")
-def installation(kubectl):
+def installation(cluster, kubectl):
     """CRDs, ServiceAccount and rights of the chart."""
-    return install(kubectl)
+    return install(kubectl, cluster.version)
 
 
 @pytest.fixture

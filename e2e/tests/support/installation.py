@@ -2,7 +2,6 @@
 tests run.
 """
 
-import pathlib
 import subprocess
 
 import yaml
@@ -16,54 +15,56 @@ LEFT_OUT = {"Deployment", "ServiceMonitor"}
 
 
 class Installation:
-    """What was applied; `user` is the operator's name for the API server."""
+    """What was applied.
+
+    `user` is the operator's name for the API server; `flags` are those of the chart's Deployment,
+    `configuration` is the content of its configuration file.
+    """
 
     def __init__(self, objects):
-        self.objects = objects
-        accounts = [o["metadata"]["name"] for o in objects if o["kind"] == "ServiceAccount"]
-        if len(accounts) != 1:
-            raise AssertionError(
-                f"the chart should render one ServiceAccount; it renders {accounts}"
-            )
+        account = _only(objects, "ServiceAccount")
+        deployment = _only(objects, "Deployment")
+        configuration = _only(objects, "ConfigMap")
         self.namespace = NAMESPACE
-        self.service_account = accounts[0]
+        self.service_account = account["metadata"]["name"]
         self.user = f"system:serviceaccount:{NAMESPACE}:{self.service_account}"
+        self.flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+        self.configuration = yaml.safe_load(configuration["data"]["config.yaml"])
 
 
-def install(kubectl, *helm_arguments):
+def install(kubectl, kubernetes_version, *helm_arguments):
     """Applies crds/ and the rendered chart; returns when the CRDs are served."""
-    crds = sorted(pathlib.Path(tools.ROOT / "crds").glob("*.yaml"))
+    crds = sorted((tools.ROOT / "crds").glob("*.yaml"))
     if not crds:
         raise AssertionError("there are no CRDs in crds/")
-    kubectl("apply", "--server-side", *(f"--filename={path}" for path in crds))
-    kubectl(
-        "wait",
-        "--for=condition=Established",
-        "--timeout=30s",
-        *(f"--filename={path}" for path in crds),
-    )
-    objects = [
-        o
-        for o in render(*helm_arguments)
-        if o["kind"] not in LEFT_OUT | {"CustomResourceDefinition"}
-    ]
+    files = [f"--filename={path}" for path in crds]
+    kubectl("apply", "--server-side", *files)
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+    objects = render(kubernetes_version, *helm_arguments)
+    left_out = LEFT_OUT | {"CustomResourceDefinition"}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    kubectl.apply(objects, "--server-side", f"--namespace={NAMESPACE}")
+    applied = [manifest for manifest in objects if manifest["kind"] not in left_out]
+    kubectl.apply(applied, "--server-side", f"--namespace={NAMESPACE}")
     return Installation(objects)
 
 
-def render(*helm_arguments):
+def render(kubernetes_version, *helm_arguments):
     """The objects of the chart."""
     command = [
-        tools.path("helm"),
-        "template",
-        RELEASE,
-        tools.ROOT / "charts/spillway",
-        f"--namespace={NAMESPACE}",
-        f"--kube-version={tools.version('kube-apiserver')}",
-        "--set=image.repository=not-run-by-a-kubelet",
+        *(tools.path("helm"), "template", RELEASE, str(tools.ROOT / "charts/spillway")),
+        *(f"--namespace={NAMESPACE}", f"--kube-version={kubernetes_version}"),
+        *("--set", "image.repository=registry.example/spillway-operator"),
+        *helm_arguments,
     ]
-    result = subprocess.run([*map(str, command), *helm_arguments], capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
         raise AssertionError(f"helm template: {result.stderr.strip()}")
     return [document for document in yaml.safe_load_all(result.stdout) if document]
+
+
+def _only(objects, kind):
+    found = [manifest for manifest in objects if manifest["kind"] == kind]
+    if len(found) != 1:
+        names = [manifest["metadata"]["name"] for manifest in found]
+        raise AssertionError(f"the chart should render one {kind}; it renders {names}")
+    return found[0]

@@ -64,14 +64,15 @@ class Program:
 class Operator(Program):
     """spillway-operator with exactly the rights of the chart's ServiceAccount.
 
-    `configuration` is the YAML configuration as a dict; `write_configuration` replaces it while the
-    operator runs.
+    `configuration` replaces top-level keys of the chart's own configuration;
+    `write_configuration` does so again while the operator runs.
     """
 
     def __init__(self, cluster, installation, directory, instance="operator", configuration=None):
         super().__init__(directory, "spillway-operator", instance)
         self.user = installation.user
         self._cluster = cluster
+        self._installation = installation
         self._configuration_file = pathlib.Path(directory) / f"{instance}.yaml"
         self._expected_errors = []
         self.kubeconfig = cluster.kubeconfig_for_service_account(
@@ -82,16 +83,18 @@ class Operator(Program):
         self.write_configuration(configuration or {})
 
     def start(self, *flags, wait_ready=True):
-        """Starts it; with `wait_ready` it returns when /readyz says yes. A standby is never ready
-        to lead: pass False.
+        """Starts it with the chart's flags, but our files and port, and `flags`; with `wait_ready`
+        it returns when /readyz says yes.
         """
-        command = [
+        ours = [
             f"--kubeconfig={self.kubeconfig}",
             f"--config={self._configuration_file}",
             f"--listen=127.0.0.1:{self.port}",
             *flags,
         ]
-        self._start(command, "/readyz" if wait_ready else None)
+        replaced = {flag.partition("=")[0] for flag in ours}
+        charts = [f for f in self._installation.flags if f.partition("=")[0] not in replaced]
+        self._start([*charts, *ours], "/readyz" if wait_ready else None)
         return self
 
     def stop(self):
@@ -109,7 +112,7 @@ class Operator(Program):
 
     def write_configuration(self, configuration):
         partial = self._configuration_file.with_suffix(".partial")
-        partial.write_text(yaml.safe_dump(configuration))
+        partial.write_text(yaml.safe_dump({**self._installation.configuration, **configuration}))
         partial.replace(self._configuration_file)
 
     def metrics(self):
