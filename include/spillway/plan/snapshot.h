@@ -123,6 +123,10 @@ struct TrainingWorkload {
   Instant waiting_since{};     // when it last began to wait for a placement (creation, or the end of the last attempt)
   std::optional<TrainingPlacement> placement;
   AttemptState state = AttemptState::kNotCreated;
+  // When the children of the placement's attempt were created: the launch timeout counts from here (nullopt: from the
+  // placement). Not from the decision, because children wait for the end of an earlier attempt, and a job that may not be
+  // created (quota, admission) must not make its pool look stocked out: without children there is no launch timeout.
+  std::optional<Instant> starting_since;
   std::optional<Instant> running_since;  // of the running attempt: until checkpoints exist, all work since then is rework
   std::vector<Bound> bound;    // replicas of the placement's attempt
   bool earlier_attempt_ending = false;  // pods of an earlier attempt are still there: the next must not start
