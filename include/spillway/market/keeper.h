@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include <spillway/api/enums.h>
 #include <spillway/async/timers.h>
 #include <spillway/core/ids.h>
 #include <spillway/market/config.h>
@@ -33,7 +34,8 @@ struct PricedPool {
   InstanceType instance_type;
   Region region;
   Zone zone;
-  bool spot = false;  // spot pools ask the feed for the spot price, others for the on-demand price
+  // Spot pools ask the feed for the spot price, all others for the on-demand price.
+  api::Tier tier = api::Tier::kSpot;
   std::optional<HourlyRate> fixed;  // spec.price.fixed: needs no feed
   FeedName feed;                    // spec.price.feed; empty with `fixed`
   std::optional<HourlyRate>

@@ -1,0 +1,208 @@
+// The client against a real socket on loopback: a server thread that reads one request a connection
+// and answers with prepared bytes.
+#include <spillway/cloud/http.h>
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <future>
+#include <mutex>
+#include <thread>
+
+namespace spillway::cloud {
+namespace {
+
+using asio::ip::tcp;
+
+class CannedServer {
+ public:
+  // Answers one connection after another; "" = keep the connection open and say nothing.
+  explicit CannedServer(std::vector<std::string> answers)
+      : acceptor_(io_, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)),
+        thread_([this, answers = std::move(answers)] { serve(answers); }) {}
+  CannedServer(const CannedServer&) = delete;
+  CannedServer& operator=(const CannedServer&) = delete;
+  ~CannedServer() {
+    release_.set_value();
+    thread_.join();
+  }
+
+  [[nodiscard]] std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+  }
+  [[nodiscard]] std::vector<std::string> received() {  // the heads of the requests so far
+    const std::lock_guard lock(mutex_);
+    return received_;
+  }
+
+ private:
+  void serve(const std::vector<std::string>& answers) {
+    std::vector<tcp::socket> silent;
+    for (const std::string& answer : answers) {
+      tcp::socket socket = acceptor_.accept();
+      std::string request;
+      boost::system::error_code error;
+      asio::read_until(socket, asio::dynamic_buffer(request), "\r\n\r\n", error);
+      {
+        const std::lock_guard lock(mutex_);
+        received_.push_back(request);
+      }
+      if (answer.empty()) {
+        silent.push_back(std::move(socket));
+      } else {
+        asio::write(socket, asio::buffer(answer), error);  // the client may have left: its right
+      }
+    }
+    release_.get_future().wait();
+  }
+
+  asio::io_context io_;
+  tcp::acceptor acceptor_;
+  std::promise<void> release_;
+  std::mutex mutex_;  // guards received_
+  std::vector<std::string> received_;
+  std::thread thread_;
+};
+
+class HttpClientTest : public ::testing::Test {
+ protected:
+  Result<HttpResponse> send(HttpRequest request, Duration timeout = std::chrono::seconds(20)) {
+    client_ = make_http_client(runtime_, {.allowed_origins = {request.url.origin()}});
+    return exchange(std::move(request), timeout);
+  }
+  Result<HttpResponse> exchange(HttpRequest request, Duration timeout) {
+    std::optional<Result<HttpResponse>> out;
+    asio::co_spawn(io_, client_->send(std::move(request), timeout),
+                   [&](const std::exception_ptr& thrown, Result<HttpResponse> result) {
+                     ASSERT_FALSE(thrown);
+                     out = std::move(result);
+                   });
+    io_.restart();
+    io_.run();
+    return std::move(*out);
+  }
+  static HttpRequest get(const std::string& url) { return {.url = parse_url(url).value()}; }
+
+  asio::io_context io_;
+  std::unique_ptr<Clock> clock_ = make_system_clock();
+  std::unique_ptr<Timers> timers_ = make_system_timers(io_.get_executor());
+  std::unique_ptr<Random> random_ = make_random(1);
+  Runtime runtime_{io_.get_executor(), *clock_, *timers_, *random_};
+  std::unique_ptr<HttpClient> client_;
+};
+
+TEST_F(HttpClientTest, carries_request_and_answer_unchanged) {
+  CannedServer server({"HTTP/1.1 200 OK\r\nX-Test: yes\r\nContent-Length: 5\r\n\r\nhello"});
+  HttpRequest request = get(server.url() + "/a%20b?x=%2F&y=1");
+  request.method = "POST";
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+  request.body = "a=b";
+  const auto response = send(request);
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->body, "hello");
+  EXPECT_EQ(find_header(response->headers, "x-test"), "yes");
+  const std::string head = server.received().at(0);
+  SCOPED_TRACE(head);
+  EXPECT_TRUE(head.starts_with("POST /a%20b?x=%2F&y=1 HTTP/1.1\r\n"));
+  EXPECT_NE(head.find("Host:" + request.url.authority() + "\r\n"), std::string::npos);
+  EXPECT_NE(head.find("Content-Type:application/x-www-form-urlencoded\r\n"), std::string::npos);
+}
+
+TEST_F(HttpClientTest, returns_a_redirect_instead_of_following_it) {
+  CannedServer server(
+      {"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\n"
+       "Content-Length: 0\r\n\r\n"});
+  const auto response = send(get(server.url()));
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->status, 302);
+  EXPECT_EQ(server.received().size(), 1U);
+}
+
+TEST_F(HttpClientTest, refuses_an_answer_that_is_too_long) {
+  const std::string big(100'000, 'x');
+  CannedServer server(
+      {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + big,
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186A0\r\n" + big + "\r\n0\r\n\r\n",
+       "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + big});
+  for (int i = 0; i < 3; ++i) {
+    HttpRequest request = get(server.url());
+    request.max_response_bytes = 1000;
+    const auto response = send(request, std::chrono::seconds(5));
+    ASSERT_FALSE(response) << i;
+    EXPECT_EQ(response.error().code, ErrorCode::kRejected) << i << response.error().message;
+  }
+}
+
+TEST_F(HttpClientTest, ends_at_its_deadline) {
+  CannedServer server({""});
+  const auto response = send(get(server.url()), std::chrono::milliseconds(50));
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kTimeout);
+}
+
+TEST_F(HttpClientTest, tells_unreachable_from_lost_under_way) {
+  std::string url;
+  {
+    url = CannedServer({}).url();
+  }
+  const auto refused = send(get(url));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable) << refused.error().message;
+
+  CannedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"});
+  const auto lost = send(get(server.url()), std::chrono::seconds(5));
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, ErrorCode::kUnknownOutcome) << lost.error().message;
+}
+
+TEST_F(HttpClientTest, speaks_only_to_origins_that_were_named) {
+  client_ =
+      make_http_client(runtime_, {.allowed_origins = {"https://ec2.us-east-1.amazonaws.com:443"}});
+  for (const char* url : {"http://169.254.169.254/latest", "http://ec2.us-east-1.amazonaws.com/",
+                          "https://ec2.us-east-1.amazonaws.com:8443/", "https://evil.example/"}) {
+    const auto response = exchange(get(url), std::chrono::seconds(1));
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error().code, ErrorCode::kInvalidArgument) << url;
+  }
+}
+
+TEST_F(HttpClientTest, lets_go_of_a_request_in_flight_when_it_is_destroyed) {
+  CannedServer server({""});
+  {
+    asio::io_context io;
+    const auto timers = make_system_timers(io.get_executor());
+    const Runtime runtime{io.get_executor(), *clock_, *timers, *random_};
+    const auto client =
+        make_http_client(runtime, {.allowed_origins = {get(server.url()).url.origin()}});
+    bool ended = false;
+    asio::co_spawn(io, client->send(get(server.url()), std::chrono::milliseconds(20)),
+                   [&](const std::exception_ptr&, const Result<HttpResponse>&) { ended = true; });
+    io.run();
+    EXPECT_TRUE(ended);
+  }  // the client goes before the io_context; neither hangs
+}
+
+TEST(HttpStatusError, maps_each_kind_and_takes_retry_after) {
+  const auto code = [](int status) { return http_status_error({.status = status}).code; };
+  EXPECT_EQ(code(302), ErrorCode::kRejected);
+  EXPECT_EQ(code(400), ErrorCode::kRejected);
+  EXPECT_EQ(code(401), ErrorCode::kUnauthorized);
+  EXPECT_EQ(code(403), ErrorCode::kForbidden);
+  EXPECT_EQ(code(404), ErrorCode::kNotFound);
+  EXPECT_EQ(code(429), ErrorCode::kThrottled);
+  EXPECT_EQ(code(500), ErrorCode::kUnknownOutcome);
+  EXPECT_EQ(code(503), ErrorCode::kUnavailable);
+  const auto wait = [](const char* text) {
+    return http_status_error({.status = 429, .headers = {{"Retry-After", text}}}).retry_after;
+  };
+  EXPECT_EQ(wait("7"), std::chrono::seconds(7));
+  EXPECT_EQ(wait("999999"), std::chrono::hours(1));
+  for (const char* bad : {"", "-1", "soon", "99999999999999999999"})
+    EXPECT_FALSE(wait(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace spillway::cloud
