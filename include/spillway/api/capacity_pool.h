@@ -123,7 +123,7 @@ struct CapacityPoolStatus {
 };
 
 struct CapacityPool {
-  ObjectMeta metadata;
+  ObjectMeta meta;
   CapacityPoolSpec spec;
   CapacityPoolStatus status;
 

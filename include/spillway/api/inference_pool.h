@@ -95,7 +95,7 @@ struct InferencePoolStatus {
 std::string summarize(const std::vector<TierStatus>& tiers);
 
 struct InferencePool {
-  ObjectMeta metadata;
+  ObjectMeta meta;
   InferencePoolSpec spec;
   InferencePoolStatus status;
 

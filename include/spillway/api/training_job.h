@@ -77,7 +77,7 @@ struct TrainingJobStatus {
 };
 
 struct TrainingJob {
-  ObjectMeta metadata;
+  ObjectMeta meta;
   TrainingJobSpec spec;
   TrainingJobStatus status;
 
