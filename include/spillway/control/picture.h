@@ -1,0 +1,102 @@
+#pragma once
+// From the caches to the plan's snapshot, and back: which object each index of the snapshot stands for, and what its children
+// show. Pure apart from a cache of which node belongs to which pool.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <spillway/control/world.h>
+#include <spillway/market/estimate.h>
+#include <spillway/market/offering.h>
+#include <spillway/plan/snapshot.h>
+
+namespace spillway::control {
+
+template <class T>
+using Shared = std::shared_ptr<const T>;
+
+// Decisions that are being written and not yet answered: they stand for the stored objects (design "Own decisions are seen").
+struct Assumptions {
+  std::map<ObjectKey, Shared<api::TrainingJob>> training_jobs;
+  std::map<ObjectKey, Shared<api::InferencePool>> inference_pools;
+};
+
+struct TrainingChildren {
+  Shared<kube::Job> current;               // the Job of the placement's attempt
+  std::vector<Shared<kube::Job>> earlier;  // of other attempts
+  std::int64_t bound = 0;                  // replicas of the current attempt that hold a node
+  std::int64_t running = 0;                // replicas of it that run or have succeeded
+  bool replica_lost = false;               // one of them was disrupted or is being deleted
+  bool program_failed = false;             // one of them ended by itself with an error
+  bool earlier_pods = false;               // pods of other attempts that have not ended
+  bool foreign_job = false;                // a Job of our name that belongs to a predecessor of the same name
+  std::optional<Instant> first_bound_at;   // of the current attempt
+  std::optional<Instant> last_started_at;  // when the latest of the running ones started
+  std::string trouble;                     // why a pod does not start ("ImagePullBackOff: ..."), if any
+};
+
+struct InferenceShareChildren {
+  Shared<kube::Deployment> deployment;
+  std::int64_t bound = 0;
+  std::optional<Instant> waiting_since;  // oldest pod that has no node
+};
+struct InferenceChildren {
+  std::map<PoolName, InferenceShareChildren> shares;
+};
+
+struct Picture {
+  plan::Snapshot snapshot;
+  // By index of the snapshot. The workloads are the assumed ones where a decision is under way.
+  std::vector<Shared<api::CapacityPool>> pools;
+  std::vector<Shared<api::TrainingJob>> training;
+  std::vector<TrainingChildren> training_children;
+  std::vector<Shared<api::InferencePool>> inference;
+  std::vector<InferenceChildren> inference_children;
+  std::vector<Instant> node_created_at;                       // by node
+  std::vector<std::int64_t> ready_nodes;                      // by pool
+  std::vector<std::optional<Duration>> oldest_node_age;       // by pool
+  // Running on a pool that is not there (any more): left alone until it ends or the pool comes back.
+  std::vector<Shared<api::TrainingJob>> held;
+  std::vector<Shared<api::TrainingJob>> finished;
+};
+
+// What the market knows of a pool's price.
+using PriceOf = std::function<std::pair<market::NodePrice, HourlyRate>(const PoolName&)>;
+
+struct PictureOptions {
+  bool observe = false;  // nothing is created: a placement counts as running from its decision on
+  Duration inference_launch_timeout = std::chrono::minutes(10);
+};
+
+// The estimator's and the stock-out memory's state, as CapacityPool.status holds them.
+market::LifeSums life_sums(const api::CapacityPoolStatus& status);
+market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status);
+
+class PictureBuilder {
+ public:
+  explicit PictureBuilder(PictureOptions options) : options_(options) {}
+  Picture build(const World& world, const Assumptions& assumptions, const PriceOf& price_of, Instant now);
+  // The pool that each node belongs to, as of the last build.
+  [[nodiscard]] std::optional<PoolName> pool_of(const kube::Node& node) const;
+
+ private:
+  class Pass;
+  struct NodeMembership {
+    Shared<kube::Node> node;
+    std::optional<PoolName> pool;
+  };
+  PictureOptions options_;
+  std::map<ObjectKey, NodeMembership> membership_;  // by node; valid for pools_fingerprint_
+  std::string pools_fingerprint_;
+};
+
+// True when one of the finishing conditions is there.
+bool finished(const api::TrainingJob& job);
+
+}  // namespace spillway::control

@@ -1,0 +1,40 @@
+#pragma once
+// From a plan to the requests that make it so. No I/O; remembers only hashes that are costly to compute again.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <spillway/control/pool_memory.h>
+#include <spillway/control/work.h>
+
+namespace spillway::control {
+
+struct Reconciliation {
+  std::vector<Work> work;                // objects whose chain is empty are left out
+  std::optional<Instant> wake_at;        // when to look again although nothing happened
+};
+
+class Reconciler {
+ public:
+  explicit Reconciler(bool observe) : observe_(observe) {}
+  // `trouble_of` gives what the server said when the children of an object could not be written.
+  using TroubleOf = std::function<Trouble(const kube::ObjectReference&)>;
+  Reconciliation reconcile(const World& world, const Picture& picture, const plan::Plan& plan, const PoolMemory& memory,
+                           const TroubleOf& trouble_of, Instant now);
+
+ private:
+  class Pass;
+  struct Applied {
+    std::string fingerprint;  // of everything that the object is made from
+    std::string hash;
+  };
+  bool observe_;
+  std::unordered_map<std::string, Applied> applied_;  // by kind and key of the child; bounded
+};
+
+kube::ObjectReference reference_to(std::string_view kind, const ObjectMeta& meta);
+
+}  // namespace spillway::control

@@ -1,0 +1,35 @@
+#pragma once
+// The caches that the loop reads: one store per kind, filled by reflectors and by the answers to our own writes.
+
+#include <spillway/api/capacity_pool.h>
+#include <spillway/api/inference_pool.h>
+#include <spillway/api/training_job.h>
+#include <spillway/kube/store.h>
+#include <spillway/kube/types.h>
+
+namespace spillway::control {
+
+inline constexpr kube::ResourceType kTrainingJobs{"spillway.dev", "v1alpha1", "trainingjobs", "TrainingJob"};
+inline constexpr kube::ResourceType kInferencePools{"spillway.dev", "v1alpha1", "inferencepools", "InferencePool"};
+inline constexpr kube::ResourceType kCapacityPools{"spillway.dev", "v1alpha1", "capacitypools", "CapacityPool", false};
+
+// Control thread only. Objects are immutable and shared.
+struct World {
+  kube::Store<api::TrainingJob> training_jobs;
+  kube::Store<api::InferencePool> inference_pools;
+  kube::Store<api::CapacityPool> capacity_pools;
+  kube::Store<kube::Node> nodes;
+  kube::Store<kube::Pod> pods;
+  kube::Store<kube::Job> jobs;
+  kube::Store<kube::Deployment> deployments;
+  kube::Store<kube::Service> services;
+  kube::Store<kube::PodDisruptionBudget> budgets;
+
+  // Nothing is decided before every input is known once: absence means nothing until then.
+  [[nodiscard]] bool synced() const {
+    return training_jobs.synced() && inference_pools.synced() && capacity_pools.synced() && nodes.synced() &&
+           pods.synced() && jobs.synced() && deployments.synced() && services.synced() && budgets.synced();
+  }
+};
+
+}  // namespace spillway::control

@@ -1,0 +1,170 @@
+#include <spillway/control/controller.h>
+
+#include <algorithm>
+
+#include <spillway/api/codec.h>
+#include <spillway/control/keys.h>
+#include <spillway/core/log.h>
+
+namespace spillway::control {
+
+// A reflector and the sink through which it and our own writes feed one store.
+struct Controller::Cache {
+  kube::ResourceType type;
+  std::unique_ptr<kube::ObjectSink> sink;
+  std::unique_ptr<kube::Reflector> reflector;
+};
+
+Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeeper& market, kube::EventRecorder& events,
+                       std::function<bool()> leading, ControllerOptions options)
+    : runtime_(runtime), client_(client), market_(market), leading_(std::move(leading)), options_(std::move(options)),
+      changed_(runtime.timers), tasks_(runtime.executor, runtime.timers), builder_({.observe = options_.observe}),
+      reconciler_(options_.observe) {
+  add_caches();
+  const auto sink_of = [this](const kube::ResourceType& type) -> kube::ObjectSink* {
+    for (const auto& cache : caches_) {
+      if (cache->type == type) return cache->sink.get();
+    }
+    return nullptr;
+  };
+  executor_ = std::make_unique<Executor>(client_, sink_of, events, tasks_, options_.executor, [this] { changed_.notify(); });
+  market_.on_change([this](const std::vector<PoolName>&) { changed_.notify(); });
+}
+
+Controller::~Controller() = default;
+
+template <class T>
+void Controller::add_cache(kube::ResourceType type, kube::Store<T>& store, typename kube::StoreSink<T>::Decode decode,
+                           std::string selector) {
+  auto cache = std::make_unique<Cache>();
+  cache->type = type;
+  cache->sink = std::make_unique<kube::StoreSink<T>>(store, std::move(decode));
+  kube::ReflectorOptions options = options_.reflector;
+  options.selectors.labels = std::move(selector);
+  cache->reflector = std::make_unique<kube::Reflector>(client_, type, *cache->sink, std::move(options));
+  store.set_listener([this](const ObjectKey&, kube::Change) { changed_.notify(); });
+  caches_.push_back(std::move(cache));
+}
+
+void Controller::add_caches() {
+  const std::string ours = std::string(label::kManagedBy) + "=" + std::string(label::kManagedByValue);
+  const auto ignore = api::UnknownFields::kIgnore;
+  add_cache<api::CapacityPool>(kCapacityPools, world_.capacity_pools,
+                               [=](const auto& o) { return api::read<api::CapacityPool>(o, ignore); }, "");
+  add_cache<api::TrainingJob>(kTrainingJobs, world_.training_jobs,
+                              [=](const auto& o) { return api::read<api::TrainingJob>(o, ignore); }, "");
+  add_cache<api::InferencePool>(kInferencePools, world_.inference_pools,
+                                [=](const auto& o) { return api::read<api::InferencePool>(o, ignore); }, "");
+  add_cache<kube::Node>(kube::kNodes, world_.nodes, &kube::Node::from_json, "");
+  add_cache<kube::Pod>(kube::kPods, world_.pods, &kube::Pod::from_json, "");
+  add_cache<kube::Job>(kube::kJobs, world_.jobs, &kube::Job::from_json, ours);
+  add_cache<kube::Deployment>(kube::kDeployments, world_.deployments, &kube::Deployment::from_json, ours);
+  add_cache<kube::Service>(kube::kServices, world_.services, &kube::Service::from_json, ours);
+  add_cache<kube::PodDisruptionBudget>(kube::kPodDisruptionBudgets, world_.budgets, &kube::PodDisruptionBudget::from_json, ours);
+}
+
+Task<void> Controller::run() {
+  for (const auto& cache : caches_) tasks_.spawn(cache->reflector->run());
+  tasks_.spawn(loop());
+  co_await tasks_.drained(MonotonicTime::max());
+}
+
+void Controller::stop() {
+  stopping_ = true;
+  executor_->stop();
+  for (const auto& cache : caches_) cache->reflector->stop();
+  changed_.notify();
+}
+
+void Controller::look_again() { changed_.notify(); }
+
+void Controller::set_plan_config(const plan::Config& config) {
+  options_.plan = config;
+  changed_.notify();
+}
+
+std::vector<std::string> Controller::troubles() const {
+  std::vector<std::string> sentences;
+  for (const auto& cache : caches_) {
+    if (const auto& trouble = cache->reflector->trouble()) {
+      sentences.push_back(cache->type.to_string() + ": " + trouble->message);
+    }
+  }
+  return sentences;
+}
+
+MonotonicTime Controller::next_look() const {
+  const MonotonicTime now = runtime_.clock.monotonic();
+  MonotonicTime next = now + options_.longest_rest;
+  if (wake_at_) next = std::min(next, now + std::max(*wake_at_ - runtime_.clock.now(), Duration(1)));
+  if (const auto retry = executor_->next_retry()) next = std::min(next, *retry);
+  return next;
+}
+
+// Lets a burst of events arrive, so that it is planned as one.
+Task<void> Controller::settle() {
+  const Duration window = std::max(options_.fold_window, last_cost_ * options_.fold_factor);
+  const auto timer = runtime_.timers.make();
+  co_await timer->wait_until(runtime_.clock.monotonic() + window);
+}
+
+Task<void> Controller::loop() {
+  while (!stopping_) {
+    co_await changed_.wait(next_look());
+    if (stopping_) break;
+    if (!world_.synced()) continue;
+    co_await settle();
+    if (stopping_) break;
+    watch_prices();
+    if (leading_()) pass();
+  }
+}
+
+void Controller::watch_prices() {
+  std::vector<market::PricedPool> pools;
+  world_.capacity_pools.for_each([&](const Shared<api::CapacityPool>& pool) {
+    pools.push_back({.pool = PoolName(pool->meta.key.name.str()), .instance_type = pool->spec.instance_type,
+                     .region = pool->spec.location.region, .zone = pool->spec.location.zone,
+                     .tier = pool->spec.tier, .fixed = pool->spec.price.fixed,
+                     .feed = pool->spec.price.feed.value_or(FeedName()), .on_demand = pool->spec.price.on_demand});
+  });
+  market_.watch(std::move(pools));
+}
+
+void Controller::pass() {
+  // Kubernetes times are whole seconds: deciding on the same keeps what is decided and what is read back equal.
+  const Instant now = std::chrono::floor<std::chrono::seconds>(runtime_.clock.now());
+  const MonotonicTime started = runtime_.clock.monotonic();
+  const auto price_of = [this](const PoolName& pool) {
+    market::PoolPrice price = market_.price_of(pool);
+    return std::pair(std::move(price.price), price.on_demand);
+  };
+  picture_ = builder_.build(world_, executor_->assumptions(), price_of, now);
+  const MonotonicTime built = runtime_.clock.monotonic();
+  plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
+  const MonotonicTime planned = runtime_.clock.monotonic();
+  memory_.learn(picture_, plan_, now);
+  const auto trouble_of = [this](const kube::ObjectReference& subject) { return executor_->trouble_of(subject); };
+  Reconciliation result = reconciler_.reconcile(world_, picture_, plan_, memory_, trouble_of, now);
+  wake_at_ = result.wake_at;
+  start(std::move(result.work));
+  const MonotonicTime done = runtime_.clock.monotonic();
+  last_cost_ = done - started;
+  facts_.build = built - started;
+  facts_.plan = planned - built;
+  facts_.reconcile = done - planned;
+  facts_.workloads = picture_.training.size() + picture_.inference.size();
+  facts_.at = now;
+  ++facts_.passes;
+}
+
+void Controller::start(std::vector<Work> work) {
+  facts_.chains = 0;
+  for (Work& item : work) {
+    if (executor_->busy(item.subject) || !executor_->may_try(item.subject)) continue;
+    executor_->start(std::move(item));
+    ++facts_.chains;
+  }
+}
+
+}  // namespace spillway::control

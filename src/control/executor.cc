@@ -1,0 +1,232 @@
+#include <spillway/control/executor.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <spillway/api/codec.h>
+#include <spillway/core/log.h>
+
+namespace spillway::control {
+namespace {
+
+using nlohmann::json;
+
+const kube::FieldManager& status_manager() {
+  static const kube::FieldManager manager("spillway-status");
+  return manager;
+}
+const kube::FieldManager& child_manager() {
+  static const kube::FieldManager manager("spillway");
+  return manager;
+}
+
+ObjectKey key_in(const json& object) {
+  const json& metadata = object.at("metadata");
+  return {Namespace(metadata.value("namespace", "")), ObjectName(metadata.value("name", ""))};
+}
+
+bool owned_by(const json& object, const Uid& owner) {
+  const auto references = object.value("/metadata/ownerReferences"_json_pointer, json::array());
+  return std::any_of(references.begin(), references.end(),
+                     [&](const json& reference) { return reference.value("uid", "") == owner.str(); });
+}
+
+tl::unexpected<Error> taken(const kube::ResourceType& type, const ObjectKey& key) {
+  return fail(ErrorCode::kRejected, std::string(type.kind) + " " + key.to_string() +
+                                        " exists and belongs to somebody else: delete or rename it, or rename the workload");
+}
+
+// What a person has to mend; everything else is retried without bothering anybody.
+bool needs_a_person(const Error& error) {
+  return error.code == ErrorCode::kRejected || error.code == ErrorCode::kForbidden || error.code == ErrorCode::kInvalidArgument;
+}
+
+}  // namespace
+
+Executor::Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& events, TaskGroup& tasks, ExecutorOptions options,
+                   std::function<void()> changed)
+    : client_(client), sink_of_(std::move(sink_of)), events_(events), tasks_(tasks), options_(options), changed_(std::move(changed)) {}
+
+bool Executor::may_try(const kube::ObjectReference& subject) const {
+  const auto failure = failures_.find(identity(subject));
+  return failure == failures_.end() || failure->second.try_again <= client_.runtime().clock.monotonic();
+}
+
+Trouble Executor::trouble_of(const kube::ObjectReference& subject) const {
+  const auto failure = failures_.find(identity(subject));
+  return failure == failures_.end() ? Trouble() : failure->second.trouble;
+}
+
+std::optional<MonotonicTime> Executor::next_retry() const {
+  std::optional<MonotonicTime> next;
+  const MonotonicTime now = client_.runtime().clock.monotonic();
+  for (const auto& [subject, failure] : failures_) {
+    if (failure.try_again > now) next = std::min(next.value_or(failure.try_again), failure.try_again);
+  }
+  return next;
+}
+
+void Executor::start(Work work) {
+  busy_.emplace(identity(work.subject), true);
+  if (work.assumed_training_job) assumptions_.training_jobs[work.subject.key] = work.assumed_training_job;
+  if (work.assumed_inference_pool) assumptions_.inference_pools[work.subject.key] = work.assumed_inference_pool;
+  waiting_.push_back(std::move(work));
+  pump();
+}
+
+void Executor::pump() {
+  while (!stopping_ && running_ < options_.max_in_flight && !waiting_.empty()) {
+    Work next = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++running_;
+    tasks_.spawn(run(std::move(next)));
+  }
+}
+
+Task<void> Executor::run(Work work) {
+  ++metrics_.chains;
+  Result<void> outcome;
+  for (const Write& write : work.writes) {
+    if (stopping_) {
+      outcome = fail(ErrorCode::kCancelled, "stopping");
+      break;
+    }
+    outcome = co_await perform(write);
+    if (!outcome) break;
+    if (std::holds_alternative<WriteStatus>(write)) tell(work);
+  }
+  if (work.assumed_training_job) assumptions_.training_jobs.erase(work.subject.key);
+  if (work.assumed_inference_pool) assumptions_.inference_pools.erase(work.subject.key);
+  if (outcome) {
+    failures_.erase(identity(work.subject));
+  } else {
+    note_failure(work.subject, outcome.error());
+  }
+  busy_.erase(identity(work.subject));
+  --running_;
+  pump();
+  changed_();
+}
+
+void Executor::tell(const Work& work) {
+  for (const Notable& notable : work.notables) {
+    events_.record({.regarding = work.subject, .type = notable.warning ? kube::EventType::kWarning : kube::EventType::kNormal,
+                    .reason = notable.reason, .action = notable.action, .note = notable.note});
+    log::info(notable.reason, {{"kind", work.subject.kind}, {"object", work.subject.key.to_string()}, {"note", notable.note}});
+  }
+}
+
+Task<Result<void>> Executor::perform(const Write& write) {
+  if (const auto* status = std::get_if<WriteStatus>(&write)) co_return co_await write_status(*status);
+  if (const auto* current = std::get_if<ConfirmCurrent>(&write)) co_return co_await confirm(*current);
+  if (const auto* child = std::get_if<CreateChild>(&write)) co_return co_await create(*child);
+  if (const auto* child = std::get_if<ApplyChild>(&write)) co_return co_await apply(*child);
+  co_return co_await remove(std::get<DeleteObject>(write));
+}
+
+void Executor::absorb(const kube::ResourceType& type, const json& object) {
+  kube::ObjectSink* sink = sink_of_(type);
+  if (sink == nullptr) return;
+  if (const auto taken_in = sink->upsert(object); !taken_in) {
+    log::warning("an answer could not be understood", {{"type", type.to_string()}, {"error", taken_in.error().message}});
+  }
+}
+
+Task<Result<std::optional<json>>> Executor::read_live(kube::ResourceType type, ObjectKey key) {
+  auto live = co_await client_.get(type, key);
+  if (!live && live.error().code == ErrorCode::kNotFound) co_return std::nullopt;
+  if (!live) co_return fail(std::move(live).error());
+  absorb(type, *live);
+  co_return std::optional<json>(std::move(*live));
+}
+
+Task<Result<void>> Executor::write_status(const WriteStatus& write) {
+  json object = {{"metadata", {{"name", write.key.name.str()}}}, {"status", write.status}};
+  if (!write.key.ns.empty()) object["metadata"]["namespace"] = write.key.ns.str();
+  kube::ApplyOptions options{.field_manager = status_manager(), .subresource = kube::Subresource::kStatus,
+                             .resource_version = write.decided_on};
+  auto written = co_await client_.apply(write.type, std::move(object), std::move(options));
+  if (written) {
+    absorb(write.type, *written);
+    co_return Result<void>();
+  }
+  Error error = std::move(written).error();
+  if (error.code == ErrorCode::kNotFound) co_return fail(ErrorCode::kCancelled, "the object is gone");
+  if (error.code == ErrorCode::kConflict || error.code == ErrorCode::kUnknownOutcome) {
+    // The object moved on, or the write may have happened: what is there now is what the next pass decides on.
+    auto live = co_await read_live(write.type, write.key);
+    if (!live) co_return fail(live.error().in("reading back after '" + error.message + "'"));
+    if (error.code == ErrorCode::kConflict) co_return fail(ErrorCode::kConflict, error.message);
+  }
+  co_return fail(error.in("writing the status of " + std::string(write.type.kind) + " " + write.key.to_string()));
+}
+
+Task<Result<void>> Executor::confirm(const ConfirmCurrent& write) {
+  TRY_CO(live, co_await read_live(write.type, write.key));
+  if (!live) co_return fail(ErrorCode::kCancelled, "the object is gone");
+  const std::string version = live->at("metadata").value("resourceVersion", "");
+  if (version != write.decided_on.str()) co_return fail(ErrorCode::kConflict, "the object moved on from the version decided on");
+  co_return Result<void>();
+}
+
+Task<Result<void>> Executor::create(const CreateChild& write) {
+  const ObjectKey key = key_in(write.object);
+  auto created = co_await client_.create(write.type, write.object);
+  if (created) {
+    absorb(write.type, *created);
+    co_return Result<void>();
+  }
+  Error error = std::move(created).error();
+  if (error.code == ErrorCode::kAlreadyExists || error.code == ErrorCode::kUnknownOutcome) {
+    TRY_CO(live, co_await read_live(write.type, key));
+    if (live && owned_by(*live, write.owner)) co_return Result<void>();
+    if (live) co_return taken(write.type, key);
+  }
+  co_return fail(error.in("creating " + std::string(write.type.kind) + " " + key.to_string()));
+}
+
+Task<Result<void>> Executor::apply(const ApplyChild& write) {
+  const ObjectKey key = key_in(write.object);
+  if (!write.known) {
+    TRY_CO(live, co_await read_live(write.type, key));
+    if (live && !owned_by(*live, write.owner)) co_return taken(write.type, key);
+  }
+  auto applied = co_await client_.apply(write.type, write.object, kube::ApplyOptions{.field_manager = child_manager()});
+  if (!applied) co_return fail(applied.error().in("applying " + std::string(write.type.kind) + " " + key.to_string()));
+  absorb(write.type, *applied);
+  co_return Result<void>();
+}
+
+Task<Result<void>> Executor::remove(const DeleteObject& write) {
+  auto removed = co_await client_.remove(write.type, write.key, kube::DeleteOptions{.uid = write.uid, .propagation = write.propagation});
+  const bool outcome_unknown = !removed && removed.error().code == ErrorCode::kUnknownOutcome;
+  if (!removed && !outcome_unknown && removed.error().code != ErrorCode::kConflict) {
+    co_return fail(removed.error().in("deleting " + std::string(write.type.kind) + " " + write.key.to_string()));
+  }
+  // What is there now is what the next pass sees: gone, ending, or (a conflict) another object of that name.
+  TRY_CO(live, co_await read_live(write.type, write.key));
+  if (live) co_return Result<void>();
+  kube::ObjectSink* sink = sink_of_(write.type);
+  if (sink != nullptr) sink->forget(write.key, write.uid);
+  co_return Result<void>();
+}
+
+void Executor::note_failure(const kube::ObjectReference& subject, const Error& error) {
+  ++metrics_.failures;
+  ++metrics_.failures_by_code[std::string(to_string(error.code))];
+  const bool somebody_else_was_faster = error.code == ErrorCode::kConflict || error.code == ErrorCode::kCancelled;
+  Failure& failure = failures_[identity(subject)];
+  failure.count = std::min(failure.count + 1, 30);
+  const int doublings = somebody_else_was_faster ? 0 : failure.count - 1;
+  Duration delay = options_.backoff_base;
+  for (int i = 0; i < doublings && delay < options_.backoff_cap; ++i) delay *= 2;
+  delay = std::min(delay, options_.backoff_cap);
+  if (error.retry_after) delay = std::max(delay, *error.retry_after);
+  failure.try_again = client_.runtime().clock.monotonic() + delay;
+  if (needs_a_person(error)) failure.trouble = error.message;
+  if (somebody_else_was_faster || error.code == ErrorCode::kFenced) return;
+  log::warning("work on an object failed", {{"kind", subject.kind}, {"object", subject.key.to_string()}, {"error", error.message},
+                                            {"code", to_string(error.code)}, {"retry_in", format_duration(delay)}});
+}
+
+}  // namespace spillway::control

@@ -1,0 +1,531 @@
+#include <spillway/control/picture.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <tuple>
+
+#include <spillway/control/keys.h>
+#include <spillway/core/text.h>
+
+namespace spillway::control {
+namespace {
+
+constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+std::optional<AttemptNumber> attempt_of(const kube::Meta& meta) {
+  const auto text = meta.labels.find(label::kAttempt);
+  if (!text) return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end != text->data() + text->size() || value <= 0) return std::nullopt;
+  return AttemptNumber(value);
+}
+
+api::TaintEffect effect_of(std::string_view text) {
+  const auto effect = api::parse_enum<api::TaintEffect>(text);
+  return effect ? *effect : api::TaintEffect::kNoSchedule;  // an unknown effect keeps pods away rather than attracts them
+}
+
+std::set<std::string> keys_asked_for(const std::vector<api::PodShape>& shapes) {
+  std::set<std::string> keys;
+  for (const api::PodShape& shape : shapes) {
+    for (const auto& [key, value] : shape.node_selector) keys.insert(key);
+    if (!shape.node_affinity) continue;
+    for (const api::NodeSelectorTerm& term : *shape.node_affinity) {
+      for (const api::NodeRequirement& requirement : term.labels) keys.insert(requirement.key);
+    }
+  }
+  return keys;
+}
+
+// The status that a Job tells of, for a TrainingJob that lost its own (design: "a lost status can be rebuilt").
+std::optional<api::TrainingPlacement> placement_told_by(const kube::Job& job, const std::vector<Shared<api::CapacityPool>>& pools) {
+  const auto attempt = attempt_of(job.meta);
+  const auto pool_label = job.meta.labels.find(label::kPool);
+  if (!attempt || !pool_label) return std::nullopt;
+  for (const auto& pool : pools) {
+    if (pool->meta.key.name.str() != *pool_label) continue;
+    const auto placed_at = parse_instant(job.meta.annotations.get(annotation::kPlacedAt));
+    return api::TrainingPlacement{.pool = PoolName(pool->meta.key.name.str()), .tier = pool->spec.tier, .attempt = *attempt,
+                                  .since = placed_at ? *placed_at : job.meta.created_at,
+                                  .reason = "found running as Job " + job.meta.key.name.str()};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool finished(const api::TrainingJob& job) {
+  return api::is_true(job.status.conditions, api::condition::kComplete) ||
+         api::is_true(job.status.conditions, api::condition::kFailed);
+}
+
+market::LifeSums life_sums(const api::CapacityPoolStatus& status) {
+  if (!status.life) return {};
+  return {.exposure = status.life->window_time, .losses_thousandths = status.life->windows_milli};
+}
+
+market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status) {
+  if (!status.stock_out) return {};
+  return {.failures = status.stock_out->failures, .failed_at = status.stock_out->since};
+}
+
+// One build: fills a Picture from a World in numbered steps.
+class PictureBuilder::Pass {
+ public:
+  Pass(PictureBuilder& builder, const World& world, const Assumptions& assumptions, const PriceOf& price_of, Instant now)
+      : builder_(builder), world_(world), assumptions_(assumptions), price_of_(price_of), now_(now) {}
+
+  Picture run() {
+    add_pools();        // 1. what can be bought
+    add_workloads();    // 2. who asks
+    add_jobs();         // 3. which children there are
+    add_nodes();        // 4. where room is
+    add_life_estimates();
+    add_pods();         // 5. who sits where
+    settle_training();  // 6. what the children show
+    settle_inference();
+    return std::move(picture_);
+  }
+
+ private:
+  void add_pools() {
+    std::string fingerprint;
+    world_.capacity_pools.for_each([&](const Shared<api::CapacityPool>& pool) {
+      if (pool->meta.deleted_at) return;
+      pool_index_.emplace(PoolName(pool->meta.key.name.str()), picture_.pools.size());
+      fingerprint += pool->meta.uid.str() + ":" + std::to_string(pool->meta.generation) + ",";
+      picture_.pools.push_back(pool);
+      picture_.snapshot.pools.push_back(plan_pool(*pool));
+    });
+    if (fingerprint != builder_.pools_fingerprint_) builder_.membership_.clear();
+    builder_.pools_fingerprint_ = std::move(fingerprint);
+    picture_.ready_nodes.assign(picture_.pools.size(), 0);
+    picture_.oldest_node_age.assign(picture_.pools.size(), std::nullopt);
+  }
+
+  plan::Pool plan_pool(const api::CapacityPool& pool) const {
+    const PoolName name(pool.meta.key.name.str());
+    auto [price, on_demand] = price_of_(name);
+    const market::StockOutMemory memory = stock_out_memory(pool.status);
+    return {.name = name,
+            .tier = pool.spec.tier,
+            .model = pool.spec.accelerator.model,
+            .location = {.provider = pool.spec.location.provider.str(), .region = pool.spec.location.region,
+                         .zone = pool.spec.location.zone},
+            .accelerators_per_node = pool.spec.accelerator.per_node,
+            .max_nodes = pool.spec.nodes.max,
+            .selector = pool.spec.nodes.selector,
+            .tolerations = pool.spec.nodes.tolerations,
+            .offering = {.price = std::move(price), .on_demand = on_demand,
+                         .availability = market::availability_at(memory, now_), .retry_at = market::retry_at(memory, now_)}};
+  }
+
+  void add_workloads() {
+    picture_.snapshot.shapes.emplace_back();
+    world_.training_jobs.for_each([&](const Shared<api::TrainingJob>& stored) {
+      const auto assumed = assumptions_.training_jobs.find(stored->meta.key);
+      const Shared<api::TrainingJob>& job = assumed != assumptions_.training_jobs.end() ? assumed->second : stored;
+      if (finished(*job)) return picture_.finished.push_back(job);
+      training_index_.emplace(job->meta.key, picture_.training.size());
+      picture_.training.push_back(job);
+    });
+    picture_.training_children.resize(picture_.training.size());
+    world_.inference_pools.for_each([&](const Shared<api::InferencePool>& stored) {
+      const auto assumed = assumptions_.inference_pools.find(stored->meta.key);
+      const Shared<api::InferencePool>& pool = assumed != assumptions_.inference_pools.end() ? assumed->second : stored;
+      inference_index_.emplace(pool->meta.key, picture_.inference.size());
+      picture_.inference.push_back(pool);
+    });
+    picture_.inference_children.resize(picture_.inference.size());
+    world_.deployments.for_each([&](const Shared<kube::Deployment>& deployment) { add_deployment(deployment); });
+  }
+
+  void add_deployment(const Shared<kube::Deployment>& deployment) {
+    const auto name = deployment->meta.labels.find(label::kInferencePool);
+    const auto pool = deployment->meta.labels.find(label::kPool);
+    if (!name || !pool || deployment->meta.deleted_at) return;
+    const auto at = inference_index_.find({deployment->meta.key.ns, ObjectName(*name)});
+    if (at == inference_index_.end() || !deployment->meta.controlled_by(picture_.inference[at->second]->meta.uid)) return;
+    picture_.inference_children[at->second].shares[PoolName(*pool)].deployment = deployment;
+  }
+
+  void add_jobs() {
+    world_.jobs.for_each([&](const Shared<kube::Job>& job) {
+      const auto name = job->meta.labels.find(label::kTrainingJob);
+      if (!name) return;
+      const auto at = training_index_.find({job->meta.key.ns, ObjectName(*name)});
+      if (at == training_index_.end()) return;
+      TrainingChildren& children = picture_.training_children[at->second];
+      if (!job->meta.controlled_by(picture_.training[at->second]->meta.uid)) {
+        children.foreign_job = true;
+        return;
+      }
+      children.earlier.push_back(job);
+    });
+    for (std::size_t i = 0; i < picture_.training.size(); ++i) recognise_current_attempt(i);
+  }
+
+  void recognise_current_attempt(std::size_t i) {
+    TrainingChildren& children = picture_.training_children[i];
+    if (children.earlier.empty()) return;
+    std::sort(children.earlier.begin(), children.earlier.end(), [](const auto& a, const auto& b) {
+      return attempt_of(a->meta).value_or(AttemptNumber()) < attempt_of(b->meta).value_or(AttemptNumber());
+    });
+    rebuild_lost_status(i);
+    const auto& placement = picture_.training[i]->status.placement;
+    if (!placement) return;
+    const auto current = std::find_if(children.earlier.begin(), children.earlier.end(),
+                                      [&](const auto& job) { return attempt_of(job->meta) == placement->attempt; });
+    if (current == children.earlier.end()) return;
+    // A Job that is being deleted (by hand) is on its way out: its attempt is over.
+    if ((*current)->meta.deleted_at) {
+      children.replica_lost = true;
+      return;
+    }
+    children.current = *current;
+    children.earlier.erase(current);
+  }
+
+  void rebuild_lost_status(std::size_t i) {
+    const Shared<api::TrainingJob>& job = picture_.training[i];
+    if (job->status.attempt.value() != 0 || job->status.placement) return;
+    const kube::Job& latest = *picture_.training_children[i].earlier.back();
+    auto rebuilt = std::make_shared<api::TrainingJob>(*job);
+    rebuilt->status.attempt = attempt_of(latest.meta).value_or(AttemptNumber());
+    rebuilt->status.placement = placement_told_by(latest, picture_.pools);
+    picture_.training[i] = std::move(rebuilt);
+  }
+
+  void add_nodes() {
+    collect_shapes();
+    const std::set<std::string> keys = keys_asked_for(picture_.snapshot.shapes);
+    std::map<std::pair<Labels, std::vector<std::tuple<std::string, std::string, std::string>>>, std::size_t> traits;
+    world_.nodes.for_each([&](const Shared<kube::Node>& node) {
+      const std::size_t pool = pool_index_of(node);
+      if (pool == kNone) return;
+      Labels labels;
+      for (const auto& [key, value] : node->meta.labels) {
+        if (keys.contains(key.str())) labels.emplace(key.str(), value.str());
+      }
+      std::vector<std::tuple<std::string, std::string, std::string>> taints;
+      for (const kube::Taint& taint : node->taints) taints.emplace_back(taint.key.str(), taint.value.str(), taint.effect.str());
+      const auto [at, fresh] = traits.try_emplace({std::move(labels), std::move(taints)}, picture_.snapshot.traits.size());
+      if (fresh) picture_.snapshot.traits.push_back(plan_traits(at->first.first, *node));
+      add_node(*node, pool, at->second);
+    });
+  }
+
+  static plan::NodeTraits plan_traits(const Labels& labels, const kube::Node& node) {
+    plan::NodeTraits traits{.labels = labels};
+    for (const kube::Taint& taint : node.taints) {
+      traits.taints.push_back({.key = taint.key.str(), .value = taint.value.str(), .effect = effect_of(taint.effect.view())});
+    }
+    return traits;
+  }
+
+  void add_node(const kube::Node& node, std::size_t pool, std::size_t traits) {
+    const bool usable = node.ready && !node.unschedulable && !node.meta.deleted_at;
+    if (usable) ++picture_.ready_nodes[pool];
+    const Duration age = std::max(now_ - node.meta.created_at, Duration(0));
+    auto& oldest = picture_.oldest_node_age[pool];
+    if (usable && (!oldest || age > *oldest)) oldest = age;
+    const ResourceName& resource = picture_.pools[pool]->spec.accelerator.resource;
+    node_index_.emplace(node.meta.key.name.str(), picture_.snapshot.nodes.size());
+    picture_.node_created_at.push_back(node.meta.created_at);
+    picture_.snapshot.nodes.push_back({.name = NodeName(node.meta.key.name.str()),
+                                       .pool = pool,
+                                       .traits = traits,
+                                       .free = {.accelerators = AcceleratorCount(node.allocatable.count(resource)),
+                                                .cpu = node.allocatable.cpu, .memory = node.allocatable.memory},
+                                       .usable = usable});
+  }
+
+  // The first pool, by name, whose selector the node's labels satisfy. Remembered: 2,000 nodes x 200 pools a pass is too much.
+  std::size_t pool_index_of(const Shared<kube::Node>& node) {
+    NodeMembership& known = builder_.membership_[node->meta.key];
+    if (!known.node || !(known.node->meta.labels == node->meta.labels)) {
+      known.pool.reset();
+      for (std::size_t i = 0; i < picture_.pools.size() && !known.pool; ++i) {
+        const auto& selector = picture_.pools[i]->spec.nodes.selector;
+        if (!selector.empty() && node->meta.labels.matches(selector)) known.pool = picture_.snapshot.pools[i].name;
+      }
+    }
+    known.node = node;
+    return known.pool ? pool_index_.at(*known.pool) : kNone;
+  }
+
+  std::size_t shape_index(const api::PodShape& shape) {
+    const bool constrained = !shape.node_selector.empty() || !shape.tolerations.empty() || shape.node_affinity;
+    if (!constrained) return 0;
+    for (std::size_t i = 1; i < picture_.snapshot.shapes.size(); ++i) {
+      const api::PodShape& known = picture_.snapshot.shapes[i];
+      if (known.node_selector == shape.node_selector && known.tolerations == shape.tolerations &&
+          known.node_affinity == shape.node_affinity) {
+        return i;
+      }
+    }
+    picture_.snapshot.shapes.push_back(shape);
+    return picture_.snapshot.shapes.size() - 1;
+  }
+
+  void collect_shapes() {
+    for (const auto& job : picture_.training) training_shape_.push_back(shape_index(job->spec.pod_template.shape()));
+    for (const auto& pool : picture_.inference) inference_shape_.push_back(shape_index(pool->spec.pod_template.shape()));
+  }
+
+  void add_pods() {
+    training_bound_.resize(picture_.training.size());
+    inference_bound_.resize(picture_.inference.size());
+    world_.pods.for_each([&](const Shared<kube::Pod>& pod) {
+      if (claim_for_training(*pod) || claim_for_inference(*pod)) return;
+      occupy(*pod);
+    });
+  }
+
+  std::size_t node_of(const kube::Pod& pod) const {
+    if (pod.node.empty()) return kNone;
+    const auto at = node_index_.find(pod.node.str());
+    return at == node_index_.end() ? kNone : at->second;
+  }
+
+  // A pod of others takes room from its node until it has ended.
+  void occupy(const kube::Pod& pod) {
+    const std::size_t node = node_of(pod);
+    if (node == kNone || pod.terminal()) return;
+    plan::Resources& free = picture_.snapshot.nodes[node].free;
+    const ResourceName& resource = picture_.pools[picture_.snapshot.nodes[node].pool]->spec.accelerator.resource;
+    free.accelerators -= AcceleratorCount(pod.requests.count(resource));
+    free.cpu -= pod.requests.cpu;
+    free.memory -= pod.requests.memory;
+  }
+
+  bool claim_for_training(const kube::Pod& pod) {
+    const auto name = pod.meta.labels.find(label::kTrainingJob);
+    const auto attempt = name ? attempt_of(pod.meta) : std::nullopt;
+    if (!attempt) return false;
+    const auto at = training_index_.find({pod.meta.key.ns, ObjectName(*name)});
+    if (at == training_index_.end()) return false;
+    TrainingChildren& children = picture_.training_children[at->second];
+    if (!children.current || !pod.meta.controlled_by(children.current->meta.uid)) {
+      const bool ours = std::any_of(children.earlier.begin(), children.earlier.end(),
+                                    [&](const auto& job) { return pod.meta.controlled_by(job->meta.uid); });
+      if (!ours && !children.foreign_job) return false;
+      children.earlier_pods = children.earlier_pods || !pod.terminal();
+      return true;
+    }
+    note_replica(children, pod);
+    const std::size_t node = node_of(pod);
+    if (node != kNone && !pod.terminal() && !pod.deleting()) ++training_bound_[at->second][node];
+    return true;
+  }
+
+  static void note_replica(TrainingChildren& children, const kube::Pod& pod) {
+    const bool disrupted = pod.deleting() || !pod.disruption.empty();
+    children.replica_lost = children.replica_lost || disrupted;
+    children.program_failed = children.program_failed || (pod.phase == kube::PodPhase::kFailed && !disrupted);
+    if (disrupted) return;
+    if (pod.phase == kube::PodPhase::kRunning || pod.phase == kube::PodPhase::kSucceeded) {
+      ++children.running;
+      const Instant started = pod.started_at.value_or(pod.meta.created_at);
+      children.last_started_at = std::max(children.last_started_at.value_or(started), started);
+    }
+    if (!pod.node.empty()) {
+      ++children.bound;
+      const Instant bound = pod.bound_at.value_or(pod.meta.created_at);
+      children.first_bound_at = std::min(children.first_bound_at.value_or(bound), bound);
+    }
+    if (!pod.waiting_reason.empty() && children.trouble.empty()) {
+      children.trouble = pod.waiting_reason.str() + (pod.waiting_message.empty() ? "" : ": " + pod.waiting_message.str());
+    }
+  }
+
+  bool claim_for_inference(const kube::Pod& pod) {
+    const auto name = pod.meta.labels.find(label::kInferencePool);
+    const auto pool = pod.meta.labels.find(label::kPool);
+    if (!name || !pool) return false;
+    const auto at = inference_index_.find({pod.meta.key.ns, ObjectName(*name)});
+    if (at == inference_index_.end()) return false;
+    if (pod.deleting() || pod.terminal()) return true;
+    InferenceShareChildren& share = picture_.inference_children[at->second].shares[PoolName(*pool)];
+    const std::size_t node = node_of(pod);
+    if (node == kNone) {
+      share.waiting_since = std::min(share.waiting_since.value_or(pod.meta.created_at), pod.meta.created_at);
+      return true;
+    }
+    ++share.bound;
+    ++inference_bound_[at->second][node];
+    return true;
+  }
+
+  static std::vector<plan::Bound> bound_list(const std::map<std::size_t, std::int64_t>& by_node) {
+    std::vector<plan::Bound> list;
+    list.reserve(by_node.size());
+    for (const auto& [node, replicas] : by_node) list.push_back({.node = node, .replicas = replicas});
+    return list;
+  }
+
+  plan::Demand demand_of(const api::AcceleratorRequest& request, const api::PodShape& shape, std::int64_t replicas,
+                         std::size_t shape_at) const {
+    plan::Demand demand{.replicas = replicas,
+                        .per_replica = {.accelerators = request.per_replica, .cpu = shape.cpu, .memory = shape.memory},
+                        .shape = shape_at};
+    for (const api::AcceleratorChoice& choice : request.models) {
+      demand.models.push_back({.model = choice.name, .speed_percent = choice.speed_percent});
+    }
+    return demand;
+  }
+
+  void settle_training() {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < picture_.training.size(); ++i) {
+      const api::TrainingJob& job = *picture_.training[i];
+      const auto& placement = job.status.placement;
+      const bool pool_missing = placement && !pool_index_.contains(placement->pool);
+      if (pool_missing && job.status.started_at && !job.spec.suspend) {
+        picture_.held.push_back(picture_.training[i]);
+        continue;
+      }
+      picture_.snapshot.training.push_back(plan_training(i));
+      picture_.training[kept] = picture_.training[i];
+      picture_.training_children[kept] = std::move(picture_.training_children[i]);
+      ++kept;
+    }
+    picture_.training.resize(kept);
+    picture_.training_children.resize(kept);
+  }
+
+  plan::TrainingWorkload plan_training(std::size_t i) {
+    const api::TrainingJob& job = *picture_.training[i];
+    const TrainingChildren& children = picture_.training_children[i];
+    plan::TrainingWorkload workload{.key = job.meta.key, .uid = job.meta.uid};
+    workload.demand = demand_of(job.spec.accelerator, job.spec.pod_template.shape(), job.spec.replicas, training_shape_[i]);
+    workload.demand.tiers = job.spec.tiers;
+    workload.demand.priority = job.spec.priority;
+    workload.demand.max_rate = job.spec.max_rate;
+    workload.gang = job.spec.gang;
+    workload.created_at = job.meta.created_at;
+    workload.duration = job.spec.duration;
+    workload.deadline = job.spec.deadline;
+    workload.fallback_after = job.spec.fallback_after;
+    workload.launch_timeout = job.spec.launch_timeout;
+    workload.max_restarts = job.spec.max_restarts;
+    workload.suspended = job.spec.suspend;
+    workload.terminating = job.meta.deleted_at.has_value();
+    workload.last_attempt = job.status.attempt;
+    workload.user_failures = job.status.restarts_counted;
+    workload.waiting_since = waiting_since(job);
+    workload.earlier_attempt_ending = children.earlier_pods || children.foreign_job ||
+                                      std::any_of(children.earlier.begin(), children.earlier.end(),
+                                                  [](const auto& earlier) { return !earlier->terminal(); });
+    const auto& placement = job.status.placement;
+    if (!placement) return workload;
+    const auto pool = pool_index_.find(placement->pool);
+    if (pool == pool_index_.end()) return workload;
+    workload.placement = {.pool = pool->second, .attempt = placement->attempt, .since = placement->since};
+    workload.state = builder_.options_.observe ? plan::AttemptState::kRunning : state_of(job, children);
+    if (workload.state == plan::AttemptState::kRunning) {
+      workload.running_since = job.status.started_at ? *job.status.started_at : children.last_started_at.value_or(placement->since);
+    }
+    if (children.current) workload.starting_since = children.current->meta.created_at;
+    workload.bound = bound_list(training_bound_[i]);
+    return workload;
+  }
+
+  static Instant waiting_since(const api::TrainingJob& job) {
+    const api::Condition* placed = api::find_condition(job.status.conditions, api::condition::kPlaced);
+    const bool waits = placed != nullptr && placed->status == api::ConditionStatus::kFalse;
+    return waits ? std::max(placed->last_transition_time, job.meta.created_at) : job.meta.created_at;
+  }
+
+  static plan::AttemptState state_of(const api::TrainingJob& job, const TrainingChildren& children) {
+    using plan::AttemptState;
+    if (!children.current) return children.replica_lost ? AttemptState::kLost : AttemptState::kNotCreated;
+    const kube::Job& current = *children.current;
+    if (current.complete()) return AttemptState::kSucceeded;
+    if (current.has_failed()) return ended_by_program(current, children) ? AttemptState::kFailed : AttemptState::kLost;
+    if (job.spec.gang && children.replica_lost) return AttemptState::kLost;
+    if (children.running >= job.spec.replicas) return AttemptState::kRunning;
+    // A replica that retries alone does not take a started attempt back to the beginning.
+    if (!job.spec.gang && job.status.started_at) return AttemptState::kRunning;
+    return AttemptState::kStarting;
+  }
+
+  // The pods are the evidence; when they are gone already the Job's reason is: its failure policy ends it with
+  // "PodFailurePolicy" exactly for disruptions.
+  static bool ended_by_program(const kube::Job& job, const TrainingChildren& children) {
+    if (children.program_failed) return true;
+    const kube::Condition* failed = kube::find_condition(job.conditions, "Failed");
+    return !children.replica_lost && failed != nullptr && !(failed->reason == "PodFailurePolicy");
+  }
+
+  void settle_inference() {
+    for (std::size_t i = 0; i < picture_.inference.size(); ++i) {
+      const api::InferencePool& pool = *picture_.inference[i];
+      plan::InferenceWorkload workload{.key = pool.meta.key, .uid = pool.meta.uid};
+      workload.demand = demand_of(pool.spec.accelerator, pool.spec.pod_template.shape(), pool.spec.replicas, inference_shape_[i]);
+      workload.demand.tiers = pool.spec.tiers;
+      workload.demand.priority = pool.spec.priority;
+      workload.demand.max_rate = pool.spec.max_rate;
+      workload.baseline = pool.spec.capacity.baseline;
+      workload.spot_percent = pool.spec.capacity.spot_percent;
+      workload.launch_timeout = builder_.options_.inference_launch_timeout;
+      workload.created_at = pool.meta.created_at;
+      workload.terminating = pool.meta.deleted_at.has_value();
+      for (const api::TierStatus& tier : pool.status.tiers) add_allocation(workload, i, tier);
+      picture_.snapshot.inference.push_back(std::move(workload));
+    }
+  }
+
+  void add_allocation(plan::InferenceWorkload& workload, std::size_t i, const api::TierStatus& tier) {
+    const auto pool = pool_index_.find(tier.pool);
+    if (pool == pool_index_.end() || tier.desired == 0) return;
+    plan::InferenceAllocation allocation{.pool = pool->second, .desired = tier.desired, .since = tier.since};
+    const InferenceShareChildren& children = picture_.inference_children[i].shares[tier.pool];
+    allocation.ready = children.deployment ? children.deployment->ready : 0;
+    if (builder_.options_.observe) allocation.ready = tier.desired;
+    allocation.starting_since = children.waiting_since.value_or(now_);
+    std::map<std::size_t, std::int64_t> here;
+    for (const auto& [node, replicas] : inference_bound_[i]) {
+      if (picture_.snapshot.nodes[node].pool == pool->second) here.emplace(node, replicas);
+    }
+    allocation.bound = bound_list(here);
+    workload.allocations.push_back(std::move(allocation));
+  }
+
+  // After everything else: what a pool is expected to do depends on its nodes.
+  void add_life_estimates() {
+    for (std::size_t i = 0; i < picture_.pools.size(); ++i) {
+      if (picture_.pools[i]->spec.tier != api::Tier::kSpot) continue;
+      const Duration age = picture_.oldest_node_age[i].value_or(Duration(0));
+      picture_.snapshot.pools[i].offering.life = market::estimate_life(life_sums(picture_.pools[i]->status), age);
+    }
+  }
+
+  PictureBuilder& builder_;
+  const World& world_;
+  const Assumptions& assumptions_;
+  const PriceOf& price_of_;
+  Instant now_;
+  Picture picture_;
+  std::map<PoolName, std::size_t> pool_index_;
+  std::unordered_map<ObjectKey, std::size_t> training_index_;
+  std::unordered_map<ObjectKey, std::size_t> inference_index_;
+  std::unordered_map<std::string, std::size_t> node_index_;
+  std::vector<std::size_t> training_shape_;
+  std::vector<std::size_t> inference_shape_;
+  std::vector<std::map<std::size_t, std::int64_t>> training_bound_;
+  std::vector<std::map<std::size_t, std::int64_t>> inference_bound_;
+};
+
+Picture PictureBuilder::build(const World& world, const Assumptions& assumptions, const PriceOf& price_of, Instant now) {
+  return Pass(*this, world, assumptions, price_of, now).run();
+}
+
+std::optional<PoolName> PictureBuilder::pool_of(const kube::Node& node) const {
+  const auto at = membership_.find(node.meta.key);
+  return at == membership_.end() ? std::nullopt : at->second.pool;
+}
+
+}  // namespace spillway::control

@@ -1,0 +1,251 @@
+#include <spillway/control/reconcile.h>
+
+#include <algorithm>
+
+#include <spillway/api/codec.h>
+#include <spillway/control/children.h>
+#include <spillway/control/keys.h>
+
+namespace spillway::control {
+namespace {
+
+using nlohmann::json;
+using plan::TrainingVerdict;
+
+constexpr std::size_t kMaxRemembered = 50'000;
+
+template <class Kind>
+Shared<Kind> with_status(const Shared<Kind>& object, decltype(Kind::status) status) {
+  auto changed = std::make_shared<Kind>(*object);
+  changed->status = std::move(status);
+  return changed;
+}
+
+}  // namespace
+
+kube::ObjectReference reference_to(std::string_view kind, const ObjectMeta& meta) {
+  return {.api_version = std::string(api::kApiVersion), .kind = std::string(kind), .key = meta.key, .uid = meta.uid};
+}
+
+class Reconciler::Pass {
+ public:
+  Pass(Reconciler& reconciler, const World& world, const Picture& picture, const plan::Plan& plan, const PoolMemory& memory,
+       const TroubleOf& trouble_of, Instant now)
+      : reconciler_(reconciler), world_(world), picture_(picture), plan_(plan), memory_(memory), trouble_of_(trouble_of), now_(now) {}
+
+  Reconciliation run() {
+    for (std::size_t i = 0; i < picture_.pools.size(); ++i) pool(i);
+    for (const plan::TrainingDecision& decision : plan_.training) training(decision);
+    for (const plan::InferenceDecision& decision : plan_.inference) inference(decision);
+    for (const Shared<api::TrainingJob>& job : picture_.finished) expire(*job);
+    result_.wake_at = earlier(result_.wake_at, memory_.next_change(now_));
+    result_.wake_at = earlier(result_.wake_at, plan_.wake_at);
+    return std::move(result_);
+  }
+
+ private:
+  static std::optional<Instant> earlier(std::optional<Instant> a, std::optional<Instant> b) {
+    if (!a || !b) return a ? a : b;
+    return std::min(*a, *b);
+  }
+
+  void add(Work work) {
+    if (!work.writes.empty()) result_.work.push_back(std::move(work));
+  }
+
+  // ---- pools
+
+  void pool(std::size_t i) {
+    const api::CapacityPool& object = *picture_.pools[i];
+    const PoolName& name = picture_.snapshot.pools[i].name;
+    auto next = next_status(picture_, i, plan_.pools[i], memory_.stock_outs(name), memory_.life(name),
+                            memory_.interruptions_last_day(name), now_);
+    if (next.status == object.status) return;
+    Work work{.subject = reference_to("CapacityPool", object.meta), .notables = std::move(next.notables)};
+    work.writes.emplace_back(WriteStatus{kCapacityPools, object.meta.key, object.meta.resource_version, api::write(next.status)});
+    add(std::move(work));
+  }
+
+  // A failed launch is in the pool's status before the placement is taken back: a crash between the two must neither
+  // forget the failure nor count it twice.
+  [[nodiscard]] bool failure_recorded(const plan::TrainingWorkload& workload) const {
+    const auto memory = stock_out_memory(picture_.pools[workload.placement->pool]->status);
+    return memory.failed_at && *memory.failed_at >= workload.placement->since;
+  }
+
+  // ---- training
+
+  void training(const plan::TrainingDecision& decision) {
+    const Shared<api::TrainingJob>& job = picture_.training[decision.workload];
+    const plan::TrainingWorkload& workload = picture_.snapshot.training[decision.workload];
+    if (job->meta.deleted_at) return;  // the garbage collector ends the children
+    const bool gives_back = decision.verdict == TrainingVerdict::kPlace || decision.verdict == TrainingVerdict::kRelease;
+    if (gives_back && decision.cause == plan::Cause::kLaunchTimeout && workload.placement && !failure_recorded(workload)) return;
+
+    Work work{.subject = reference_to("TrainingJob", job->meta)};
+    auto next = next_status(picture_, decision, trouble_of_(work.subject), now_);
+    const Shared<api::TrainingJob> stored = world_.training_jobs.find(job->meta.key);
+    const bool changed = stored == nullptr || !(next.status == stored->status);
+    if (changed) {
+      work.writes.emplace_back(WriteStatus{kTrainingJobs, job->meta.key, job->meta.resource_version, api::write(next.status)});
+      work.assumed_training_job = with_status(job, next.status);
+      work.notables = std::move(next.notables);
+    }
+    if (!reconciler_.observe_) training_children(work, decision, *job, next.status, changed);
+    add(std::move(work));
+  }
+
+  void training_children(Work& work, const plan::TrainingDecision& decision, const api::TrainingJob& job,
+                         const api::TrainingJobStatus& status, bool status_written) {
+    const TrainingChildren& children = picture_.training_children[decision.workload];
+    const bool over = decision.verdict == TrainingVerdict::kSucceed || decision.verdict == TrainingVerdict::kFail;
+    std::vector<Write> deletions;
+    for (const auto& earlier : children.earlier) {
+      if (must_go(*earlier, status)) deletions.push_back(deletion_of(*earlier));
+    }
+    if (children.current && !over && (!status.placement || status.placement->attempt != decided_attempt(*children.current))) {
+      if (must_go(*children.current, status)) deletions.push_back(deletion_of(*children.current));
+    }
+    if (!deletions.empty() && !status_written) {
+      work.writes.emplace_back(ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
+    }
+    const bool ending = !deletions.empty() || picture_.snapshot.training[decision.workload].earlier_attempt_ending;
+    std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
+    if (over || !status.placement || ending) return;
+    const bool exists = children.current && status.placement->attempt == decided_attempt(*children.current);
+    if (!exists) create_attempt(work, decision, job, status);
+  }
+
+  static AttemptNumber decided_attempt(const kube::Job& job) {
+    return AttemptNumber(std::stoll("0" + std::string(job.meta.labels.get(label::kAttempt))));
+  }
+
+  // Of the attempts that have ended the last stays, for its logs; those still alive and the older ones go.
+  [[nodiscard]] static bool must_go(const kube::Job& job, const api::TrainingJobStatus& status) {
+    if (job.meta.deleted_at) return false;
+    const bool last = decided_attempt(job) + AttemptNumber(1) >= status.attempt;
+    return !job.terminal() || !last;
+  }
+
+  // Foreground: the Job stays visible until its pods are gone, so "no Job" means "no pods".
+  static Write deletion_of(const kube::Job& job) { return DeleteObject{kube::kJobs, job.meta.key, job.meta.uid}; }
+
+  void create_attempt(Work& work, const plan::TrainingDecision& decision, const api::TrainingJob& job,
+                      const api::TrainingJobStatus& status) {
+    const std::size_t pool = decision.placement ? decision.placement->pool
+                                                : picture_.snapshot.training[decision.workload].placement->pool;
+    const ObjectKey service{job.meta.key.ns, ranks_service_name(job.meta.key.name)};
+    const auto there = world_.services.find(service);
+    if (there == nullptr || !there->meta.controlled_by(job.meta.uid)) {
+      work.writes.emplace_back(CreateChild{kube::kServices, ranks_service(job), job.meta.uid});
+    }
+    work.writes.emplace_back(CreateChild{kube::kJobs, attempt_job(job, *status.placement, *picture_.pools[pool]), job.meta.uid});
+  }
+
+  // ttlSecondsAfterFinished: the job object goes, and the garbage collector takes what it owns.
+  void expire(const api::TrainingJob& job) {
+    if (reconciler_.observe_ || job.meta.deleted_at || !job.spec.ttl_seconds_after_finished || !job.status.finished_at) return;
+    const Instant at = *job.status.finished_at + std::chrono::seconds(*job.spec.ttl_seconds_after_finished);
+    if (at > now_) {
+      result_.wake_at = earlier(result_.wake_at, at);
+      return;
+    }
+    Work work{.subject = reference_to("TrainingJob", job.meta)};
+    work.writes.emplace_back(ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
+    work.writes.emplace_back(DeleteObject{kTrainingJobs, job.meta.key, job.meta.uid, kube::Propagation::kBackground});
+    add(std::move(work));
+  }
+
+  // ---- inference
+
+  void inference(const plan::InferenceDecision& decision) {
+    const Shared<api::InferencePool>& object = picture_.inference[decision.workload];
+    if (object->meta.deleted_at) return;
+    Work work{.subject = reference_to("InferencePool", object->meta)};
+    auto next = next_status(picture_, decision, trouble_of_(work.subject), now_);
+    const Shared<api::InferencePool> stored = world_.inference_pools.find(object->meta.key);
+    const bool changed = stored == nullptr || !(next.status == stored->status);
+    if (changed) {
+      work.writes.emplace_back(
+          WriteStatus{kInferencePools, object->meta.key, object->meta.resource_version, api::write(next.status)});
+      work.assumed_inference_pool = with_status(object, next.status);
+      work.notables = std::move(next.notables);
+    }
+    if (!reconciler_.observe_) inference_children(work, decision, *object, changed);
+    add(std::move(work));
+  }
+
+  void inference_children(Work& work, const plan::InferenceDecision& decision, const api::InferencePool& object, bool status_written) {
+    const std::string made_from = object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
+    apply(work, object, kube::kServices, world_.services.find(object.meta.key), object.meta.key, made_from,
+          [&] { return inference_service(object); });
+    const InferenceChildren& children = picture_.inference_children[decision.workload];
+    for (const plan::InferenceShare& share : decision.shares) deployment(work, object, made_from, children, share);
+    std::vector<Write> deletions;
+    for (const auto& [pool, there] : children.shares) {
+      const bool used = std::any_of(decision.shares.begin(), decision.shares.end(),
+                                    [&](const auto& share) { return picture_.snapshot.pools[share.pool].name == pool; });
+      if (used || !there.deployment) continue;
+      deletions.emplace_back(DeleteObject{kube::kDeployments, there.deployment->meta.key, there.deployment->meta.uid,
+                                          kube::Propagation::kBackground});
+    }
+    if (!deletions.empty() && !status_written) {
+      work.writes.emplace_back(ConfirmCurrent{kInferencePools, object.meta.key, object.meta.resource_version});
+    }
+    std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
+    apply(work, object, kube::kPodDisruptionBudgets, world_.budgets.find(object.meta.key), object.meta.key, made_from,
+          [&] { return inference_budget(object); });
+  }
+
+  void deployment(Work& work, const api::InferencePool& object, const std::string& made_from, const InferenceChildren& children,
+                  const plan::InferenceShare& share) {
+    const Shared<api::CapacityPool>& pool = picture_.pools[share.pool];
+    const plan::Pool& offered = picture_.snapshot.pools[share.pool];
+    const ObjectKey key{object.meta.key.ns, deployment_name(object.meta.key.name, offered.name)};
+    const auto there = children.shares.find(offered.name);
+    const Shared<kube::Deployment> existing = there == children.shares.end() ? nullptr : there->second.deployment;
+    const std::string fingerprint = made_from + ":" + pool->meta.uid.str() + ":" + std::to_string(pool->meta.generation) + ":" +
+                                    std::to_string(share.replicas);
+    const auto make = [&] {
+      const HourlyRate rate = workload_rate(offered.offering.price.likely, share.replicas, object.spec.accelerator.per_replica,
+                                            offered.accelerators_per_node);
+      return inference_deployment(object, *pool, {.replicas = share.replicas, .rate = rate});
+    };
+    const bool scaled_by_hand = existing && existing->replicas != share.replicas;
+    apply(work, object, kube::kDeployments, existing, key, fingerprint, make, scaled_by_hand);
+  }
+
+  // Applies the object that `make` builds unless the one that is there carries its hash already.
+  template <class Existing, class Make>
+  void apply(Work& work, const api::InferencePool& owner, kube::ResourceType type, const Existing& existing, const ObjectKey& key,
+             const std::string& fingerprint, const Make& make, bool force = false) {
+    const bool ours = existing && existing->meta.controlled_by(owner.meta.uid);
+    const std::string memo_key = std::string(type.plural) + "/" + key.to_string();
+    if (reconciler_.applied_.size() > kMaxRemembered) reconciler_.applied_.clear();
+    Applied& memo = reconciler_.applied_[memo_key];
+    json object;
+    if (memo.fingerprint != fingerprint) {
+      object = make();
+      memo = {.fingerprint = fingerprint, .hash = object["metadata"]["annotations"][std::string(annotation::kAppliedHash)]};
+    }
+    if (ours && !force && existing->meta.annotations.get(annotation::kAppliedHash) == memo.hash) return;
+    if (object.is_null()) object = make();
+    work.writes.emplace_back(ApplyChild{type, std::move(object), owner.meta.uid, ours});
+  }
+
+  Reconciler& reconciler_;
+  const World& world_;
+  const Picture& picture_;
+  const plan::Plan& plan_;
+  const PoolMemory& memory_;
+  const TroubleOf& trouble_of_;
+  Instant now_;
+  Reconciliation result_;
+};
+
+Reconciliation Reconciler::reconcile(const World& world, const Picture& picture, const plan::Plan& plan, const PoolMemory& memory,
+                                     const TroubleOf& trouble_of, Instant now) {
+  return Pass(*this, world, picture, plan, memory, trouble_of, now).run();
+}
+
+}  // namespace spillway::control
