@@ -100,6 +100,9 @@ Error error_of(const std::exception_ptr& thrown, const Exchange& exchange) {
   try {
     std::rethrow_exception(thrown);
   } catch (const rest::http_exception& e) {
+    if (exchange.cancel.get_token().is_canceled()) {
+      return {.code = ErrorCode::kCancelled, .message = "the request was cancelled"};
+    }
     const auto& code = e.error_code();
     const bool unreached = code == std::errc::connection_refused ||
                            code == std::errc::host_unreachable ||
@@ -129,7 +132,12 @@ class RestClient final : public HttpClient {
     in_flight_->wait_until_idle();
   }
 
+  void shut_down() override { shutdown_.cancel(); }
+
   Task<Result<HttpResponse>> send(HttpRequest request, Duration timeout) override {
+    if (shutdown_.get_token().is_canceled()) {
+      co_return fail(ErrorCode::kCancelled, "the HTTP client is shut down");
+    }
     if (std::find(allowed_.begin(), allowed_.end(), request.url.origin()) == allowed_.end()) {
       co_return invalid("requests to " + request.url.origin() +
                         " are not allowed: name it in the operator's configuration");

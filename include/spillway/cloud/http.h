@@ -56,6 +56,8 @@ class HttpClient {
   virtual ~HttpClient() = default;
   // `timeout` bounds the whole exchange: look-up, connection, TLS, request, answer.
   virtual Task<Result<HttpResponse>> send(HttpRequest request, Duration timeout) = 0;
+  // For the end of the program: what is in flight and all that is sent later ends with kCancelled.
+  virtual void shut_down() = 0;
 };
 
 struct HttpClientOptions {

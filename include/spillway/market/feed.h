@@ -66,6 +66,8 @@ class PriceFeed {
   virtual ~PriceFeed() = default;
   [[nodiscard]] virtual const FeedName& name() const = 0;
   virtual Task<Result<PollResult>> poll(std::vector<PriceKey> wanted) = 0;
+  // For the end of the program: a poll in flight does not start another request or wait any more.
+  virtual void stop() {}
 };
 
 // Bounds of one poll of an HTTP feed.

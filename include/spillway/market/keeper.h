@@ -67,6 +67,7 @@ struct PoolPriceMetrics {
 struct MarketMetrics {
   std::vector<FeedMetrics> feeds;
   std::vector<PoolPriceMetrics> pools;
+  std::string catalogue_error;  // "" = the on-demand catalogue is read, or there is none
 };
 
 class MarketKeeper {
