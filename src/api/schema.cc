@@ -50,11 +50,13 @@ Schema integer_schema(std::string_view format, const Limits& limits) {
   return schema;
 }
 
-// Kubernetes' schema asks for `containers`, but takes an empty list.
+// Kubernetes' schema asks for `containers` with "Required value" and takes an empty list: here one rule answers both, and a
+// missing spec, with a sentence. (Rules are only checked where the schema is met, so it may not ask for the field itself.)
 Schema pod_template_schema(const SchemaContext& context) {
   Schema schema = context.pod_template;
-  schema["required"] = Schema::array({"spec"});
-  add_rule(schema, "self.spec.containers.size() > 0", std::string(kContainersMessage));
+  schema["properties"]["spec"].erase("required");
+  add_rule(schema, "has(self.spec) && has(self.spec.containers) && self.spec.containers.size() > 0",
+           std::string(kContainersMessage));
   return schema;
 }
 
@@ -115,6 +117,7 @@ Schema object_schema(const Schema& pod_template) {
   });
   const TextFormat& name = Described<Kind>::name;
   add_rule(schema, matches("self.metadata.name", name.pattern), std::string(name.message));
+  schema["x-kubernetes-validations"][0]["fieldPath"] = ".metadata.name";
   return schema;
 }
 
