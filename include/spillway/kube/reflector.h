@@ -36,6 +36,8 @@ class ObjectSink {
   virtual Result<void> upsert(const nlohmann::json& object) = 0;
   virtual Result<void> erase(const nlohmann::json& object) = 0;
   virtual void observe(const ResourceVersion& version) = 0;
+  // An own delete left nothing of this object behind.
+  virtual void forget(const ObjectKey& key, const Uid& uid) = 0;
 };
 
 // A Store behind that interface.
@@ -62,7 +64,10 @@ class StoreSink final : public ObjectSink {
     return {};
   }
   void unstage(const nlohmann::json& object) override {
-    if (const auto key = key_of(object)) staged_.erase(*key), undecodable_.erase(*key);
+    const auto key = key_of(object);
+    if (!key) return;
+    staged_.erase(*key);
+    undecodable_.erase(*key);
   }
   void commit(const ResourceVersion& version, bool regressed) override {
     typename Store<T>::List list{
@@ -84,6 +89,7 @@ class StoreSink final : public ObjectSink {
     return {};
   }
   void observe(const ResourceVersion& version) override { store_.observe_version(version); }
+  void forget(const ObjectKey& key, const Uid& uid) override { store_.erase(key, uid); }
 
  private:
   Store<T>& store_;
@@ -126,13 +132,14 @@ class Reflector {
  private:
   Task<void> step();
   Task<void> request_page(InitPage page);
-  Task<void> open_watch(WatchOptions watch);
+  Task<void> open_watch();
   Task<void> read_stream();
-  Task<void> take(ReflectorInput input);
   Task<void> take_line(std::string line);
-  void carry_out(const Transition& change, const nlohmann::json* object, bool deleted);
+  Task<void> take(ReflectorInput input);
+  Task<void> enter(Transition change);
+  void store_event(const Transition& change, const WatchEventSeen& event,
+                   const nlohmann::json& object);
   void skip(const Error& error, const nlohmann::json& object);
-  Task<void> pause(Duration delay);
 
   Client& client_;
   ResourceType type_;

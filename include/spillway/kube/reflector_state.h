@@ -1,6 +1,11 @@
 #pragma once
-// The reflector as a pure state machine (kubernetes.md §1.2): what to ask the API server for next,
-// and what an answer means. No I/O, no clock: reflector.h drives it, a unit test walks every row.
+// The reflector as a pure state machine (shape of kube-rs's watcher, error rules of client-go's
+// reflector): what to ask the API server for next, and what an answer means. No I/O, no clock:
+// reflector.h drives it, a unit test walks every row.
+//
+// Two choices of ours: lists are always paged (client-go switches paging off at a resourceVersion,
+// for the watch cache's sake), because a page is what bounds our memory; and the first list is a
+// consistent read, not one at "0", where the server ignores the page size.
 
 #include <optional>
 #include <string>
@@ -21,13 +26,14 @@ struct Empty {
 // A streaming list (WatchList, KEP-3157) fills the staging set.
 struct InitialWatch {
   ResourceVersion at_least;  // empty: the newest
+  bool opened = false;       // the server answered 200
   friend bool operator==(const InitialWatch&, const InitialWatch&) = default;
 };
 // A LIST, page by page, fills the staging set.
 struct InitPage {
-  ResourceVersion at_least;    // "0": whatever the watch cache has; empty: consistent read
+  ResourceVersion at_least;    // empty: consistent read
   std::string continue_token;  // empty: first page
-  bool paged = true;
+  bool paged = true;           // false only after a continue token has expired
   friend bool operator==(const InitPage&, const InitPage&) = default;
 };
 // The store is complete at `version`; a watch from there has to be opened.
@@ -76,17 +82,15 @@ enum class StoreStep {
   kApply,    // apply the event to the store
   kObserve,  // only note the version
 };
-enum class Pause { kNone, kBackoff };
 
 struct Transition {
   ReflectorState next;
   StoreStep store = StoreStep::kNone;
-  Pause pause = Pause::kNone;
-  std::optional<Duration> at_least_pause;  // the server's Retry-After
-  bool close_stream = false;
-  bool regressed = false;           // with kCommit: the server's history was set back
-  bool watch_list_refused = false;  // do not try a streaming list again
-  std::string_view reason;          // why a watch or list has to be repeated; empty when it has not
+  bool back_off = false;                  // pause before the next request
+  std::optional<Duration> retry_after{};  // the server's word: the pause is at least this long
+  bool regressed = false;                 // with kCommit: the server's history was set back
+  bool watch_list_refused = false;        // the server does not know streaming lists
+  std::string_view reason{};  // why a list or watch has to be repeated; empty when it has not
 };
 
 struct ReflectorFacts {
