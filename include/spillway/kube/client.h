@@ -92,8 +92,8 @@ struct ListOptions {
   Selectors selectors;
   int limit = 0;  // 0: no paging
   std::string continue_token;
-  std::optional<ResourceVersion>
-      resource_version;  // absent: consistent read; "0": whatever the watch cache has
+  std::optional<ResourceVersion> resource_version;  // absent: consistent read; else: not older
+  bool retry = true;                                // false: one attempt
 };
 
 // One page of a list, its items still text: they are parsed one at a time, so that no list is ever
@@ -162,11 +162,12 @@ class Client {
 
  private:
   struct Call;
-  Task<Result<nlohmann::json>> object_call(Call call);
+  Call object_call(ResourceType type, Method method, std::string_view verb, const ObjectKey& key,
+                   Subresource subresource) const;
+  Task<Result<nlohmann::json>> answer_object(Call call);
   Task<Result<std::string>> perform(Call call);
-  Task<Result<HttpResponse>> attempt(Call& call);
-  Task<Result<void>> admit(Call& call);
-  Result<MonotonicTime> attempt_deadline(const Call& call);
+  Task<Result<HttpResponse>> attempt(Call call, MonotonicTime deadline);
+  Task<Result<void>> wait_for_limiter(MonotonicTime deadline);
   std::optional<Duration> retry_delay(const Call& call, const Error& error, int attempts);
   void count(const Call& call, std::string code, MonotonicTime started);
 
