@@ -9,6 +9,7 @@
 // s), as long as the machines' clocks run at the same rate. Their readings are never compared.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -68,9 +69,9 @@ using ElectionAction = std::variant<ReadLease, CreateLease, WriteLease, WaitUnti
 // A record was read (nothing: there is no Lease) at local time `now`. May end our leadership.
 void observe(Election& election, const std::optional<LeaseRecord>& record,
              const LeaseOptions& options, MonotonicTime now);
-// Our write that started at `started` was accepted and gave `record`.
-void written(Election& election, const LeaseRecord& record, MonotonicTime started,
-             MonotonicTime now);
+// A write of ours that started at `started` was accepted: we lead, if what was observed of it names
+// us.
+void lead(Election& election, const LeaseOptions& options, MonotonicTime started);
 // What may be tried now with what has been observed: take the lease, or wait for its holder's time
 // to run out.
 ElectionAction next_action(const Election& election, const LeaseOptions& options,
@@ -108,6 +109,8 @@ class LeaderElector final : public Fence {
   Task<Result<void>> read();
   Task<Result<void>> create();
   Task<Result<void>> write(LeaseRecord base, bool renewal);
+  Task<Result<void>> put(nlohmann::json spec);
+  Result<void> adopt(const nlohmann::json& object);
   void announce();
 
   Runtime runtime_;
@@ -116,6 +119,8 @@ class LeaderElector final : public Fence {
   LeaseOptions options_;
   Listener listener_;
   Election election_;
+  std::shared_ptr<const nlohmann::json>
+      object_;  // the whole Lease as last seen: an update keeps what others put there
   Signal wake_;
   bool announced_ = false;
   bool stopping_ = false;
