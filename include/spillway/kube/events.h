@@ -5,12 +5,9 @@
 
 #include <cstdint>
 #include <deque>
-#include <list>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -19,6 +16,7 @@
 #include <spillway/async/timers.h>
 #include <spillway/core/object.h>
 #include <spillway/kube/client.h>
+#include <spillway/kube/lru_map.h>
 
 namespace spillway::kube {
 
@@ -56,18 +54,20 @@ struct EventLimits {
 // The decisions, pure.
 class EventCorrelator {
  public:
-  explicit EventCorrelator(EventLimits limits) : limits_(limits) {}
+  explicit EventCorrelator(EventLimits limits);
 
   struct Drop {};      // spam
   struct Absorbed {};  // counted in a series that will be written later
   struct Create {      // a new Event object
     std::string name;  // stable for the life of the series
     Event event;
+    Instant observed_at;
   };
   struct UpdateSeries {  // the Event object gets series.count
     std::string name;
     Event event;
     std::int64_t count;
+    Instant observed_at;  // the last of them
   };
   using Decision = std::variant<Drop, Absorbed, Create, UpdateSeries>;
 
@@ -85,26 +85,25 @@ class EventCorrelator {
     std::int64_t written = 1;
     MonotonicTime last_seen{};
     MonotonicTime last_written{};
-    std::list<std::string>::iterator use;
+    Instant last_seen_wall{};
   };
   struct Similar {
-    std::deque<MonotonicTime> times;
+    MonotonicTime since{};
     std::set<std::string> notes;
+    std::string combined;  // the note of the aggregate, once there is one
   };
   struct Bucket {
     double tokens = 0;
     MonotonicTime refilled_at{};
   };
-  bool spam(const Event& event, MonotonicTime now);
+  bool take_token(const Event& event, MonotonicTime now);
   void aggregate(Event& event, MonotonicTime now);
-  template <class Map>
-  void bound(Map& map);
+  [[nodiscard]] MonotonicTime due_at(const Series& series) const;
 
   EventLimits limits_;
-  std::unordered_map<std::string, Series> series_;  // by everything that makes two events the same
-  std::list<std::string> by_use_;                   // keys of series_, least recently used first
-  std::map<std::string, Similar> similar_;
-  std::map<std::string, Bucket> buckets_;
+  LruMap<Series> series_;    // by everything that makes two events the same
+  LruMap<Similar> similar_;  // by everything but the note
+  LruMap<Bucket> buckets_;   // by object
 };
 
 struct EventSource {
@@ -124,13 +123,11 @@ class EventRecorder {
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
 
  private:
-  struct Item {
-    EventCorrelator::Decision decision;
-    Instant observed_at{};
-  };
-  Task<bool> write(Item item);
-  Task<Result<void>> try_write(const Item& item);
-  void collect_due();
+  using Item = std::variant<EventCorrelator::Create, EventCorrelator::UpdateSeries>;
+  Task<void> write(Item item);
+  Task<Result<void>> try_write(Item item);
+  Task<Result<void>> create(std::string name, Event event, Instant first, std::int64_t count,
+                            Instant last);
   void enqueue(Item item);
 
   Client& client_;
