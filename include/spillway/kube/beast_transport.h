@@ -19,9 +19,8 @@ struct BeastTransportOptions {
   Duration tls_handshake_timeout = std::chrono::seconds(10);
   Duration idle_timeout =
       std::chrono::seconds(90);  // kept connections older than this are not used again
-  Duration read_stall_timeout = std::chrono::seconds(30);  // between two pieces of one answer
-  std::size_t max_body_bytes = std::size_t{256} << 20;     // of an answer (a LIST)
-  std::size_t max_line_bytes = std::size_t{8} << 20;       // of a watch
+  std::size_t max_body_bytes = std::size_t{256} << 20;  // of an answer (a LIST)
+  std::size_t max_line_bytes = std::size_t{8} << 20;    // of a watch
   std::string user_agent;
 };
 
