@@ -54,12 +54,14 @@ PriceKey key_of(const PricedPool& pool) {
   return {pool.instance_type, pool.zone};
 }
 
-// When the quality or the bound of a price last heard at `heard_at` changes next.
+// Until the quality or the bound of a price last heard at `heard_at` changes next: just after the
+// freshness limit, then just after each whole step of silence.
 Duration until_next_step(Instant heard_at, Duration freshness, Instant now) {
   if (freshness == Duration::max()) return kBoundStep;
   const Duration silence = now - heard_at - freshness;
-  const Duration rest = silence < Duration::zero() ? -silence : kBoundStep - silence % kBoundStep;
-  return std::min(rest + Duration(1), kBoundStep);
+  const Duration rest =
+      silence <= Duration::zero() ? -silence : (kBoundStep - silence % kBoundStep) % kBoundStep;
+  return rest + Duration(1);
 }
 
 }  // namespace
@@ -273,6 +275,7 @@ Task<void> MarketKeeper::Impl::poll(FeedState& feed) {
     note_failure(feed, result.error());
   }
   announce();
+  clockwork_.notify();  // what was heard sets the time of its next look
 }
 
 void MarketKeeper::Impl::take(FeedState& feed, const PollResult& result, Instant polled_at) {
