@@ -14,6 +14,14 @@ std::string range_text(std::int64_t minimum, std::int64_t maximum) {
 
 std::string in_quotes(std::string_view text) { return "\"" + shorten(text, kShownValue) + "\""; }
 
+// An integer of a field that takes text as well: it has a sentence of its own.
+bool integer_within(const Json& value, const Limits& limits, std::int32_t& out) {
+  Problems problems;
+  Reader reader{.problems = problems, .unknown = UnknownFields::kIgnore};
+  read_value(reader, Path{}, value, limits, out);
+  return problems.empty();
+}
+
 bool has_form(std::string_view text, const TextFormat& format) {
   return text.size() <= format.max_length && format.holds(text);
 }
@@ -142,18 +150,13 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
 }
 
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, IntOrPercent& out) {
-  if (!value.is_string()) {
-    out.percent = false;
-    read_value(reader, path, value, limits, out.value);
-    return;
+  std::int32_t number = 0;
+  const bool percent = value.is_string();
+  if (percent ? parse_percent(value.get_ref<const std::string&>(), number) : integer_within(value, limits, number)) {
+    out = {.value = number, .percent = percent};
+  } else {
+    reader.problems.add(path, describe(value) + ": " + std::string(kIntOrPercentMessage));
   }
-  const std::string& text = value.get_ref<const std::string&>();
-  std::int32_t percent = 0;
-  if (!parse_percent(text, percent)) {
-    reader.problems.add(path, in_quotes(text) + ": " + std::string(kIntOrPercentMessage));
-    return;
-  }
-  out = {.value = percent, .percent = true};
 }
 
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, TargetPort& out) {
@@ -163,8 +166,11 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
     return;
   }
   std::int32_t port = 0;
-  read_value(reader, path, value, limits, port);
-  out = port;
+  if (integer_within(value, limits, port)) {
+    out = port;
+  } else {
+    reader.problems.add(path, describe(value) + ": " + std::string(limits.format->message));
+  }
 }
 
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Labels& out) {

@@ -104,6 +104,7 @@ std::string reference_page(const Json& definition) {
   for (const char* part : {"spec", "status"}) {
     const Json& property = schema["properties"][part];
     std::string table = "| field | type | default | bounds | meaning |\n|---|---|---|---|---|\n";
+    collect_rules(part, property, rules);
     rows_of(part, property, table, rules);
     page += "\n## " + std::string(part) + "\n\n" + text_of(property, "description") + "\n\n" + table;
   }
