@@ -56,6 +56,20 @@ class Api:
     def delete(self, path):
         return self._checked("DELETE", path)
 
+    def open(self, path):
+        """A GET whose answer is read as it comes, such as a watch: (connection, response)."""
+        headers = {"Accept": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context)
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        if response.status >= 300:
+            text = response.read().decode()
+            connection.close()
+            raise ApiError(response.status, text)
+        return connection, response
+
     def _checked(self, *request):
         status, text = self.request(*request)
         try:

@@ -8,6 +8,7 @@ from cluster import ControlPlane
 from support.installation import install
 from support.kubectl import Kubectl
 from support.programs import MarketServer, Operator
+from support.world import World
 
 
 @pytest.fixture(scope="session")
@@ -124,3 +125,16 @@ def start_market_server(tmp_path):
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def world(cluster, kubectl, namespace, nodes, start_market_server, start_operator, tmp_path):
+    """Pools, workloads, a market and an operator of the test's own (support/world.py).
+
+    When the test is over its state is printed, and no attempt may ever have overlapped another.
+    """
+    servers, operators = start_market_server, start_operator
+    made = World(cluster, kubectl, namespace, nodes, servers, operators, tmp_path)
+    yield made
+    made.show("at the end")
+    made.close()

@@ -6,7 +6,7 @@ import subprocess
 
 import yaml
 
-from cluster import tools
+from cluster import tools, wait_until
 
 NAMESPACE = "spillway-system"
 RELEASE = "spillway"
@@ -33,7 +33,7 @@ class Installation:
 
 
 def install(kubectl, kubernetes_version, *helm_arguments):
-    """Applies crds/ and the rendered chart; returns when the CRDs are served."""
+    """Applies crds/ and the rendered chart; returns when the CRDs are served and the policies hold."""
     crds = sorted((tools.ROOT / "crds").glob("*.yaml"))
     if not crds:
         raise AssertionError("there are no CRDs in crds/")
@@ -45,6 +45,12 @@ def install(kubectl, kubernetes_version, *helm_arguments):
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     applied = [manifest for manifest in objects if manifest["kind"] not in left_out]
     kubectl.apply(applied, "--server-side", f"--namespace={NAMESPACE}")
+    late = (tools.ROOT / "e2e/bad/trainingjob-deadline-in-the-past.yaml").read_text()
+    wait_until(
+        lambda: kubectl.refusal("create", "--dry-run=server", "--filename=-", stdin=late),
+        30,
+        "the API server to have taken up the admission policy",
+    )
     return Installation(objects)
 
 

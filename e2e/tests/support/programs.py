@@ -11,8 +11,12 @@ from cluster import Process, wait_until
 from cluster.control_plane import free_ports
 
 START_TIMEOUT = 20  # seconds
+# Keys of nobody: the market server checks signatures against them, as EC2 would.
+KEYS = {"AWS_ACCESS_KEY_ID": "E2EACCESSKEY", "AWS_SECRET_ACCESS_KEY": "e2e-secret-access-key"}
 # A line of level error or worse, in either log format.
 ERROR_LINE = re.compile(r'\[(error|critical)\]|"level"\s*:\s*"(error|critical)"', re.IGNORECASE)
+METRIC_LINE = re.compile(r"(?P<name>[a-zA-Z_:]+)(\{(?P<labels>.*)\})? (?P<value>\S+)")
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def built(name):
@@ -46,7 +50,8 @@ class Program:
         self.port = free_ports(1)[0]
 
     def _start(self, flags, ready_path):
-        self.process.start([self._binary, *flags], die_with_parent=True)
+        environment = {**os.environ, **KEYS}
+        self.process.start([self._binary, *flags], environment, die_with_parent=True)
 
         def ready():
             if self.process.pid is None:
@@ -120,6 +125,25 @@ class Operator(Program):
         status, text = http_get(self.port, "/metrics")
         assert status == 200, f"/metrics answered {status}"
         return text
+
+    def metric(self, name, **labels):
+        """The sum of the series of that name with these labels; None when there is none."""
+        found = None
+        for line in self.metrics().splitlines():
+            match = METRIC_LINE.match(line)
+            if not match or match["name"] != name:
+                continue
+            have = dict(LABEL.findall(match["labels"] or ""))
+            if all(have.get(key) == value for key, value in labels.items()):
+                found = (found or 0) + float(match["value"])
+        return found
+
+    def ready(self):
+        """Whether /readyz says yes; False as well while nobody listens."""
+        try:
+            return http_get(self.port, "/readyz")[0] == 200
+        except OSError:
+            return False
 
     # What it asked of the API server
 

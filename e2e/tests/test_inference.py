@@ -1,0 +1,167 @@
+"""Inference over the tiers: what an autoscaler writes, who gets the reserved baseline, what serves."""
+
+from cluster import wait_until
+from support.world import condition, is_true
+
+ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
+
+
+def endpoints(world, service):
+    """Addresses of the Service that take traffic."""
+    slices = world.list(
+        f"/apis/discovery.k8s.io/v1/namespaces/{world.namespace}/endpointslices",
+        f"kubernetes.io/service-name={service}",
+    )
+    return {
+        address
+        for piece in slices
+        for endpoint in piece.get("endpoints") or []
+        if endpoint["conditions"]["ready"]
+        for address in endpoint["addresses"]
+    }
+
+
+def replicas_by_pool(inference):
+    return {
+        deployment["metadata"]["labels"]["spillway.dev/pool"]: deployment["spec"]["replicas"]
+        for deployment in inference.deployments()
+    }
+
+
+def test_a_scale_up_takes_the_baseline_from_training_and_a_scale_down_gives_it_back(world):
+    reserved = world.pool(
+        "reserved", tier="Reserved", zone=ZONE_A, fixed="15.68", nodes=1, per_node=8,
+        instance_type="p3.16xlarge", on_demand="24.48",
+    )
+    spot = world.pool("spot", tier="Spot", zone=ZONE_B, fixed="0.90", nodes=4)
+    world.pool("on-demand", tier="OnDemand", zone=ZONE_B, fixed="3.06", nodes=4)
+    world.start_operator()
+    history = world.record()
+
+    chat = world.serve("chat", replicas=2)
+    chat.wait_ready(2)
+    job = world.train("train", replicas=4, tiers=["Reserved", "Spot"])
+    status = job.wait_running(reserved, attempt=1)
+    assert status["cost"]["rate"] == "7.84", "four of eight accelerators of 15.68 dollars an hour"
+    world.show("training soaks up what inference leaves idle")
+
+    world.kubectl(
+        "scale", "inferencepool.spillway.dev/chat", "--replicas=6", f"-n={world.namespace}"
+    )
+    status = job.wait_running(spot, attempt=2)
+    print("training:", status["placement"]["reason"])
+    assert status["restarts"] == 1 and not status.get("restartsCounted")
+    status = chat.wait_ready(6)
+    print("inference:", status["reason"])
+    assert status["tiers"] == [status["tiers"][0]]
+    assert (status["tiers"][0]["pool"], status["tiers"][0]["desired"]) == (reserved.name, 6)
+    assert replicas_by_pool(chat) == {reserved.name: 6}
+    displaced = wait_until(lambda: world.events("train", "Displaced"), 10, "the event")
+    print("event:", displaced[0]["note"])
+    assert "chat" in displaced[0]["note"], "it says to whom"
+    wait_until(lambda: len(endpoints(world, "chat")) == 6, 20, "six endpoints of the Service")
+    world.show("inference has scaled up")
+
+    answer = chat.patch_scale(2)
+    assert answer["spec"]["replicas"] == 2
+    assert answer["status"]["selector"] == "spillway.dev/inference-pool=chat"
+    chat.wait_ready(2)
+    wait_until(lambda: chat.scale()["status"]["replicas"] == 2, 20, "scale to show two replicas")
+    status = job.wait_running(reserved, attempt=3)
+    print("training:", status["placement"]["reason"])
+    world.show("inference has scaled down")
+    assert history.created("Job") == ["train-1", "train-2", "train-3"]
+    history.assert_one_attempt_at_a_time()
+
+
+def test_a_share_of_the_replicas_is_on_spot_and_one_service_stands_before_all(world):
+    reserved = world.pool("reserved", tier="Reserved", zone=ZONE_A, fixed="2.00", nodes=4)
+    spot_a = world.pool("spot-a", tier="Spot", zone=ZONE_A, fixed="0.90", nodes=4)
+    spot_b = world.pool("spot-b", tier="Spot", zone=ZONE_B, fixed="0.92", nodes=4)
+    on_demand = world.pool("on-demand", tier="OnDemand", zone=ZONE_A, fixed="3.06", nodes=4)
+    world.start_operator()
+    batch = world.serve(
+        "batch",
+        replicas=10,
+        capacity={"baseline": 2, "spotPercent": 50},
+        disruption={"minAvailable": "50%"},
+        attribution={"team": "search"},
+    )
+    status = batch.wait_ready(10)
+    world.show("half of what is above the baseline is on spot")
+    print("reason:", status["reason"])
+    shares = batch.by_tier(status)
+    assert shares["Spot"] == 4, "half of the eight above the baseline"
+    assert shares["Reserved"] == 4, "what is owned is used before anything is bought"
+    assert shares["OnDemand"] == 2
+    spread = {tier["pool"]: tier["desired"] for tier in status["tiers"]}
+    assert spread[spot_a.name] == spread[spot_b.name] == 2, "near-equal prices: one zone's bad hour"
+    assert replicas_by_pool(batch) == spread
+    assert is_true(status, "Available") and is_true(status, "Placed")
+
+    by_pool = {}
+    for pod in batch.pods():
+        labels = pod["metadata"]["labels"]
+        assert labels["spillway.dev/team"] == "search"
+        assert pod["spec"]["nodeName"].startswith(labels["spillway.dev/pool"])
+        by_pool[labels["spillway.dev/pool"]] = by_pool.get(labels["spillway.dev/pool"], 0) + 1
+    assert by_pool == {reserved.name: 4, spot_a.name: 2, spot_b.name: 2, on_demand.name: 2}
+
+    wait_until(lambda: len(endpoints(world, "batch")) == 10, 20, "ten endpoints of one Service")
+    [service] = world.services(batch.selector)
+    assert service["spec"]["ports"][0]["port"] == 80
+    assert service["spec"]["ports"][0]["targetPort"] == 8000
+    [budget] = world.budgets()
+    assert budget["spec"]["minAvailable"] == "50%"
+    disruptions = wait_until(
+        lambda: world.budgets()[0]["status"]["disruptionsAllowed"], 20, "the budget to be counted"
+    )
+    assert disruptions == 5
+
+    status = batch.wait(lambda s: s.get("cost", {}).get("rate") == rate_of(s), "to cost its tiers")
+    assert status["cost"]["rate"] == "17.76", "4 x 2.00 + 2 x 0.90 + 2 x 0.92 + 2 x 3.06"
+
+
+def rate_of(status):
+    """The sum of the rates of the tiers, as the status writes money."""
+    micro = sum(round(float(tier["rate"]) * 1e6) for tier in status["tiers"])
+    return f"{micro / 1e6:.6f}".rstrip("0").rstrip(".")
+
+
+def test_a_baseline_above_the_replicas_is_clamped_and_never_refuses_an_autoscaler(world):
+    world.pool("on-demand", tier="OnDemand", zone=ZONE_A, fixed="3.06", nodes=4)
+    world.start_operator()
+    chat = world.serve("chat", replicas=4, capacity={"baseline": 3})
+    chat.wait_ready(4)
+    assert chat.condition("Clamped") is None
+
+    chat.patch_scale(1)
+    status = chat.wait_condition("Clamped")
+    clamped = condition(status, "Clamped")
+    print(clamped["reason"], clamped["message"])
+    assert clamped["reason"] == "BaselineAboveReplicas"
+    assert "3" in clamped["message"] and "1 replica" in clamped["message"]
+    chat.wait_ready(1)
+
+    chat.patch_scale(0)
+    chat.wait(lambda s: s.get("replicas", 0) == 0 and not s.get("tiers"), "to have scaled to zero")
+    wait_until(lambda: not chat.pods(), 20, "the pods to be gone")
+    chat.patch_scale(4)
+    status = chat.wait_ready(4)
+    assert condition(status, "Clamped")["status"] == "False"
+
+
+def test_replicas_without_room_are_said_to_be_missing_and_placed_when_there_is(world):
+    world.pool("on-demand", tier="OnDemand", zone=ZONE_A, fixed="3.06", nodes=2, max_nodes=2)
+    world.start_operator()
+    chat = world.serve("chat", replicas=3)
+    status = chat.wait_condition("Placed", "False")
+    chat.wait(lambda s: s.get("readyReplicas") == 2, "to serve with what there is")
+    placed = condition(status, "Placed")
+    print(placed["reason"], placed["message"])
+    assert "1" in placed["message"]
+    assert wait_until(lambda: world.events("chat"), 10, "an event")
+
+    world.pool("more", tier="OnDemand", zone=ZONE_B, fixed="3.20", nodes=1)
+    chat.wait_condition("Placed")
+    chat.wait_ready(3)
