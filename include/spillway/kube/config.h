@@ -30,8 +30,7 @@ struct KubeconfigOptions {
 
 // kInvalidArgument names the file, the entry and what to write instead. `runtime` has to outlive
 // the credentials.
-Result<ClusterConfig> load_kubeconfig(const KubeconfigOptions& options, Runtime runtime,
-                                      const Environment& environment);
+Result<ClusterConfig> load_kubeconfig(const KubeconfigOptions& options, Runtime runtime);
 
 // `mount` holds token, ca.crt and namespace; the token is read again every minute and the last good
 // one kept.
