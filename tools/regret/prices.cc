@@ -1,0 +1,125 @@
+#include "prices.h"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <tuple>
+
+namespace spillway::regret {
+namespace {
+
+constexpr std::string_view kHeader = "instance_type,az,timestamp_utc,usd_per_hour";
+
+std::string_view next_line(std::string_view& text) {
+  const auto end = text.find('\n');
+  std::string_view line = text.substr(0, end);
+  text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+std::optional<std::array<std::string_view, 4>> cells_of(std::string_view line) {
+  std::array<std::string_view, 4> cells;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto comma = line.find(',');
+    if ((comma == std::string_view::npos) != (i + 1 == cells.size())) return std::nullopt;
+    cells[i] = line.substr(0, comma);
+    line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 1);
+  }
+  return cells;
+}
+
+}  // namespace
+
+Result<PriceFile> PriceFile::parse(std::string_view text, const std::string& name) {
+  PriceFile file;
+  file.name_ = name;
+  if (next_line(text) != kHeader)
+    return invalid(fmt::format("'{}' does not begin with the line '{}'", name, kHeader));
+  for (std::size_t number = 2; !text.empty(); ++number) {
+    const std::string_view line = next_line(text);
+    if (line.empty()) continue;
+    const auto cells = cells_of(line);
+    if (!cells)
+      return invalid(
+          fmt::format("'{}' line {} does not have the 4 cells '{}'", name, number, kHeader));
+    const auto at = parse_instant((*cells)[2]);
+    if (!at) return invalid(fmt::format("'{}' line {}: {}", name, number, at.error().message));
+    const auto price = HourlyRate::parse((*cells)[3]);
+    if (!price)
+      return invalid(fmt::format("'{}' line {}: {}", name, number, price.error().message));
+    if (*price <= HourlyRate()) {
+      return invalid(
+          fmt::format("'{}' line {} has a price of zero: write dollars per hour", name, number));
+    }
+    file.series_[InstanceType((*cells)[0])][Zone((*cells)[1])].push_back(
+        {.changed_at = *at, .price = *price});
+  }
+  if (file.series_.empty()) return invalid(fmt::format("'{}' has no prices", name));
+  for (auto& [type, zones] : file.series_) {
+    for (auto& [zone, series] : zones) {
+      std::sort(series.begin(), series.end(), [](const PricePoint& a, const PricePoint& b) {
+        return std::tie(a.changed_at, a.price) < std::tie(b.changed_at, b.price);
+      });
+    }
+  }
+  return file;
+}
+
+Result<PriceFile> PriceFile::read(const std::string& path) {
+  TRY(text, read_file(path));
+  return parse(text, std::filesystem::path(path).filename().string());
+}
+
+Result<std::vector<double>> PriceFile::dollars_per_tick(const InstanceType& type, const Zone& zone,
+                                                        Seconds tick, std::size_t ticks) const {
+  const auto zones = series_.find(type);
+  if (zones == series_.end())
+    return invalid(fmt::format("'{}' has no prices of {}", name_, type.str()));
+  const auto found = zones->second.find(zone);
+  if (found == zones->second.end()) {
+    return invalid(
+        fmt::format("'{}' has no price of {} in zone {}: leave that trace out, or add its prices",
+                    name_, type.str(), zone.str()));
+  }
+  Instant first = Instant::max();
+  for (const auto& [other, series] : zones->second)
+    first = std::min(first, series.front().changed_at);
+  const Series& series = found->second;
+  std::vector<double> prices;
+  prices.reserve(ticks);
+  std::size_t next = 0;
+  for (std::size_t t = 0; t < ticks; ++t) {
+    const Instant now = first + std::chrono::seconds(tick * static_cast<Seconds>(t));
+    while (next < series.size() && series[next].changed_at <= now)
+      ++next;
+    prices.push_back(series[next == 0 ? 0 : next - 1].price.approximate_dollars());
+  }
+  return prices;
+}
+
+Result<InstanceType> PriceFile::type_for(HourlyRate on_demand) const {
+  std::optional<InstanceType> best;
+  HourlyRate best_price;
+  for (const auto& [type, zones] : series_) {
+    HourlyRate dearest;
+    for (const auto& [zone, series] : zones) {
+      for (const PricePoint& point : series)
+        dearest = std::max(dearest, point.price);
+    }
+    if (dearest > on_demand || (best && dearest <= best_price)) continue;
+    best = type;
+    best_price = dearest;
+  }
+  if (!best) {
+    return invalid(fmt::format(
+        "'{}' has no instance type with spot prices up to the on-demand price ${}: name one with "
+        "--instance-type, or raise --on-demand-price",
+        name_, on_demand.to_string()));
+  }
+  return *best;
+}
+
+}  // namespace spillway::regret
