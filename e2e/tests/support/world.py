@@ -144,6 +144,10 @@ class World:
         self.api.create(self.path("inferencepools"), manifest)
         return Inference(self, name)
 
+    def training(self, name):
+        """A TrainingJob that is there already."""
+        return Training(self, name)
+
     # What there is
 
     def path(self, plural):
