@@ -1,0 +1,26 @@
+#include "cost.h"
+
+#include <cmath>
+
+namespace spillway::plan {
+
+double expected_hours(Hours stretch, Hours mean_life) {
+  if (stretch.count() <= 0) return 0;
+  if (std::isinf(mean_life.count())) return stretch.count();
+  return mean_life.count() * std::expm1(stretch.count() / mean_life.count());
+}
+
+double cost_from_scratch(const Rates& rates, Hours work, Hours restart_delay) {
+  return rates.usd * expected_hours(work / rates.speed + restart_delay, rates.fresh_life);
+}
+
+double cost_to_finish(const Rates& rates, Hours work_left) {
+  return rates.usd * expected_hours(work_left / rates.speed, rates.residual_life);
+}
+
+double serving_cost(const Rates& rates, Hours load) {
+  const double useful = 1.0 - load / rates.fresh_life;
+  return useful > 0 ? rates.usd / rates.speed / useful : kInfinite;
+}
+
+}  // namespace spillway::plan

@@ -1,0 +1,182 @@
+#include "displacement.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "inference.h"
+#include "training.h"
+
+namespace spillway::plan {
+namespace {
+
+double per_accelerator(double dollars, const Demand& demand) {
+  return dollars / static_cast<double>(std::max<std::int64_t>(demand.per_replica.accelerators.value(), 1));
+}
+
+// The least that the job would have to pay elsewhere, from scratch. Deadlines count, patience does not: it is about worth.
+double cost_elsewhere(Pass& pass, const Job& job, const Work& work) {
+  const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
+  const auto choice = best_bought(pass, job, work, deadline, {});
+  return choice && choice->offer->price_known ? choice->cost : kInfinite;
+}
+
+}  // namespace
+
+Claim claim_of(Pass& pass, std::size_t index) {
+  const Job& job = pass.jobs[index];
+  const Demand& demand = job.workload->demand;
+  const Work work = work_of(pass, job);
+  // What a placed job pays where it is; what a waiting one would have to pay.
+  const double cost = job.placed() ? cost_of_staying(pass, job, work).value_or(kInfinite) : cost_elsewhere(pass, job, work);
+  const double hours = std::max((job.placed() ? work.left : work.total).count(), 1e-9);
+  return {.beneficiary = {.index = index}, .priority = demand.priority, .value = per_accelerator(cost / hours, demand),
+          .accelerators = demand.per_replica.accelerators.value()};
+}
+
+Claim claim_of_service(Pass& pass, std::size_t index) {
+  const Service& service = pass.services[index];
+  const Demand& demand = service.workload->demand;
+  return {.beneficiary = {.index = index, .inference = true}, .priority = demand.priority,
+          .value = per_accelerator(serving_cost_elsewhere(pass, service), demand),
+          .accelerators = demand.per_replica.accelerators.value()};
+}
+
+// Between workloads of one priority what a slot is worth decides, and whoever has it has the move margin:
+//   - a service takes from training what is worth more to it, rework or not: training soaks up what services leave idle;
+//     of two that have no alternative the service has the slot;
+//   - a job takes from another job only what is worth more than all that the other would lose. A job that merely refuses
+//     every other tier claims no more than the on-demand price: refusing spot is no way to win the baseline;
+//   - a job never takes from a service.
+bool Incumbents::outranks(const Claim& claim, const Incumbent& incumbent, std::size_t where) const {
+  if (claim.beneficiary.inference && incumbent.holder.inference && claim.beneficiary.index == incumbent.holder.index) return false;
+  if (claim.priority != incumbent.priority) return claim.priority > incumbent.priority;
+  if (incumbent.protected_by_deadline) return false;
+  const double margin = 1.0 + static_cast<double>(pass_.config.move_margin_percent) / 100;
+  if (claim.beneficiary.inference) {
+    const bool both_stuck = std::isinf(claim.value) && std::isinf(incumbent.value);
+    return both_stuck ? !incumbent.holder.inference : claim.value > incumbent.value * margin;
+  }
+  if (incumbent.holder.inference) return false;
+  double value = claim.value;
+  if (std::isinf(value)) {
+    const Pool& pool = pass_.pool(where);
+    const double accelerators = static_cast<double>(std::max<std::int64_t>(pool.accelerators_per_node.value(), 1));
+    value = pool.offering.on_demand.approximate_dollars() / accelerators;
+  }
+  return value > incumbent.value_with_rework * margin;
+}
+
+void Incumbents::add_job(std::vector<Incumbent>& list, std::size_t index) {
+  const Job& job = pass_.jobs[index];
+  const Work work = work_of(pass_, job);
+  const double cost = cost_elsewhere(pass_, job, work);
+  const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
+  const double left = work.left.count();
+  list.push_back({.holder = {.index = index}, .priority = job.workload->demand.priority,
+                  .value = per_accelerator(cost / std::max(work.total.count(), 1e-9), job.workload->demand),
+                  .value_with_rework = left > 0 ? per_accelerator(cost / left, job.workload->demand) : kInfinite,
+                  .protected_by_deadline = !deadline.survives_restart()});
+}
+
+void Incumbents::add_service(std::vector<Incumbent>& list, std::size_t index, std::size_t pool) {
+  const Service& service = pass_.services[index];
+  const Share* share = service.find(pool);
+  if (share == nullptr) return;
+  const Claim claim = claim_of_service(pass_, index);
+  for (const std::vector<Bound>* held : {&share->taken, &share->bound}) {
+    for (const Bound& at : *held) {
+      Incumbent replica{.holder = claim.beneficiary, .node = at.node, .priority = claim.priority, .value = claim.value,
+                        .value_with_rework = claim.value};
+      for (std::int64_t i = 0; i < at.replicas; ++i) {
+        replica.position = list.size();
+        list.push_back(replica);
+      }
+    }
+  }
+}
+
+const std::vector<Incumbent>& Incumbents::on(std::size_t pool) {
+  std::optional<std::vector<Incumbent>>& known = known_[pool];
+  if (known) return *known;
+  known.emplace();
+  for (std::size_t i = 0; i < pass_.jobs.size(); ++i) {
+    if (pass_.jobs[i].placed() && pass_.jobs[i].pool == pool) add_job(*known, i);
+  }
+  for (std::size_t i = 0; i < pass_.services.size(); ++i) {
+    if (!pass_.services[i].workload->terminating) add_service(*known, i, pool);
+  }
+  // Lowest rank first; of equals the youngest workload first.
+  std::sort(known->begin(), known->end(), [&](const Incumbent& a, const Incumbent& b) {
+    const auto rank = [](const Incumbent& x) { return std::tuple(x.priority, x.value, x.holder.inference); };
+    if (rank(a) != rank(b)) return rank(a) < rank(b);
+    if (a.holder.index == b.holder.index) return a.position < b.position;
+    if (a.holder.inference) return goes_first(pass_.services[b.holder.index], pass_.services[a.holder.index]);
+    return goes_first(pass_.jobs[b.holder.index], pass_.jobs[a.holder.index]);
+  });
+  return *known;
+}
+
+// Tries what it would be like without (or again with) an incumbent.
+void Incumbents::move_out(const Incumbent& incumbent, bool out) {
+  const auto apply = [&](const Need& need, const std::vector<Bound>& held) {
+    out ? pass_.room.release(need, held) : pass_.room.occupy(need, held);
+  };
+  if (incumbent.holder.inference) {
+    const Service& service = pass_.services[incumbent.holder.index];
+    return apply(pass_.kind(service).need, {{.node = incumbent.node, .replicas = 1}});
+  }
+  const Job& job = pass_.jobs[incumbent.holder.index];
+  apply(pass_.kind(job).need, job.taken);
+  if (job.continues) apply(pass_.kind(job).need, job.workload->bound);
+}
+
+std::optional<Displacement> Incumbents::find(const Claim& claim, std::size_t pool, const Need& need, std::int64_t wanted,
+                                             std::int64_t enough) {
+  Room& room = pass_.room;
+  const std::int64_t free = room.slots(pool, need);
+  Displacement result{.pool = pool, .slots = free};
+  for (const Incumbent& incumbent : on(pool)) {
+    if (result.slots >= wanted) break;
+    if (!outranks(claim, incumbent, pool)) continue;
+    move_out(incumbent, true);
+    result.victims.push_back(incumbent);
+    result.slots = std::min(room.slots(pool, need), wanted);
+  }
+  // Only as many as needed: the highest of them stay where the room is the same without them.
+  for (auto victim = result.victims.rbegin(); victim != result.victims.rend();) {
+    move_out(*victim, false);
+    if (std::min(room.slots(pool, need), wanted) == result.slots) {
+      victim = std::make_reverse_iterator(result.victims.erase(std::next(victim).base()));
+    } else {
+      move_out(*victim, true);
+      ++victim;
+    }
+  }
+  for (const Incumbent& victim : result.victims) {
+    move_out(victim, false);
+    const Demand& demand = victim.holder.inference ? pass_.services[victim.holder.index].workload->demand
+                                                   : pass_.jobs[victim.holder.index].workload->demand;
+    const double replicas = victim.holder.inference ? 1 : static_cast<double>(demand.replicas);
+    result.harm += victim.value_with_rework * replicas * static_cast<double>(std::max<std::int64_t>(demand.per_replica.accelerators.value(), 1));
+  }
+  if (result.victims.empty() || result.slots < enough || result.slots <= free) return std::nullopt;
+  return result;
+}
+
+void Incumbents::displace(const Displacement& displacement, const Beneficiary& beneficiary) {
+  for (const Incumbent& victim : displacement.victims) {
+    if (victim.holder.inference) {
+      Service& service = pass_.services[victim.holder.index];
+      pass_.remove_replica(service, displacement.pool, victim.node);
+      service.displaced_by = beneficiary;
+    } else {
+      Job& job = pass_.jobs[victim.holder.index];
+      pass_.take_back(job, Cause::kDisplaced);
+      job.displaced_by = beneficiary;
+    }
+  }
+  known_[displacement.pool].reset();  // made again for the next claim
+}
+
+}  // namespace spillway::plan

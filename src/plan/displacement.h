@@ -1,0 +1,61 @@
+#pragma once
+// Who holds reserved slots, what they are worth to them, and whom a claim may displace.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pass.h"
+
+namespace spillway::plan {
+
+// Values are dollars per accelerator and useful hour; infinite: no alternative.
+struct Claim {
+  Beneficiary beneficiary;
+  std::int64_t priority = 0;
+  double value = 0;
+  std::int64_t accelerators = 0;  // per replica
+};
+Claim claim_of(Pass& pass, std::size_t job);
+Claim claim_of_service(Pass& pass, std::size_t service);
+
+// One thing that can be displaced: a whole job, or one replica of a service.
+struct Incumbent {
+  Beneficiary holder;
+  std::size_t node = 0;       // of a service's replica
+  std::size_t position = 0;   // among the replicas of a service: those that are not bound yet first
+  std::int64_t priority = 0;
+  double value = 0;           // as a claim's
+  double value_with_rework = 0;  // a job's, reckoned over what is left to do, with what it would lose
+  bool protected_by_deadline = false;  // it could not start again and still be in time
+};
+
+struct Displacement {
+  std::size_t pool = 0;
+  std::vector<Incumbent> victims;
+  std::int64_t slots = 0;  // that there are for the claim afterwards
+  double harm = 0;
+};
+
+class Incumbents {
+ public:
+  explicit Incumbents(Pass& pass) : pass_(pass), known_(pass.snapshot.pools.size()) {}
+
+  // The smallest displacement, lowest rank first, that makes room for `wanted` replicas, or for at least `enough`.
+  std::optional<Displacement> find(const Claim& claim, std::size_t pool, const Need& need, std::int64_t wanted,
+                                   std::int64_t enough);
+  void displace(const Displacement& displacement, const Beneficiary& beneficiary);
+
+ private:
+  const std::vector<Incumbent>& on(std::size_t pool);
+  void add_job(std::vector<Incumbent>& list, std::size_t index);
+  void add_service(std::vector<Incumbent>& list, std::size_t index, std::size_t pool);
+  [[nodiscard]] bool outranks(const Claim& claim, const Incumbent& incumbent, std::size_t pool) const;
+  void move_out(const Incumbent& incumbent, bool out);
+
+  Pass& pass_;
+  std::vector<std::optional<std::vector<Incumbent>>> known_;  // lowest rank first; made when first asked for
+};
+
+}  // namespace spillway::plan

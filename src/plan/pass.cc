@@ -1,0 +1,300 @@
+#include "pass.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include <spillway/core/check.h>
+
+namespace spillway::plan {
+namespace {
+
+std::int64_t count(const std::vector<Bound>& bound) {
+  return std::accumulate(bound.begin(), bound.end(), std::int64_t{0},
+                         [](std::int64_t sum, const Bound& at) { return sum + at.replicas; });
+}
+
+// Takes up to `replicas` off the end of the list and returns what was taken off.
+std::vector<Bound> cut(std::vector<Bound>& list, std::int64_t replicas) {
+  std::vector<Bound> cut_off;
+  while (replicas > 0 && !list.empty()) {
+    const std::int64_t here = std::min(replicas, list.back().replicas);
+    cut_off.push_back({.node = list.back().node, .replicas = here});
+    list.back().replicas -= here;
+    replicas -= here;
+    if (list.back().replicas == 0) list.pop_back();
+  }
+  return cut_off;
+}
+
+bool cut_at(std::vector<Bound>& list, std::size_t node) {
+  const auto at = std::find_if(list.begin(), list.end(), [&](const Bound& bound) { return bound.node == node; });
+  if (at == list.end()) return false;
+  if (--at->replicas == 0) list.erase(at);
+  return true;
+}
+
+}  // namespace
+
+const Share* Service::find(std::size_t pool) const {
+  const auto at = std::find_if(shares.begin(), shares.end(), [&](const Share& share) { return share.pool == pool; });
+  return at == shares.end() ? nullptr : &*at;
+}
+
+std::int64_t Service::on(api::Tier tier, const Snapshot& snapshot) const {
+  std::int64_t sum = 0;
+  for (const Share& share : shares) sum += snapshot.pools[share.pool].tier == tier ? share.replicas : 0;
+  return sum;
+}
+
+std::int64_t Service::total() const {
+  return std::accumulate(shares.begin(), shares.end(), std::int64_t{0},
+                         [](std::int64_t sum, const Share& share) { return sum + share.replicas; });
+}
+
+namespace {
+
+template <class Workload>
+std::tuple<std::int64_t, Instant, const ObjectKey&> turn(const Workload& workload) {
+  return {-workload.demand.priority, workload.created_at, workload.key};
+}
+
+}  // namespace
+
+bool goes_first(const Job& a, const Job& b) { return turn(*a.workload) < turn(*b.workload); }
+bool goes_first(const Service& a, const Service& b) { return turn(*a.workload) < turn(*b.workload); }
+
+Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_config)
+    : snapshot(the_snapshot), now(the_now), config(the_config), room(the_snapshot), catalogue(the_snapshot, room),
+      exposure(the_snapshot), wake(the_now), stocked_out_(the_snapshot.pools.size(), false) {
+  open_pools();
+  open_jobs();
+  open_services();
+  occupy();
+  claim_unbound();
+}
+
+void Pass::open_pools() {
+  for (std::size_t i = 0; i < snapshot.pools.size(); ++i) {
+    const market::Offering& offering = snapshot.pools[i].offering;
+    stocked_out_[i] = offering.availability == market::Availability::kStockedOut && offering.retry_at && *offering.retry_at > now;
+  }
+}
+
+void Pass::open_jobs() {
+  jobs.reserve(snapshot.training.size());
+  for (const TrainingWorkload& workload : snapshot.training) {
+    Job& job = jobs.emplace_back();
+    job.workload = &workload;
+    job.kind = catalogue.kind_of(workload.demand);
+    open_job(job);
+  }
+}
+
+// What the children of the attempt show settles what the job may have.
+void Pass::open_job(Job& job) {
+  const TrainingWorkload& workload = *job.workload;
+  const auto out = [&](TrainingVerdict verdict, Cause cause) {
+    job.standing = Job::Standing::kOut;
+    job.out = verdict;
+    job.chosen = cause;
+  };
+  if (workload.placement) job.pool = workload.placement->pool;
+  if (workload.terminating) {
+    job.standing = Job::Standing::kHeld;
+    return;
+  }
+  const bool failed = workload.placement && workload.state == AttemptState::kFailed;
+  if (workload.placement && workload.state == AttemptState::kSucceeded) {
+    return out(TrainingVerdict::kSucceed, Cause::kSucceeded);
+  }
+  job.user_failure = failed;
+  if (failed && workload.user_failures + 1 > workload.max_restarts) {
+    return out(TrainingVerdict::kFail, Cause::kRestartsExhausted);
+  }
+  if (workload.suspended) {
+    return out(workload.placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait, Cause::kSuspended);
+  }
+  if (!workload.placement) return;
+  if (failed) {
+    job.ended = Cause::kProgramFailed;
+  } else if (workload.state == AttemptState::kLost) {
+    job.ended = Cause::kReplicaLost;
+  } else if (!may_stay(kind(job), workload.demand, job.pool)) {
+    job.ended = Cause::kPoolUnusable;
+  } else if (workload.state == AttemptState::kStarting && count(workload.bound) < workload.demand.replicas) {
+    const Instant since = past(workload.starting_since.value_or(workload.placement->since));
+    if (now - since >= workload.launch_timeout) {
+      job.ended = Cause::kLaunchTimeout;
+      note_stock_out(job.pool, workload.placement->since);
+    }
+  }
+  if (job.ended) return;
+  job.standing = Job::Standing::kPlaced;
+  job.continues = true;
+}
+
+// A pool that would not take the workload today (constraints, size) still keeps what runs there, as the scheduler does; a
+// tier or model that the workload may not use any more does not.
+bool Pass::may_stay(const DemandKind& kind, const Demand& demand, std::size_t where) const {
+  if (kind.find(where) != nullptr) return true;
+  return demand.tiers.contains(pool(where).tier) &&
+         std::any_of(demand.models.begin(), demand.models.end(),
+                     [&](const ModelPreference& model) { return model.model == pool(where).model; });
+}
+
+void Pass::open_services() {
+  services.reserve(snapshot.inference.size());
+  for (const InferenceWorkload& workload : snapshot.inference) {
+    Service& service = services.emplace_back();
+    service.workload = &workload;
+    service.kind = catalogue.kind_of(workload.demand);
+    open_service(service);
+  }
+}
+
+void Pass::open_service(Service& service) {
+  const InferenceWorkload& workload = *service.workload;
+  for (const InferenceAllocation& allocation : workload.allocations) {
+    const bool stays = workload.terminating || may_stay(kind(service), workload.demand, allocation.pool);
+    if (allocation.desired <= 0 || !stays) continue;
+    Share share{.pool = allocation.pool, .replicas = allocation.desired, .since = allocation.since, .bound = allocation.bound};
+    std::sort(share.bound.begin(), share.bound.end(), [&](const Bound& a, const Bound& b) {
+      return snapshot.nodes[a.node].name < snapshot.nodes[b.node].name;
+    });
+    const std::int64_t bound = count(share.bound);
+    const bool unbound = allocation.ready < allocation.desired && bound < allocation.desired;
+    if (unbound && !workload.terminating && now - past(allocation.starting_since) >= workload.launch_timeout) {
+      note_stock_out(allocation.pool, allocation.starting_since);
+      share.replicas = bound;
+    }
+    if (share.replicas > 0) service.shares.push_back(std::move(share));
+  }
+  std::sort(service.shares.begin(), service.shares.end(), [&](const Share& a, const Share& b) {
+    return catalogue.rank(a.pool) < catalogue.rank(b.pool);
+  });
+}
+
+void Pass::note_stock_out(std::size_t pool, Instant since) {
+  stocked_out_[pool] = true;
+  const auto same = [&](const StockOut& other) { return other.pool == pool && other.since == since; };
+  if (std::any_of(stock_outs.begin(), stock_outs.end(), same)) return;
+  stock_outs.push_back({.pool = pool, .since = since});
+}
+
+void Pass::expose(std::size_t where, const Demand& demand, std::int64_t replicas) {
+  if (pool(where).tier == api::Tier::kReserved) return;
+  exposure.add(where, demand.per_replica.accelerators.value() * replicas);
+}
+
+// Bound replicas sit on their nodes. Those of attempts that are to end do not count: their room is given away already.
+void Pass::occupy() {
+  for (const Job& job : jobs) {
+    if (job.standing != Job::Standing::kHeld && !job.continues) continue;
+    room.occupy(kind(job).need, job.workload->bound);
+    if (job.continues) expose(job.pool, job.workload->demand, job.workload->demand.replicas);
+  }
+  for (const Service& service : services) {
+    for (const Share& share : service.shares) {
+      room.occupy(kind(service).need, share.bound);
+      expose(share.pool, service.workload->demand, share.replicas);
+    }
+  }
+}
+
+// What is placed and not bound yet claims room on its pool, whole nodes first come first. More than there is (a node went,
+// max was lowered) is left to the launch timeout.
+void Pass::claim_unbound() {
+  std::vector<Job*> jobs_with_claims;
+  for (Job& job : jobs) {
+    if (job.continues && count(job.workload->bound) < job.workload->demand.replicas) jobs_with_claims.push_back(&job);
+  }
+  std::sort(jobs_with_claims.begin(), jobs_with_claims.end(), [](const Job* a, const Job* b) { return goes_first(*a, *b); });
+  for (Job* job : jobs_with_claims) {
+    job->taken = room.take(job->pool, kind(*job).need, job->workload->demand.replicas - count(job->workload->bound));
+  }
+  std::vector<Service*> services_with_claims;
+  for (Service& service : services) {
+    const bool unbound = std::any_of(service.shares.begin(), service.shares.end(),
+                                     [](const Share& share) { return count(share.bound) < share.replicas; });
+    if (unbound && !service.workload->terminating) services_with_claims.push_back(&service);
+  }
+  std::sort(services_with_claims.begin(), services_with_claims.end(),
+            [](const Service* a, const Service* b) { return goes_first(*a, *b); });
+  for (Service* service : services_with_claims) {
+    for (Share& share : service->shares) {
+      const std::int64_t unbound = share.replicas - count(share.bound);
+      if (unbound > 0) share.taken = room.take(share.pool, kind(*service).need, unbound);
+    }
+  }
+}
+
+void Pass::place(Job& job, const Offer& offer, Cause cause) {
+  const Demand& demand = job.workload->demand;
+  job.taken = room.take(offer.pool, kind(job).need, demand.replicas);
+  SPILLWAY_CHECK(count(job.taken) == demand.replicas);  // all or nothing: whoever places has asked for room
+  job.standing = Job::Standing::kPlaced;
+  job.pool = offer.pool;
+  job.chosen = cause;
+  expose(job.pool, demand, demand.replicas);
+  changed = true;
+}
+
+void Pass::take_back(Job& job, Cause cause) {
+  if (job.continues) {
+    room.release(kind(job).need, job.workload->bound);
+    job.ended = cause;
+    job.continues = false;
+  }
+  room.release(kind(job).need, job.taken);
+  job.taken.clear();
+  job.standing = Job::Standing::kWaiting;
+  expose(job.pool, job.workload->demand, -job.workload->demand.replicas);
+  changed = true;
+}
+
+Share& Pass::share_on(Service& service, std::size_t where) {
+  const auto at = std::find_if(service.shares.begin(), service.shares.end(),
+                               [&](const Share& share) { return share.pool == where; });
+  if (at != service.shares.end()) return *at;
+  const auto next = std::find_if(service.shares.begin(), service.shares.end(), [&](const Share& share) {
+    return catalogue.rank(share.pool) > catalogue.rank(where);
+  });
+  return *service.shares.insert(next, Share{.pool = where, .since = now});
+}
+
+std::int64_t Pass::grow(Service& service, std::size_t where, std::int64_t replicas) {
+  const std::vector<Bound> taken = room.take(where, kind(service).need, replicas);
+  const std::int64_t took = count(taken);
+  if (took == 0) return 0;
+  Share& share = share_on(service, where);
+  share.taken.insert(share.taken.end(), taken.begin(), taken.end());
+  share.replicas += took;
+  expose(where, service.workload->demand, took);
+  changed = true;
+  return took;
+}
+
+void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
+  Share& share = share_on(service, where);
+  SPILLWAY_CHECK(share.replicas >= replicas);
+  const std::vector<Bound> pending = cut(share.taken, replicas);
+  room.release(kind(service).need, pending);
+  room.release(kind(service).need, cut(share.bound, replicas - count(pending)));
+  share.replicas -= replicas;
+  expose(where, service.workload->demand, -replicas);
+  if (share.replicas == 0) std::erase_if(service.shares, [&](const Share& other) { return other.pool == where; });
+  changed = true;
+}
+
+void Pass::remove_replica(Service& service, std::size_t where, std::size_t node) {
+  Share& share = share_on(service, where);
+  SPILLWAY_CHECK(cut_at(share.taken, node) || cut_at(share.bound, node));
+  room.release(kind(service).need, {{.node = node, .replicas = 1}});
+  --share.replicas;
+  expose(where, service.workload->demand, -1);
+  if (share.replicas == 0) std::erase_if(service.shares, [&](const Share& other) { return other.pool == where; });
+  changed = true;
+}
+
+}  // namespace spillway::plan

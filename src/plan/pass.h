@@ -1,0 +1,150 @@
+#pragma once
+// The working state of one call of make_plan: what every workload holds while the rules are applied, and the few operations
+// that change it. Everything a rule may know is in here; nothing else is remembered.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <spillway/plan/plan.h>
+
+#include "catalogue.h"
+#include "deadline.h"
+#include "exposure.h"
+#include "room.h"
+
+namespace spillway::plan {
+
+// Somebody who lost reserved slots, and to whom.
+struct Beneficiary {
+  std::size_t index = 0;
+  bool inference = false;
+};
+
+// A training job in the course of a pass.
+struct Job {
+  enum class Standing {
+    kOut,      // finished or suspended: holds nothing, gets nothing
+    kHeld,     // being deleted: holds what is bound, gets nothing new
+    kWaiting,  // is to get a placement
+    kPlaced,
+  };
+
+  const TrainingWorkload* workload = nullptr;
+  std::size_t kind = 0;
+  Standing standing = Standing::kWaiting;
+  std::size_t pool = 0;       // while placed
+  bool continues = false;     // still the placement that the snapshot has
+  std::vector<Bound> taken;   // room held beyond the snapshot's bound replicas
+  std::optional<Cause> ended;  // why the snapshot's placement was taken back
+  Cause chosen = Cause::kCheapest;  // why the present one was made
+  bool user_failure = false;
+  TrainingVerdict out = TrainingVerdict::kWait;  // the verdict of a job that is kOut
+  std::optional<Beneficiary> displaced_by;
+
+  [[nodiscard]] bool placed() const { return standing == Standing::kPlaced; }
+  [[nodiscard]] bool waiting() const { return standing == Standing::kWaiting; }
+  // The attempt in force runs on every replica: ending it loses work.
+  [[nodiscard]] bool running() const { return continues && workload->state == AttemptState::kRunning; }
+};
+
+// What an inference workload holds on one pool.
+struct Share {
+  std::size_t pool = 0;
+  std::int64_t replicas = 0;
+  Instant since{};
+  std::vector<Bound> bound;  // of the snapshot, less what was given back
+  std::vector<Bound> taken;
+};
+
+struct Service {
+  const InferenceWorkload* workload = nullptr;
+  std::size_t kind = 0;
+  std::vector<Share> shares;
+  std::int64_t spot_missing = 0;  // replicas that should be on spot and are not
+  std::optional<Beneficiary> displaced_by;
+
+  [[nodiscard]] const Share* find(std::size_t pool) const;
+  [[nodiscard]] std::int64_t on(api::Tier tier, const Snapshot& snapshot) const;
+  [[nodiscard]] std::int64_t total() const;
+};
+
+// The earliest future instant at which a decision could change without an event.
+class Wake {
+ public:
+  explicit Wake(Instant now) : now_(now) {}
+  void consider(std::optional<Instant> at) {
+    if (at && *at > now_ && (!at_ || *at < *at_)) at_ = at;
+  }
+  [[nodiscard]] std::optional<Instant> at() const { return at_; }
+
+ private:
+  Instant now_;
+  std::optional<Instant> at_;
+};
+
+// An offering that a workload could take now.
+struct Choice {
+  const Offer* offer = nullptr;
+  double cost = 0;   // expected, of one replica
+  int urgency = 0;   // 0: keeps the deadline; 1: late, but not taken away; 2: may make it later still
+};
+
+class Pass {
+ public:
+  Pass(const Snapshot& snapshot, Instant now, const Config& config);
+
+  const Snapshot& snapshot;
+  const Instant now;
+  const Config& config;
+  Room room;
+  Catalogue catalogue;
+  Exposure exposure;
+  std::vector<Job> jobs;
+  std::vector<Service> services;
+  std::vector<StockOut> stock_outs;
+  Wake wake;
+  bool changed = false;  // by the round under way
+  std::vector<Choice> candidates;  // of the search under way; kept for its memory
+
+  [[nodiscard]] const DemandKind& kind(const Job& job) const { return catalogue.kind(job.kind); }
+  [[nodiscard]] const DemandKind& kind(const Service& service) const { return catalogue.kind(service.kind); }
+  [[nodiscard]] const Pool& pool(std::size_t index) const { return snapshot.pools[index]; }
+  [[nodiscard]] bool stocked_out(std::size_t pool) const { return stocked_out_[pool]; }
+  [[nodiscard]] Hours restart_delay() const { return Hours(config.restart_delay); }
+
+  // An instant of the snapshot that lies ahead (clock skew) counts as now.
+  [[nodiscard]] Instant past(Instant instant) const { return instant < now ? instant : now; }
+  [[nodiscard]] Hours age(Instant since) const { return Hours(now - past(since)); }
+
+  void place(Job& job, const Offer& offer, Cause cause);
+  void take_back(Job& job, Cause cause);
+  std::int64_t grow(Service& service, std::size_t pool, std::int64_t replicas);  // how many it took
+  void shrink(Service& service, std::size_t pool, std::int64_t replicas);
+  void remove_replica(Service& service, std::size_t pool, std::size_t node);
+
+ private:
+  void open_pools();
+  void open_jobs();
+  void open_services();
+  void open_job(Job& job);
+  void open_service(Service& service);
+  [[nodiscard]] bool may_stay(const DemandKind& kind, const Demand& demand, std::size_t pool) const;
+  void occupy();
+  void claim_unbound();
+  void note_stock_out(std::size_t pool, Instant since);
+  void expose(std::size_t pool, const Demand& demand, std::int64_t replicas);
+  Share& share_on(Service& service, std::size_t pool);
+
+  std::vector<bool> stocked_out_;
+};
+
+// Order among workloads that want something: priority, then services before jobs, then age, then name.
+bool goes_first(const Job& a, const Job& b);
+bool goes_first(const Service& a, const Service& b);
+
+// The rules, one file each; plan.cc says in which order they apply.
+void assign_reserved(Pass& pass);  // reserved.cc: who gets the reserved baseline
+
+}  // namespace spillway::plan

@@ -1,0 +1,165 @@
+// The reserved baseline goes to whoever would pay most elsewhere (design 4, rule 2). Its hours are paid already, so a slot is
+// worth what the workload that gets it would otherwise pay: by priority first, then by the expected cost per accelerator and
+// useful hour of the best alternative that it may use and could get now. Who has no alternative at all comes first.
+//
+//   1. Everybody who wants reserved room states a claim; claims are ranked.
+//   2. A claim takes free room.
+//   3. Where that does not do, it displaces what ranks lower on a pool: the lowest first, only as many as needed, and a gang
+//      only if it then fits as a whole. A running job only takes free room: it is not worth ending another one for it.
+//
+// Who loses its slots is waiting again and finds its next best place in the same pass.
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "displacement.h"
+#include "inference.h"
+#include "training.h"
+
+namespace spillway::plan {
+namespace {
+
+std::tuple<std::int64_t, double, int> rank(const Claim& claim) {
+  return {-claim.priority, -claim.value, claim.beneficiary.inference ? 0 : 1};
+}
+
+class ReservedStep {
+ public:
+  explicit ReservedStep(Pass& pass) : pass_(pass), incumbents_(pass) {}
+
+  void run() {
+    for (std::size_t i = 0; i < pass_.jobs.size(); ++i) claim_for_job(i);
+    for (std::size_t i = 0; i < pass_.services.size(); ++i) claim_for_service(i);
+    std::sort(claims_.begin(), claims_.end(), [&](const Claim& a, const Claim& b) { return goes_before(a, b); });
+    for (const Claim& claim : claims_) {
+      if (claim.beneficiary.inference) {
+        serve(pass_.services[claim.beneficiary.index], claim);
+      } else {
+        serve(pass_.jobs[claim.beneficiary.index], claim);
+      }
+    }
+  }
+
+ private:
+  bool goes_before(const Claim& a, const Claim& b) const {
+    if (rank(a) != rank(b)) return rank(a) < rank(b);
+    if (a.beneficiary.inference) return goes_first(pass_.services[a.beneficiary.index], pass_.services[b.beneficiary.index]);
+    return goes_first(pass_.jobs[a.beneficiary.index], pass_.jobs[b.beneficiary.index]);
+  }
+
+  void claim_for_job(std::size_t index) {
+    const Job& job = pass_.jobs[index];
+    const DemandKind& kind = pass_.kind(job);
+    if (kind.reserved.empty()) return;
+    const bool moves = job.placed() && pass_.pool(job.pool).tier != api::Tier::kReserved && has_free_room(job) && move_pays(job);
+    if (!job.waiting() && !moves) return;
+    claims_.push_back(claim_of(pass_, index));
+  }
+
+  void claim_for_service(std::size_t index) {
+    const Service& service = pass_.services[index];
+    if (service.workload->terminating || pass_.kind(service).reserved.empty()) return;
+    if (reserved_wanted(pass_, service) > 0) claims_.push_back(claim_of_service(pass_, index));
+  }
+
+  bool open_to(const Job& job, const Offer& offer) const {
+    return !pass_.stocked_out(offer.pool) && pass_.room.fits(offer.pool, pass_.kind(job).need, job.workload->demand.replicas);
+  }
+
+  bool has_free_room(const Job& job) const {
+    const std::vector<Offer>& offers = pass_.kind(job).reserved;
+    return std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) { return open_to(job, offer); });
+  }
+
+  // Reserved hours cost nothing, but work that is thrown away was paid for: it is worth what it cost.
+  bool move_pays(const Job& job) {
+    const Work work = work_of(pass_, job);
+    const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
+    if (must_leave_spot(pass_, job, work, deadline)) return true;
+    const Offer* offer = pass_.kind(job).find(job.pool);
+    const auto staying = cost_of_staying(pass_, job, work);
+    if (offer == nullptr || !staying || !deadline.survives_restart()) return false;
+    const double lost = offer->rates.usd * (work.age + pass_.restart_delay()).count();
+    if (lost >= *staying * (1.0 - static_cast<double>(pass_.config.move_margin_percent) / 100)) return false;
+    if (settled_at(pass_, job) <= pass_.now) return true;
+    pass_.wake.consider(settled_at(pass_, job));
+    return false;
+  }
+
+  // Reserved pools that would take the job now if there were room. Too late is only tolerated when it is too late everywhere.
+  std::vector<const Offer*> admissible(const Job& job) {
+    const DemandKind& kind = pass_.kind(job);
+    const DeadlineRule deadline(*job.workload, kind, pass_.now, pass_.config);
+    std::vector<const Offer*> offers;
+    for (const bool in_time : {true, false}) {
+      for (const Offer& offer : kind.reserved) {
+        const auto cause = excluded(pass_, job, offer, 0, deadline, {});
+        if (cause && cause != Cause::kNoCapacity && cause != Cause::kDeadline) continue;
+        if (!pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time) offers.push_back(&offer);
+      }
+      const bool hope = std::any_of(kind.bought.begin(), kind.bought.end(), [&](const Offer& offer) {
+        return offer.tier == api::Tier::kOnDemand && deadline.allows_start(offer);
+      });
+      if (!offers.empty() || hope) break;
+    }
+    return offers;
+  }
+
+  void serve(Job& job, const Claim& claim) {
+    std::vector<const Offer*> offers = admissible(job);
+    // The fastest model, then the pool that it fills best, so that room for large gangs stays together.
+    std::sort(offers.begin(), offers.end(), [&](const Offer* a, const Offer* b) {
+      const auto order = [&](const Offer* offer) {
+        return std::tuple(-offer->rates.speed, pass_.room.slots(offer->pool, pass_.kind(job).need), pass_.catalogue.rank(offer->pool));
+      };
+      return order(a) < order(b);
+    });
+    const auto free = std::find_if(offers.begin(), offers.end(), [&](const Offer* offer) { return open_to(job, *offer); });
+    if (free != offers.end()) {
+      if (job.placed()) pass_.take_back(job, Cause::kPriceMove);
+      return pass_.place(job, **free, Cause::kReservedBaseline);
+    }
+    if (!job.waiting()) return;
+    const std::int64_t replicas = job.workload->demand.replicas;
+    std::optional<Displacement> best;
+    const Offer* where = nullptr;
+    for (const Offer* offer : offers) {
+      auto found = incumbents_.find(claim, offer->pool, pass_.kind(job).need, replicas, replicas);
+      if (!found || (best && found->harm >= best->harm)) continue;
+      best = std::move(found);
+      where = offer;
+    }
+    if (!best) return;
+    incumbents_.displace(*best, claim.beneficiary);
+    pass_.place(job, *where, Cause::kReservedBaseline);
+  }
+
+  void serve(Service& service, const Claim& claim) {
+    for (const Offer& offer : pass_.kind(service).reserved) {
+      const std::int64_t wanted = reserved_wanted(pass_, service);
+      if (wanted > 0 && !pass_.stocked_out(offer.pool)) pass_.grow(service, offer.pool, affordable(pass_, service, offer, wanted));
+    }
+    for (const Offer& offer : pass_.kind(service).reserved) {
+      const std::int64_t wanted = affordable(pass_, service, offer, reserved_wanted(pass_, service));
+      if (wanted <= 0 || pass_.stocked_out(offer.pool)) continue;
+      const auto found = incumbents_.find(claim, offer.pool, pass_.kind(service).need, wanted, 1);
+      if (!found) continue;
+      incumbents_.displace(*found, claim.beneficiary);
+      pass_.grow(service, offer.pool, found->slots);
+    }
+  }
+
+  Pass& pass_;
+  Incumbents incumbents_;
+  std::vector<Claim> claims_;
+};
+
+}  // namespace
+
+void assign_reserved(Pass& pass) {
+  const auto reserved = [](const Pool& pool) { return pool.tier == api::Tier::kReserved; };
+  if (std::any_of(pass.snapshot.pools.begin(), pass.snapshot.pools.end(), reserved)) ReservedStep(pass).run();
+}
+
+}  // namespace spillway::plan

@@ -1,0 +1,209 @@
+#include "training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+namespace spillway::plan {
+namespace {
+
+// A price below the rate limit, judged by the upper end. An unknown price is never below a limit.
+std::optional<Cause> over_limit(const Pass& pass, const Demand& demand, const Offer& offer) {
+  if (!demand.max_rate) return std::nullopt;
+  const Pool& pool = pass.pool(offer.pool);
+  if (!price_known(pool)) return Cause::kPriceUnknown;
+  if (rate_of(pool.offering.price.upper, pool, demand, demand.replicas) > *demand.max_rate) return Cause::kRateLimit;
+  return std::nullopt;
+}
+
+// Does any bought pool with a known price serve the job at all? Then one without a price is not touched.
+bool has_known_price(const Job& job, const DemandKind& kind) {
+  return std::any_of(kind.bought.begin(), kind.bought.end(), [&](const Offer& offer) {
+    return offer.price_known && offer.slots_when_empty >= job.workload->demand.replicas;
+  });
+}
+
+}  // namespace
+
+Work work_of(const Pass& pass, const Job& job) {
+  const TrainingWorkload& workload = *job.workload;
+  const Hours asked(workload.duration.value_or(pass.config.assumed_duration));
+  if (!job.running()) return {.total = asked, .left = asked};
+  const Hours age = pass.age(workload.running_since.value_or(workload.placement->since));
+  const Offer* offer = pass.kind(job).find(job.pool);
+  const Hours done = age * (offer != nullptr ? offer->rates.speed : 1.0);
+  // A job that does not say how long it takes is expected to need the assumed time from any moment on.
+  if (!workload.duration) return {.total = done + asked, .left = asked, .age = age};
+  return {.total = asked, .left = std::max(asked - done, Hours(0)), .age = age};
+}
+
+std::optional<double> cost_of_staying(const Pass& pass, const Job& job, const Work& work) {
+  const Offer* offer = pass.kind(job).find(job.pool);
+  if (offer == nullptr || (!offer->price_known && offer->tier != api::Tier::kReserved)) return std::nullopt;
+  if (job.running()) return cost_to_finish(offer->rates, work.left);
+  return cost_from_scratch(offer->rates, work.total, pass.restart_delay());
+}
+
+Instant waiting_since(const Pass& pass, const Job& job) {
+  const AttemptState state = job.workload->state;
+  const bool had_started = state == AttemptState::kRunning || state == AttemptState::kFailed || state == AttemptState::kLost;
+  if (job.ended && had_started) return pass.now;
+  return pass.past(job.workload->waiting_since);
+}
+
+Patience patience_of(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline) {
+  const bool enough = deadline.exists() ? deadline.behind()
+                                        : pass.now - waiting_since(pass, job) >= job.workload->fallback_after;
+  if (enough || !job.workload->demand.tiers.contains(api::Tier::kSpot)) return {};
+  double bar = kInfinite;
+  bool unpriced = false;
+  for (const Offer& offer : pass.kind(job).bought) {
+    if (offer.price_known && offer.floor * work.total.count() >= bar) break;
+    if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas) continue;
+    if (over_limit(pass, job.workload->demand, offer) || !deadline.allows_start(offer)) continue;
+    unpriced = unpriced || !offer.price_known;
+    if (offer.price_known) bar = std::min(bar, cost_from_scratch(offer.rates, work.total, pass.restart_delay()));
+  }
+  if (!std::isinf(bar)) return {.on_demand_at_once = false, .spot_bar = bar};
+  return {.on_demand_at_once = !unpriced};  // the feed will tell what spot without a price costs
+}
+
+std::optional<Cause> excluded(Pass& pass, const Job& job, const Offer& offer, double cost, const DeadlineRule& deadline,
+                              const Patience& patience) {
+  const Demand& demand = job.workload->demand;
+  if (offer.slots_when_empty < demand.replicas || std::isinf(cost)) return Cause::kNoEligiblePool;
+  if (const auto cause = over_limit(pass, demand, offer)) return cause;
+  if (pass.stocked_out(offer.pool) || !pass.room.fits(offer.pool, pass.kind(job).need, demand.replicas)) return Cause::kNoCapacity;
+  const bool bought = offer.tier != api::Tier::kReserved;
+  if (bought && !offer.price_known && has_known_price(job, pass.kind(job))) return Cause::kPriceUnknown;
+  if (!deadline.allows_start(offer)) return Cause::kDeadline;
+  const bool waits = offer.tier == api::Tier::kOnDemand && !patience.on_demand_at_once && cost > patience.spot_bar;
+  return waits ? std::optional(Cause::kWaitingForSpot) : std::nullopt;
+}
+
+namespace {
+
+double near_factor(const Pass& pass) { return 1.0 + static_cast<double>(pass.config.near_equal_percent) / 100; }
+
+// Among those of the least urgency that are near-equal in cost.
+Choice best_of(const Pass& pass, const std::vector<Choice>& candidates) {
+  const auto cheaper = [](const Choice& a, const Choice& b) { return std::tuple(a.urgency, a.cost) < std::tuple(b.urgency, b.cost); };
+  const Choice lowest = *std::min_element(candidates.begin(), candidates.end(), cheaper);
+  const auto order = [&](const Choice& choice) {
+    const Offer& offer = *choice.offer;
+    return std::tuple(-offer.rates.fresh_life.count(), pass.exposure.in_zone_of(offer.pool), pass.exposure.in_pool(offer.pool),
+                      offer.preference, pass.catalogue.rank(offer.pool));
+  };
+  const Choice* best = nullptr;
+  for (const Choice& choice : candidates) {
+    if (choice.urgency != lowest.urgency || choice.cost > lowest.cost * near_factor(pass)) continue;
+    if (best == nullptr || order(choice) < order(*best)) best = &choice;
+  }
+  return *best;
+}
+
+}  // namespace
+
+std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline,
+                                  const Search& search) {
+  pass.candidates.clear();
+  double bar = search.limit;  // nothing at or above it can be chosen any more
+  for (const Offer& offer : pass.kind(job).bought) {
+    if (offer.price_known && offer.floor * work.total.count() > bar) break;
+    if (job.placed() && offer.pool == job.pool) continue;
+    if (search.only_lasting && offer.tier == api::Tier::kSpot) continue;
+    const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
+    if (cost >= search.limit) continue;
+    const auto cause = excluded(pass, job, offer, cost, deadline, search.patience);
+    if (cause && cause != Cause::kDeadline) continue;
+    const int late = offer.tier == api::Tier::kSpot ? 2 : 1;
+    pass.candidates.push_back({.offer = &offer, .cost = cost, .urgency = cause ? late : 0});
+    if (!cause) bar = std::min(bar, cost * near_factor(pass));
+  }
+  if (pass.candidates.empty()) return std::nullopt;
+  return best_of(pass, pass.candidates);
+}
+
+bool must_leave_spot(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline) {
+  if (!deadline.exists() || pass.pool(job.pool).tier != api::Tier::kSpot) return false;
+  const Offer* offer = pass.kind(job).find(job.pool);
+  const double speed = offer != nullptr ? offer->rates.speed : 1.0;
+  Instant begins = pass.now;
+  if (job.running() && work.left.count() <= 0) return false;  // overdue by the estimate: finishing here is the best hope
+  if (!job.running() && job.continues) {
+    begins = std::max(pass.now, pass.past(job.workload->placement->since) + pass.config.restart_delay);
+  }
+  return deadline.must_leave_spot(begins + std::chrono::duration_cast<Duration>(work.left / speed));
+}
+
+Instant settled_at(const Pass& pass, const Job& job) {
+  if (!job.continues) return pass.now + pass.config.min_run;
+  const Instant since = job.running() ? job.workload->running_since.value_or(job.workload->placement->since)
+                                      : job.workload->placement->since;
+  return pass.past(since) + pass.config.min_run;
+}
+
+namespace {
+
+struct Move {
+  const Offer* offer = nullptr;
+  Cause cause = Cause::kPriceMove;
+};
+
+// A job that runs, or is about to, on bought capacity: does a move pay, or does the deadline force one?
+std::optional<Move> better_place(Pass& pass, const Job& job) {
+  const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
+  const Work work = work_of(pass, job);
+  if (must_leave_spot(pass, job, work, deadline)) {
+    const auto choice = best_bought(pass, job, work, deadline, {.only_lasting = true});
+    if (choice) return Move{.offer = choice->offer, .cause = Cause::kDeadline};
+    return std::nullopt;
+  }
+  const auto staying = cost_of_staying(pass, job, work);
+  if (!staying) return std::nullopt;
+  const double limit = *staying * (1.0 - static_cast<double>(pass.config.move_margin_percent) / 100);
+  const auto choice = best_bought(pass, job, work, deadline, {.limit = limit});
+  if (!choice || choice->urgency > 0 || !choice->offer->price_known) return std::nullopt;
+  return Move{.offer = choice->offer};
+}
+
+// On-demand although spot would be expected to cost less: for the deadline's sake, or because patience has run out.
+Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice& choice, bool has_deadline) {
+  if (choice.offer->tier != api::Tier::kOnDemand) return Cause::kCheapest;
+  for (const Offer& offer : pass.kind(job).bought) {
+    if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
+    if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas) continue;
+    if (!offer.price_known || cost_from_scratch(offer.rates, work.total, pass.restart_delay()) < choice.cost) {
+      return has_deadline ? Cause::kDeadline : Cause::kFallback;
+    }
+  }
+  return Cause::kCheapest;
+}
+
+}  // namespace
+
+bool wants_turn(Pass& pass, const Job& job) {
+  if (job.waiting()) return true;
+  if (!job.placed() || pass.pool(job.pool).tier == api::Tier::kReserved) return false;
+  return better_place(pass, job).has_value();
+}
+
+void settle(Pass& pass, Job& job) {
+  if (job.waiting()) {
+    const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
+    const Work work = work_of(pass, job);
+    const Patience patience = patience_of(pass, job, work, deadline);
+    const auto choice = best_bought(pass, job, work, deadline, {.patience = patience});
+    if (choice) pass.place(job, *choice->offer, cause_of(pass, job, work, *choice, deadline.exists()));
+    return;
+  }
+  const auto move = better_place(pass, job);
+  if (!move) return;
+  if (move->cause != Cause::kDeadline && settled_at(pass, job) > pass.now) {
+    return pass.wake.consider(settled_at(pass, job));
+  }
+  pass.take_back(job, move->cause);
+  pass.place(job, *move->offer, move->cause);
+}
+
+}  // namespace spillway::plan

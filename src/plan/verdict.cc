@@ -1,0 +1,289 @@
+#include "verdict.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <tuple>
+
+#include "inference.h"
+#include "training.h"
+
+namespace spillway::plan {
+namespace {
+
+constexpr std::size_t kMaxAlternatives = 5;
+
+// Why an attempt ended outweighs why the next one is where it is; a move has only the latter.
+bool tells_more(const std::optional<Cause>& ended) {
+  return ended && *ended != Cause::kPriceMove && *ended != Cause::kDeadline;
+}
+
+void cheapest_first(const Pass& pass, std::vector<Alternative>& list) {
+  std::sort(list.begin(), list.end(), [&](const Alternative& a, const Alternative& b) {
+    return std::tuple(a.dollars_per_useful_hour, pass.catalogue.rank(a.pool)) <
+           std::tuple(b.dollars_per_useful_hour, pass.catalogue.rank(b.pool));
+  });
+  if (list.size() > kMaxAlternatives) list.resize(kMaxAlternatives);
+}
+
+// `cost` is per replica and useful hour; `why` says what excludes an offering. Offers come by their lower bound, so the scan
+// ends when the list is full of cheaper ones.
+template <class Cost, class Why>
+std::vector<Alternative> alternatives_of(const Pass& pass, const DemandKind& kind, const Demand& demand, const Cost& cost,
+                                         const Why& why) {
+  std::vector<Alternative> list;
+  list.reserve(kMaxAlternatives + 1);
+  const auto add = [&](const Offer& offer) {
+    const double each = cost(offer);
+    const Pool& pool = pass.pool(offer.pool);
+    list.push_back({.pool = offer.pool, .rate = rate_of(pool.offering.price.likely, pool, demand, demand.replicas),
+                    .dollars_per_useful_hour = each * static_cast<double>(demand.replicas), .excluded = why(offer, each)});
+    if (list.size() > kMaxAlternatives) cheapest_first(pass, list);
+  };
+  for (const Offer& offer : kind.reserved) add(offer);
+  for (const Offer& offer : kind.bought) {
+    const bool full = list.size() >= kMaxAlternatives;
+    if (full) cheapest_first(pass, list);
+    const double floor = offer.floor * static_cast<double>(demand.replicas);
+    if (full && offer.price_known && floor > list.back().dollars_per_useful_hour) break;
+    add(offer);
+  }
+  cheapest_first(pass, list);
+  return list;
+}
+
+class TrainingReport {
+ public:
+  TrainingReport(Pass& pass, const Job& job)
+      : pass_(pass), job_(job), work_(work_of(pass, job)), deadline_(*job.workload, pass.kind(job), pass.now, pass.config),
+        patience_(patience_of(pass, job, work_, deadline_)) {}
+
+  std::vector<Alternative> alternatives() {
+    std::vector<Alternative> list = alternatives_of(
+        pass_, pass_.kind(job_), job_.workload->demand, [&](const Offer& offer) { return scratch(offer) / hours(); },
+        [&](const Offer& offer, double each) { return why_not(offer, each * hours()); });
+    if (job_.placed()) std::erase_if(list, [&](const Alternative& a) { return a.pool == job_.pool; });
+    return list;
+  }
+
+  // Why a job waits: what is nearest to help comes first.
+  Cause waiting_cause() {
+    bool spot_awaited = false, full = false, limited = false, unpriced = false;
+    const DemandKind& kind = pass_.kind(job_);
+    for (const std::vector<Offer>* offers : {&kind.reserved, &kind.bought}) {
+      for (const Offer& offer : *offers) {
+        const auto why = why_not(offer, scratch(offer));
+        spot_awaited = spot_awaited || why == Cause::kWaitingForSpot;
+        full = full || why == Cause::kNoCapacity;
+        limited = limited || why == Cause::kRateLimit;
+        unpriced = unpriced || why == Cause::kPriceUnknown;
+      }
+    }
+    if (spot_awaited) return Cause::kWaitingForSpot;
+    if (unpriced) return Cause::kPriceUnknown;
+    if (full) return Cause::kNoCapacity;
+    return limited ? Cause::kRateLimit : Cause::kNoEligiblePool;
+  }
+
+ private:
+  double hours() const { return std::max(work_.total.count(), 1e-9); }
+  double scratch(const Offer& offer) const { return cost_from_scratch(offer.rates, work_.total, pass_.restart_delay()); }
+  std::optional<Cause> why_not(const Offer& offer, double cost) {
+    return excluded(pass_, job_, offer, cost, deadline_, patience_);
+  }
+
+  Pass& pass_;
+  const Job& job_;
+  Work work_;
+  DeadlineRule deadline_;
+  Patience patience_;
+};
+
+Cause keep_cause(const Pass& pass, const Job& job) {
+  if (job.workload->earlier_attempt_ending && job.workload->state == AttemptState::kNotCreated) return Cause::kEarlierAttemptEnding;
+  return pass.pool(job.pool).tier == api::Tier::kReserved ? Cause::kReservedBaseline : Cause::kCheapest;
+}
+
+void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
+  const auto& before = job.workload->placement;
+  // Whoever lost its slots and got the same ones back in one pass has lost nothing.
+  const bool regained = before && job.ended && before->pool == job.pool && job.chosen == Cause::kReservedBaseline &&
+                        (job.ended == Cause::kDisplaced || job.ended == Cause::kPriceMove);
+  if (job.continues || regained) {
+    decision.verdict = TrainingVerdict::kKeep;
+    decision.cause = keep_cause(pass, job);
+    decision.placement = before;
+    return;
+  }
+  decision.verdict = TrainingVerdict::kPlace;
+  decision.cause = tells_more(job.ended) ? *job.ended : job.chosen;
+  const AttemptNumber last = std::max(job.workload->last_attempt, before ? before->attempt : AttemptNumber());
+  decision.placement = TrainingPlacement{.pool = job.pool, .attempt = last + AttemptNumber(1), .since = pass.now};
+  decision.alternatives = TrainingReport(pass, job).alternatives();
+}
+
+void report_waiting(Pass& pass, const Job& job, TrainingDecision& decision) {
+  TrainingReport report(pass, job);
+  decision.verdict = job.workload->placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait;
+  decision.cause = tells_more(job.ended) ? *job.ended : report.waiting_cause();
+  decision.alternatives = report.alternatives();
+}
+
+}  // namespace
+
+TrainingDecision decide_training(Pass& pass, std::size_t index) {
+  const Job& job = pass.jobs[index];
+  TrainingDecision decision{.workload = index, .counts_as_user_failure = job.user_failure};
+  switch (job.standing) {
+    case Job::Standing::kOut:
+      decision.verdict = job.out;
+      decision.cause = job.chosen;
+      break;
+    case Job::Standing::kHeld:
+      decision.verdict = job.workload->placement ? TrainingVerdict::kKeep : TrainingVerdict::kWait;
+      decision.cause = Cause::kTerminating;
+      decision.placement = job.workload->placement;
+      break;
+    case Job::Standing::kPlaced: report_placed(pass, job, decision); break;
+    case Job::Standing::kWaiting: report_waiting(pass, job, decision); break;
+  }
+  if (decision.cause == Cause::kDisplaced && job.displaced_by) {
+    decision.displaced_by = job.displaced_by->index;
+    decision.displaced_by_inference = job.displaced_by->inference;
+  }
+  return decision;
+}
+
+namespace {
+
+std::vector<InferenceShare> shares_of(const Service& service) {
+  std::vector<InferenceShare> shares;
+  shares.reserve(service.shares.size());
+  for (const Share& share : service.shares) shares.push_back({.pool = share.pool, .replicas = share.replicas});
+  return shares;
+}
+
+bool as_in_force(const Service& service) {
+  std::size_t holding = 0;
+  for (const InferenceAllocation& allocation : service.workload->allocations) {
+    if (allocation.desired <= 0) continue;
+    ++holding;
+    const Share* share = service.find(allocation.pool);
+    if (share == nullptr || share->replicas != allocation.desired) return false;
+  }
+  return holding == service.shares.size();
+}
+
+std::optional<Cause> why_not(Pass& pass, const Service& service, const Offer& offer, double cost) {
+  if (std::isinf(cost)) return Cause::kNoEligiblePool;
+  if (service.workload->demand.max_rate && !price_known(pass.pool(offer.pool))) return Cause::kPriceUnknown;
+  const bool held = service.find(offer.pool) != nullptr;
+  const bool room = !pass.stocked_out(offer.pool) && pass.room.slots(offer.pool, pass.kind(service).need) > 0;
+  if (!held && !room) return Cause::kNoCapacity;
+  if (room && affordable(pass, service, offer, 1) == 0) return Cause::kRateLimit;
+  if (offer.tier != api::Tier::kReserved && !offer.price_known) return Cause::kPriceUnknown;
+  return std::nullopt;
+}
+
+// The first thing worth telling: what is missing, else why it is where it is.
+Cause cause_of(Pass& pass, const Service& service, std::int64_t unplaced) {
+  const DemandKind& kind = pass.kind(service);
+  bool eligible = false, full = false, limited = false, unpriced = false;
+  for (const std::vector<Offer>* offers : {&kind.reserved, &kind.bought}) {
+    for (const Offer& offer : *offers) {
+      if (unplaced == 0) break;
+      if (offer.tier == api::Tier::kSpot && service.workload->spot_percent <= 0) continue;
+      eligible = true;
+      const bool room = !pass.stocked_out(offer.pool) && pass.room.slots(offer.pool, kind.need) > 0;
+      full = full || !room;
+      limited = limited || (room && price_known(pass.pool(offer.pool)));
+      unpriced = unpriced || (room && !price_known(pass.pool(offer.pool)));
+    }
+  }
+  if (unplaced > 0 && !eligible) return Cause::kNoEligiblePool;
+  if (unplaced > 0 && limited) return Cause::kRateLimit;  // there is room at a known price, and it was not taken
+  if (unplaced > 0 && unpriced) return Cause::kPriceUnknown;
+  if (unplaced > 0) return Cause::kNoCapacity;
+  if (service.spot_missing > 0) return Cause::kSpotUnavailable;
+  const bool all_reserved = std::all_of(service.shares.begin(), service.shares.end(), [&](const Share& share) {
+    return pass.pool(share.pool).tier == api::Tier::kReserved;
+  });
+  return all_reserved && !service.shares.empty() ? Cause::kReservedBaseline : Cause::kCheapest;
+}
+
+}  // namespace
+
+InferenceDecision decide_inference(Pass& pass, std::size_t index) {
+  const Service& service = pass.services[index];
+  const InferenceWorkload& workload = *service.workload;
+  InferenceDecision decision{.workload = index, .shares = shares_of(service),
+                             .baseline_clamped = workload.baseline > workload.demand.replicas};
+  if (workload.terminating) {
+    decision.cause = Cause::kTerminating;
+    return decision;
+  }
+  decision.unplaced = std::max<std::int64_t>(workload.demand.replicas - service.total(), 0);
+  decision.cause = cause_of(pass, service, decision.unplaced);
+  if (decision.unplaced == 0 && as_in_force(service)) return decision;
+  decision.alternatives = alternatives_of(
+      pass, pass.kind(service), workload.demand, [&](const Offer& offer) { return serving_cost(offer.rates, pass.restart_delay()); },
+      [&](const Offer& offer, double cost) { return why_not(pass, service, offer, cost); });
+  std::erase_if(decision.alternatives, [&](const Alternative& a) { return service.find(a.pool) != nullptr; });
+  return decision;
+}
+
+namespace {
+
+void consider_job(Pass& pass, const Job& job) {
+  const TrainingWorkload& workload = *job.workload;
+  const DemandKind& kind = pass.kind(job);
+  if (job.continues && workload.state == AttemptState::kStarting) {
+    const std::int64_t bound = std::accumulate(workload.bound.begin(), workload.bound.end(), std::int64_t{0},
+                                               [](std::int64_t sum, const Bound& at) { return sum + at.replicas; });
+    if (bound < workload.demand.replicas) {
+      pass.wake.consider(pass.past(workload.starting_since.value_or(workload.placement->since)) + workload.launch_timeout);
+    }
+  }
+  if (!workload.deadline) {
+    if (job.waiting()) pass.wake.consider(waiting_since(pass, job) + workload.fallback_after);
+    return;
+  }
+  const DeadlineRule deadline(workload, kind, pass.now, pass.config);
+  if (job.waiting()) {
+    pass.wake.consider(deadline.behind_at());
+    for (const Offer& offer : kind.bought) {
+      if (offer.tier == api::Tier::kSpot) pass.wake.consider(deadline.start_closes_at(offer));
+    }
+  }
+  const Offer* offer = job.placed() ? kind.find(job.pool) : nullptr;
+  if (offer == nullptr || offer->tier != api::Tier::kSpot || job.running()) return;
+  // A late start: from this instant on the attempt would not end before the net closes.
+  if (const auto net = deadline.net_closes_at()) {
+    const Hours takes = work_of(pass, job).total / offer->rates.speed;
+    pass.wake.consider(*net - std::chrono::duration_cast<Duration>(takes) + Duration(1));
+  }
+}
+
+void consider_service(Pass& pass, const Service& service) {
+  if (service.workload->terminating) return;
+  for (const InferenceAllocation& allocation : service.workload->allocations) {
+    if (allocation.ready >= allocation.desired || service.find(allocation.pool) == nullptr) continue;
+    pass.wake.consider(pass.past(allocation.starting_since) + service.workload->launch_timeout);
+  }
+}
+
+}  // namespace
+
+void consider_wake(Pass& pass) {
+  for (const Job& job : pass.jobs) {
+    if (job.waiting() || job.placed()) consider_job(pass, job);
+  }
+  for (const Service& service : pass.services) consider_service(pass, service);
+  if (pass.jobs.empty() && pass.services.empty()) return;
+  for (const Pool& pool : pass.snapshot.pools) {
+    if (pool.offering.availability == market::Availability::kStockedOut) pass.wake.consider(pool.offering.retry_at);
+  }
+  if (!pass.stock_outs.empty()) pass.wake.consider(pass.now + pass.config.stock_out_base);
+}
+
+}  // namespace spillway::plan
