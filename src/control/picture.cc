@@ -215,6 +215,7 @@ class PictureBuilder::Pass {
       if (fresh) picture_.snapshot.traits.push_back(plan_traits(at->first.first, *node));
       add_node(*node, pool, at->second);
     });
+    std::erase_if(builder_.membership_, [&](const auto& known) { return world_.nodes.find(known.first) == nullptr; });
   }
 
   static plan::NodeTraits plan_traits(const Labels& labels, const kube::Node& node) {
@@ -388,8 +389,10 @@ class PictureBuilder::Pass {
         continue;
       }
       picture_.snapshot.training.push_back(plan_training(i));
-      picture_.training[kept] = picture_.training[i];
-      picture_.training_children[kept] = std::move(picture_.training_children[i]);
+      if (kept != i) {
+        picture_.training[kept] = picture_.training[i];
+        picture_.training_children[kept] = std::move(picture_.training_children[i]);
+      }
       ++kept;
     }
     picture_.training.resize(kept);

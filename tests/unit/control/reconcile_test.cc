@@ -1,0 +1,179 @@
+#include <spillway/control/reconcile.h>
+
+#include "unit/control/fixtures.h"
+
+namespace spillway::control {
+namespace {
+
+using plan::Cause;
+using plan::TrainingVerdict;
+using testing::inference_json;
+using testing::job_json;
+using testing::json;
+using testing::kNow;
+using testing::node_json;
+using testing::pod_json;
+using testing::pool_json;
+using testing::training_json;
+using testing::WorldBuilder;
+
+std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
+  const HourlyRate rate(Money::dollars(4));
+  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"}, HourlyRate(Money::dollars(12))};
+}
+
+json placed(int attempt) {
+  json object = training_json("llama");
+  object["status"] = {{"attempt", attempt},
+                      {"placement", {{"pool", "spot-a"}, {"tier", "Spot"}, {"attempt", attempt}, {"since", "2026-11-21T11:10:00Z"}, {"reason", "x"}}}};
+  return object;
+}
+
+WorldBuilder base() {
+  WorldBuilder builder;
+  builder.pool(pool_json("spot-a", "Spot", 2, "4.00")).node(node_json("n1", "spot-a"));
+  return builder;
+}
+
+// The work on one kind of object after a plan with this training decision.
+std::vector<Work> work_for(const std::string& kind, const World& world, const plan::Plan& plan_of_training, bool observe = false) {
+  PictureBuilder builder({.observe = observe});
+  const Picture picture = builder.build(world, {}, four_dollars, kNow);
+  plan::Plan plan = plan_of_training;
+  plan.pools.resize(picture.pools.size());
+  PoolMemory memory;
+  memory.learn(picture, plan, kNow);
+  Reconciler reconciler(observe);
+  auto result = reconciler.reconcile(world, picture, plan, memory, [](const auto&) { return Trouble(); }, kNow);
+  std::erase_if(result.work, [&](const Work& work) { return work.subject.kind != kind; });
+  return std::move(result.work);
+}
+
+plan::Plan training_plan(plan::TrainingDecision decision) {
+  plan::Plan plan;
+  plan.training.push_back(std::move(decision));
+  return plan;
+}
+plan::TrainingDecision place(std::int64_t attempt, Cause cause = Cause::kCheapest) {
+  return {.workload = 0, .verdict = TrainingVerdict::kPlace, .cause = cause,
+          .placement = plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(attempt), .since = kNow}};
+}
+
+TEST(Reconcile, decides_records_and_only_then_acts) {
+  WorldBuilder builder = base();
+  builder.training(training_json("llama"));
+  const auto work = work_for("TrainingJob", builder.world, training_plan(place(1)));
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 3U);
+  EXPECT_EQ(std::get<WriteStatus>(work[0].writes[0]).decided_on.str(), "10");
+  EXPECT_EQ(std::get<CreateChild>(work[0].writes[1]).object.at("/metadata/name"_json_pointer), "llama-ranks");
+  EXPECT_EQ(std::get<CreateChild>(work[0].writes[2]).object.at("/metadata/name"_json_pointer), "llama-1");
+  ASSERT_NE(work[0].assumed_training_job, nullptr);
+  EXPECT_EQ(work[0].assumed_training_job->status.placement->attempt, AttemptNumber(1));
+}
+
+TEST(Reconcile, creates_nothing_while_pods_of_the_earlier_attempt_are_there) {
+  WorldBuilder builder = base();
+  builder.training(placed(1)).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  const auto work = work_for("TrainingJob", builder.world, training_plan(place(2, Cause::kPriceMove)));
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
+  const auto& deletion = std::get<DeleteObject>(work[0].writes[1]);
+  EXPECT_EQ(deletion.key.name.str(), "llama-1");
+  EXPECT_EQ(deletion.propagation, kube::Propagation::kForeground);
+}
+
+TEST(Reconcile, a_deletion_without_a_status_write_is_confirmed_live_first) {
+  WorldBuilder builder = base();
+  builder.training(placed(2)).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  // First pass: whatever the status needs; then the stored status is what the first pass wrote.
+  const plan::Plan plan = training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep});
+  auto work = work_for("TrainingJob", builder.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  json recorded = placed(2);
+  recorded["status"] = api::write(work[0].assumed_training_job->status);
+  WorldBuilder next = base();
+  next.training(recorded).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  work = work_for("TrainingJob", next.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 2U);
+  EXPECT_TRUE(std::holds_alternative<ConfirmCurrent>(work[0].writes[0]));
+  EXPECT_TRUE(std::holds_alternative<DeleteObject>(work[0].writes[1]));
+}
+
+TEST(Reconcile, a_failed_launch_is_recorded_in_the_pool_before_the_placement_is_taken_back) {
+  WorldBuilder builder = base();
+  builder.training(placed(1)).job(job_json("llama", 1, "spot-a"));
+  plan::Plan plan = training_plan({.workload = 0, .verdict = TrainingVerdict::kRelease, .cause = Cause::kLaunchTimeout});
+  plan.stock_outs.push_back({.pool = 0, .since = testing::at("2026-11-21T11:10:00Z")});
+  EXPECT_TRUE(work_for("TrainingJob", builder.world, plan).empty());
+  const auto pools = work_for("CapacityPool", builder.world, plan);
+  ASSERT_EQ(pools.size(), 1U);
+  const json status = std::get<WriteStatus>(pools[0].writes[0]).status;
+  EXPECT_EQ(status.at("availability"), "StockedOut");
+  EXPECT_EQ(status.at("/stockOut/failures"_json_pointer), 1);
+
+  json recorded = pool_json("spot-a", "Spot", 2, "4.00");
+  recorded["status"] = status;
+  WorldBuilder after;
+  after.pool(recorded).node(node_json("n1", "spot-a")).training(placed(1)).job(job_json("llama", 1, "spot-a"));
+  const auto work = work_for("TrainingJob", after.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
+}
+
+TEST(Reconcile, observing_writes_only_its_own_status) {
+  WorldBuilder builder = base();
+  builder.training(training_json("llama")).inference(inference_json("chat"));
+  plan::Plan plan = training_plan(place(1));
+  plan.inference.push_back({.workload = 0, .shares = {{.pool = 0, .replicas = 2}}});
+  for (const char* kind : {"TrainingJob", "InferencePool"}) {
+    const auto work = work_for(kind, builder.world, plan, true);
+    ASSERT_EQ(work.size(), 1U) << kind;
+    ASSERT_EQ(work[0].writes.size(), 1U) << kind;
+    EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
+  }
+}
+
+TEST(Reconcile, leaves_an_object_that_is_being_deleted_to_the_garbage_collector) {
+  json leaving = placed(1);
+  leaving["metadata"]["deletionTimestamp"] = "2026-11-21T11:59:00Z";
+  WorldBuilder builder = base();
+  builder.training(leaving);
+  EXPECT_TRUE(work_for("TrainingJob", builder.world, training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep})).empty());
+}
+
+TEST(Reconcile, makes_the_children_of_an_inference_pool_after_recording_its_tiers) {
+  WorldBuilder builder = base();
+  builder.inference(inference_json("chat"));
+  plan::Plan plan;
+  plan.inference.push_back({.workload = 0, .shares = {{.pool = 0, .replicas = 2}}});
+  const auto work = work_for("InferencePool", builder.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 4U);
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
+  EXPECT_EQ(std::get<ApplyChild>(work[0].writes[1]).type, kube::kServices);
+  const auto& deployment = std::get<ApplyChild>(work[0].writes[2]);
+  EXPECT_EQ(deployment.object.at("/metadata/name"_json_pointer), "chat-spot-a");
+  EXPECT_EQ(deployment.object.at("/spec/replicas"_json_pointer), 2);
+  EXPECT_FALSE(deployment.known);
+  EXPECT_EQ(std::get<ApplyChild>(work[0].writes[3]).type, kube::kPodDisruptionBudgets);
+}
+
+TEST(Reconcile, a_finished_job_goes_when_its_time_to_live_has_passed) {
+  json done = placed(1);
+  done["spec"]["ttlSecondsAfterFinished"] = 60;
+  done["status"]["finishedAt"] = "2026-11-21T11:58:00Z";
+  done["status"]["conditions"] = json::array({{{"type", "Complete"}, {"status", "True"}, {"reason", "Succeeded"}, {"message", ""},
+                                               {"lastTransitionTime", "2026-11-21T11:58:00Z"}, {"observedGeneration", 1}}});
+  WorldBuilder builder = base();
+  builder.training(done);
+  const auto work = work_for("TrainingJob", builder.world, {});
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<ConfirmCurrent>(work[0].writes[0]));
+  EXPECT_EQ(std::get<DeleteObject>(work[0].writes[1]).type, kTrainingJobs);
+}
+
+}  // namespace
+}  // namespace spillway::control

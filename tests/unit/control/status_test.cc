@@ -1,0 +1,168 @@
+#include <spillway/control/status.h>
+
+#include <functional>
+
+#include "unit/control/fixtures.h"
+
+namespace spillway::control {
+namespace {
+
+using plan::Cause;
+using plan::TrainingVerdict;
+using testing::at;
+using testing::job_json;
+using testing::json;
+using testing::kNow;
+using testing::node_json;
+using testing::pod_json;
+using testing::pool_json;
+using testing::training_json;
+using testing::WorldBuilder;
+
+std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
+  const HourlyRate rate(Money::dollars(4));
+  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"}, HourlyRate(Money::dollars(12))};
+}
+
+Picture picture_of(const World& world) {
+  PictureBuilder builder({});
+  return builder.build(world, {}, four_dollars, kNow);
+}
+
+plan::TrainingDecision keep() { return {.workload = 0, .verdict = TrainingVerdict::kKeep}; }
+plan::TrainingDecision place(std::int64_t attempt, Cause cause) {
+  return {.workload = 0, .verdict = TrainingVerdict::kPlace, .cause = cause,
+          .placement = plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(attempt), .since = kNow}};
+}
+
+json running_job(const std::string& started) {
+  json object = training_json("llama");
+  object["status"] = {{"attempt", 1},
+                      {"phase", "Running"},
+                      {"startedAt", started},
+                      {"placement", {{"pool", "spot-a"}, {"tier", "Spot"}, {"attempt", 1}, {"since", "2026-11-21T11:10:00Z"}, {"reason", "x"}}},
+                      {"cost", {{"rate", "2.00"}, {"since", "2026-11-21T11:00:00Z"}, {"total", "0.00"}, {"onDemandEquivalent", "0.00"}, {"saved", "0.00"}}}};
+  return object;
+}
+
+WorldBuilder world_with(const json& training, bool with_pod) {
+  WorldBuilder builder;
+  builder.pool(pool_json("spot-a", "Spot", 2, "4.00")).node(node_json("n1", "spot-a")).training(training);
+  if (with_pod) builder.job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  return builder;
+}
+
+TEST(TrainingStatus, records_a_placement_with_its_rate_and_reason) {
+  const WorldBuilder builder = world_with(training_json("llama"), false);
+  const auto next = next_status(picture_of(builder.world), place(1, Cause::kCheapest), "", kNow);
+  ASSERT_TRUE(next.status.placement.has_value());
+  EXPECT_EQ(next.status.placement->pool, PoolName("spot-a"));
+  EXPECT_EQ(next.status.placement->rate->to_string(), "2.00");  // 2 of 4 accelerators of a node at $4
+  EXPECT_FALSE(next.status.placement->reason.empty());
+  EXPECT_EQ(next.status.phase, api::TrainingJobPhase::kPlaced);
+  EXPECT_TRUE(api::is_true(next.status.conditions, api::condition::kPlaced));
+  EXPECT_FALSE(next.status.cost.has_value());  // nothing holds a node yet
+  ASSERT_EQ(next.notables.size(), 1U);
+  EXPECT_EQ(next.notables[0].reason, "Placed");
+}
+
+TEST(TrainingStatus, charges_from_the_binding_of_the_first_replica) {
+  json training = running_job("2026-11-21T11:30:00Z");
+  training["status"].erase("cost");
+  const WorldBuilder builder = world_with(training, true);
+  const auto next = next_status(picture_of(builder.world), keep(), "", kNow);
+  ASSERT_TRUE(next.status.cost.has_value());
+  EXPECT_EQ(next.status.cost->rate.to_string(), "2.00");
+  EXPECT_EQ(next.status.cost->since, at("2026-11-21T11:11:00Z"));
+  EXPECT_EQ(next.status.cost->total, Money());
+}
+
+TEST(TrainingStatus, says_the_same_again_when_nothing_changed) {
+  const WorldBuilder builder = world_with(running_job("2026-11-21T11:12:00Z"), true);
+  const auto first = next_status(picture_of(builder.world), keep(), "", kNow);
+  json again = training_json("llama");
+  again["status"] = api::write(first.status);
+  const WorldBuilder later = world_with(again, true);
+  const auto second = next_status(picture_of(later.world), keep(), "", kNow + std::chrono::minutes(5));
+  EXPECT_EQ(second.status, first.status);
+  EXPECT_TRUE(second.notables.empty());
+}
+
+TEST(TrainingStatus, an_interruption_is_counted_with_the_work_it_cost) {
+  const WorldBuilder builder = world_with(running_job("2026-11-21T11:30:00Z"), true);
+  const auto next = next_status(picture_of(builder.world), place(2, Cause::kReplicaLost), "", kNow);
+  EXPECT_EQ(next.status.interruptions->count, 1);
+  EXPECT_EQ(next.status.interruptions->lost, std::chrono::minutes(30));
+  EXPECT_EQ(next.status.restarts, 1);
+  EXPECT_EQ(next.status.restarts_counted, 0);
+  EXPECT_FALSE(next.status.started_at.has_value());
+  EXPECT_EQ(next.status.cost->rate, HourlyRate());
+  EXPECT_EQ(next.status.cost->total.to_string(), "2.00");  // an hour at $2
+  EXPECT_EQ(next.status.cost->on_demand_equivalent.to_string(), "6.00");
+  EXPECT_EQ(next.status.cost->saved.to_string(), "4.00");
+  EXPECT_EQ(next.status.phase, api::TrainingJobPhase::kEnding);
+}
+
+TEST(TrainingStatus, a_failure_of_the_program_counts_against_its_restarts_and_is_no_interruption) {
+  const WorldBuilder builder = world_with(running_job("2026-11-21T11:30:00Z"), true);
+  plan::TrainingDecision decision = place(2, Cause::kProgramFailed);
+  decision.counts_as_user_failure = true;
+  const auto next = next_status(picture_of(builder.world), decision, "", kNow);
+  EXPECT_EQ(next.status.restarts_counted, 1);
+  EXPECT_FALSE(next.status.interruptions.has_value());
+}
+
+TEST(TrainingStatus, a_waiting_job_says_why_and_tells_it_once) {
+  const WorldBuilder builder = world_with(training_json("llama"), false);
+  const plan::TrainingDecision wait{.workload = 0, .verdict = TrainingVerdict::kWait, .cause = Cause::kNoCapacity};
+  const auto first = next_status(picture_of(builder.world), wait, "", kNow);
+  EXPECT_EQ(first.status.phase, api::TrainingJobPhase::kPending);
+  EXPECT_EQ(api::find_condition(first.status.conditions, api::condition::kPlaced)->reason, plan::to_string(Cause::kNoCapacity));
+  EXPECT_EQ(first.notables.size(), 1U);
+  json again = training_json("llama");
+  again["status"] = api::write(first.status);
+  const WorldBuilder later = world_with(again, false);
+  const auto second = next_status(picture_of(later.world), wait, "", kNow + std::chrono::minutes(1));
+  EXPECT_EQ(second.status, first.status);
+  EXPECT_TRUE(second.notables.empty());
+}
+
+TEST(TrainingStatus, success_closes_the_books) {
+  const WorldBuilder builder = world_with(running_job("2026-11-21T11:12:00Z"), true);
+  const plan::TrainingDecision done{.workload = 0, .verdict = TrainingVerdict::kSucceed, .cause = Cause::kSucceeded};
+  const auto next = next_status(picture_of(builder.world), done, "", kNow);
+  EXPECT_EQ(next.status.phase, api::TrainingJobPhase::kSucceeded);
+  EXPECT_TRUE(api::is_true(next.status.conditions, api::condition::kComplete));
+  EXPECT_EQ(next.status.cost->rate, HourlyRate());
+  EXPECT_EQ(next.status.finished_at, kNow);
+}
+
+TEST(TrainingStatus, tells_what_the_server_refused) {
+  json placed = running_job("2026-11-21T11:12:00Z");
+  placed["status"].erase("startedAt");
+  const WorldBuilder builder = world_with(placed, false);
+  const auto next = next_status(picture_of(builder.world), keep(), "creating Job: exceeded quota", kNow);
+  const api::Condition* running = api::find_condition(next.status.conditions, api::condition::kRunning);
+  EXPECT_EQ(running->reason, "ChildRejected");
+  EXPECT_EQ(running->message, "creating Job: exceeded quota");
+}
+
+TEST(Accrue, adds_what_was_spent_at_the_old_rate) {
+  std::optional<api::CostStatus> cost;
+  accrue(cost, HourlyRate(Money::dollars(3)), HourlyRate(), kNow);
+  accrue(cost, HourlyRate(Money::dollars(1)), HourlyRate(Money::dollars(10)), kNow + std::chrono::hours(2));
+  EXPECT_EQ(cost->total.to_string(), "6.00");
+  EXPECT_EQ(cost->on_demand_equivalent.to_string(), "20.00");
+  EXPECT_EQ(cost->saved.to_string(), "14.00");
+  EXPECT_EQ(cost->rate.to_string(), "1.00");
+}
+
+TEST(Accrue, without_an_on_demand_price_nothing_is_claimed_to_be_saved) {
+  std::optional<api::CostStatus> cost;
+  accrue(cost, HourlyRate(Money::dollars(3)), HourlyRate(), kNow);
+  accrue(cost, HourlyRate(), HourlyRate(), kNow + std::chrono::hours(1));
+  EXPECT_EQ(cost->saved, Money());
+}
+
+}  // namespace
+}  // namespace spillway::control
