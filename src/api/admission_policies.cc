@@ -4,9 +4,10 @@
 
 namespace spillway::api {
 
-// A CRD's rules see no clock and of metadata only the name; an admission policy sees creationTimestamp, which the API server
-// sets before it validates. The policy is asked only when the deadline is new, so that a job whose deadline has passed can
-// still be changed, suspended and deleted.
+// A CRD's rules see no clock and of metadata only the name; an admission policy sees
+// creationTimestamp, which the API server sets before it validates. The policy is asked only when
+// the deadline is new, so that a job whose deadline has passed can still be changed, suspended and
+// deleted.
 nlohmann::ordered_json admission_policies() {
   using Json = nlohmann::ordered_json;
   constexpr const char* kName = "spillway-deadline";
@@ -14,17 +15,19 @@ nlohmann::ordered_json admission_policies() {
                          {"apiVersions", {std::string(kVersion)}},
                          {"operations", {"CREATE", "UPDATE"}},
                          {"resources", {std::string(kResource<TrainingJob>.plural)}}};
-  const Json condition = {
-      {"name", "deadline-is-new"},
-      {"expression",
-       "has(object.spec.deadline) && (oldObject == null || !has(oldObject.spec.deadline) || object.spec.deadline != "
-       "oldObject.spec.deadline)"}};
+  const Json condition = {{"name", "deadline-is-new"},
+                          {"expression",
+                           "has(object.spec.deadline) && (oldObject == null || "
+                           "!has(oldObject.spec.deadline) || object.spec.deadline != "
+                           "oldObject.spec.deadline)"}};
   const Json validation = {
-      {"expression", "timestamp(object.spec.deadline) > timestamp(object.metadata.creationTimestamp)"},
+      {"expression",
+       "timestamp(object.spec.deadline) > timestamp(object.metadata.creationTimestamp)"},
       {"messageExpression",
        "'spec.deadline: ' + object.spec.deadline + ' is not after the creation of the job at ' + "
        "string(object.metadata.creationTimestamp) + ': write a time that is still to come'"},
-      {"message", "spec.deadline is not after the creation of the job: write a time that is still to come"},
+      {"message",
+       "spec.deadline is not after the creation of the job: write a time that is still to come"},
       {"reason", "Invalid"}};
   const Json policy = {{"apiVersion", "admissionregistration.k8s.io/v1"},
                        {"kind", "ValidatingAdmissionPolicy"},

@@ -58,8 +58,8 @@ Result<void> validate_kind(const Kind& kind) {
   Problems problems;
   const Path root;
   if (!Described<Kind>::name.holds(kind.meta.key.name.str())) {
-    problems.add(Path{nullptr, "metadata.name"},
-                 "\"" + kind.meta.key.name.str() + "\": " + std::string(Described<Kind>::name.message));
+    problems.add(Path{nullptr, "metadata.name"}, "\"" + kind.meta.key.name.str() + "\": " +
+                                                     std::string(Described<Kind>::name.message));
   }
   check_rules(problems, root, kind);
   return problems.result();
@@ -74,36 +74,67 @@ Result<void> validate_kind_update(const Kind& before, const Kind& after) {
 
 }  // namespace
 
-template <> Result<TrainingJob> read<TrainingJob>(const Json& object, UnknownFields unknown) {
+template <>
+Result<TrainingJob> read<TrainingJob>(const Json& object, UnknownFields unknown) {
   return read_kind<TrainingJob>(object, unknown);
 }
-template <> Result<InferencePool> read<InferencePool>(const Json& object, UnknownFields unknown) {
+template <>
+Result<InferencePool> read<InferencePool>(const Json& object, UnknownFields unknown) {
   return read_kind<InferencePool>(object, unknown);
 }
-template <> Result<CapacityPool> read<CapacityPool>(const Json& object, UnknownFields unknown) {
+template <>
+Result<CapacityPool> read<CapacityPool>(const Json& object, UnknownFields unknown) {
   return read_kind<CapacityPool>(object, unknown);
 }
 
-template <> Result<void> validate<TrainingJob>(const TrainingJob& object) { return validate_kind(object); }
-template <> Result<void> validate<InferencePool>(const InferencePool& object) { return validate_kind(object); }
-template <> Result<void> validate<CapacityPool>(const CapacityPool& object) { return validate_kind(object); }
+template <>
+Result<void> validate<TrainingJob>(const TrainingJob& object) {
+  return validate_kind(object);
+}
+template <>
+Result<void> validate<InferencePool>(const InferencePool& object) {
+  return validate_kind(object);
+}
+template <>
+Result<void> validate<CapacityPool>(const CapacityPool& object) {
+  return validate_kind(object);
+}
 
-template <> Result<void> validate_update<TrainingJob>(const TrainingJob& before, const TrainingJob& after) {
+template <>
+Result<void> validate_update<TrainingJob>(const TrainingJob& before, const TrainingJob& after) {
   return validate_kind_update(before, after);
 }
-template <> Result<void> validate_update<InferencePool>(const InferencePool& before, const InferencePool& after) {
+template <>
+Result<void> validate_update<InferencePool>(const InferencePool& before,
+                                            const InferencePool& after) {
   return validate_kind_update(before, after);
 }
-template <> Result<void> validate_update<CapacityPool>(const CapacityPool& before, const CapacityPool& after) {
+template <>
+Result<void> validate_update<CapacityPool>(const CapacityPool& before, const CapacityPool& after) {
   return validate_kind_update(before, after);
 }
 
-template <> Json write<TrainingJob>(const TrainingJob& object) { return write_kind(object); }
-template <> Json write<InferencePool>(const InferencePool& object) { return write_kind(object); }
-template <> Json write<CapacityPool>(const CapacityPool& object) { return write_kind(object); }
+template <>
+Json write<TrainingJob>(const TrainingJob& object) {
+  return write_kind(object);
+}
+template <>
+Json write<InferencePool>(const InferencePool& object) {
+  return write_kind(object);
+}
+template <>
+Json write<CapacityPool>(const CapacityPool& object) {
+  return write_kind(object);
+}
 
-Json write(const TrainingJobStatus& status) { return to_json_value(status); }
-Json write(const InferencePoolStatus& status) { return to_json_value(status); }
-Json write(const CapacityPoolStatus& status) { return to_json_value(status); }
+Json write(const TrainingJobStatus& status) {
+  return to_json_value(status);
+}
+Json write(const InferencePoolStatus& status) {
+  return to_json_value(status);
+}
+Json write(const CapacityPoolStatus& status) {
+  return to_json_value(status);
+}
 
 }  // namespace spillway::api

@@ -18,37 +18,47 @@ template <class Enum>
 inline constexpr std::array<EnumName<Enum>, 0> kEnumNames{};
 
 template <>
-inline constexpr std::array kEnumNames<Tier>{EnumName{Tier::kReserved, "Reserved"}, EnumName{Tier::kSpot, "Spot"},
+inline constexpr std::array kEnumNames<Tier>{EnumName{Tier::kReserved, "Reserved"},
+                                             EnumName{Tier::kSpot, "Spot"},
                                              EnumName{Tier::kOnDemand, "OnDemand"}};
 template <>
 inline constexpr std::array kEnumNames<PriceQuality>{
     EnumName{PriceQuality::kLive, "Live"}, EnumName{PriceQuality::kStale, "Stale"},
     EnumName{PriceQuality::kFallback, "Fallback"}, EnumName{PriceQuality::kUnknown, "Unknown"}};
 template <>
-inline constexpr std::array kEnumNames<Availability>{EnumName{Availability::kAvailable, "Available"},
-                                                     EnumName{Availability::kConstrained, "Constrained"},
-                                                     EnumName{Availability::kStockedOut, "StockedOut"}};
+inline constexpr std::array kEnumNames<Availability>{
+    EnumName{Availability::kAvailable, "Available"},
+    EnumName{Availability::kConstrained, "Constrained"},
+    EnumName{Availability::kStockedOut, "StockedOut"}};
 template <>
 inline constexpr std::array kEnumNames<TrainingJobPhase>{
-    EnumName{TrainingJobPhase::kPending, "Pending"},     EnumName{TrainingJobPhase::kPlaced, "Placed"},
-    EnumName{TrainingJobPhase::kStarting, "Starting"},   EnumName{TrainingJobPhase::kRunning, "Running"},
-    EnumName{TrainingJobPhase::kEnding, "Ending"},       EnumName{TrainingJobPhase::kSuspended, "Suspended"},
-    EnumName{TrainingJobPhase::kSucceeded, "Succeeded"}, EnumName{TrainingJobPhase::kFailed, "Failed"}};
+    EnumName{TrainingJobPhase::kPending, "Pending"},
+    EnumName{TrainingJobPhase::kPlaced, "Placed"},
+    EnumName{TrainingJobPhase::kStarting, "Starting"},
+    EnumName{TrainingJobPhase::kRunning, "Running"},
+    EnumName{TrainingJobPhase::kEnding, "Ending"},
+    EnumName{TrainingJobPhase::kSuspended, "Suspended"},
+    EnumName{TrainingJobPhase::kSucceeded, "Succeeded"},
+    EnumName{TrainingJobPhase::kFailed, "Failed"}};
 template <>
-inline constexpr std::array kEnumNames<ConditionStatus>{EnumName{ConditionStatus::kTrue, "True"},
-                                                        EnumName{ConditionStatus::kFalse, "False"},
-                                                        EnumName{ConditionStatus::kUnknown, "Unknown"}};
+inline constexpr std::array kEnumNames<ConditionStatus>{
+    EnumName{ConditionStatus::kTrue, "True"}, EnumName{ConditionStatus::kFalse, "False"},
+    EnumName{ConditionStatus::kUnknown, "Unknown"}};
 template <>
-inline constexpr std::array kEnumNames<TaintEffect>{EnumName{TaintEffect::kNoSchedule, "NoSchedule"},
-                                                    EnumName{TaintEffect::kPreferNoSchedule, "PreferNoSchedule"},
-                                                    EnumName{TaintEffect::kNoExecute, "NoExecute"}};
+inline constexpr std::array kEnumNames<TaintEffect>{
+    EnumName{TaintEffect::kNoSchedule, "NoSchedule"},
+    EnumName{TaintEffect::kPreferNoSchedule, "PreferNoSchedule"},
+    EnumName{TaintEffect::kNoExecute, "NoExecute"}};
 template <>
-inline constexpr std::array kEnumNames<TolerationOperator>{EnumName{TolerationOperator::kEqual, "Equal"},
-                                                           EnumName{TolerationOperator::kExists, "Exists"}};
+inline constexpr std::array kEnumNames<TolerationOperator>{
+    EnumName{TolerationOperator::kEqual, "Equal"}, EnumName{TolerationOperator::kExists, "Exists"}};
 template <>
 inline constexpr std::array kEnumNames<NodeSelectorOperator>{
-    EnumName{NodeSelectorOperator::kIn, "In"},         EnumName{NodeSelectorOperator::kNotIn, "NotIn"},
-    EnumName{NodeSelectorOperator::kExists, "Exists"}, EnumName{NodeSelectorOperator::kDoesNotExist, "DoesNotExist"},
-    EnumName{NodeSelectorOperator::kGt, "Gt"},         EnumName{NodeSelectorOperator::kLt, "Lt"}};
+    EnumName{NodeSelectorOperator::kIn, "In"},
+    EnumName{NodeSelectorOperator::kNotIn, "NotIn"},
+    EnumName{NodeSelectorOperator::kExists, "Exists"},
+    EnumName{NodeSelectorOperator::kDoesNotExist, "DoesNotExist"},
+    EnumName{NodeSelectorOperator::kGt, "Gt"},
+    EnumName{NodeSelectorOperator::kLt, "Lt"}};
 
 }  // namespace spillway::api

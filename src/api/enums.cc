@@ -30,29 +30,61 @@ Result<Enum> value_of(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(Tier value) { return text_of(value); }
-std::string_view to_string(PriceQuality value) { return text_of(value); }
-std::string_view to_string(Availability value) { return text_of(value); }
-std::string_view to_string(TrainingJobPhase value) { return text_of(value); }
-std::string_view to_string(ConditionStatus value) { return text_of(value); }
-std::string_view to_string(TaintEffect value) { return text_of(value); }
-std::string_view to_string(TolerationOperator value) { return text_of(value); }
-std::string_view to_string(NodeSelectorOperator value) { return text_of(value); }
+std::string_view to_string(Tier value) {
+  return text_of(value);
+}
+std::string_view to_string(PriceQuality value) {
+  return text_of(value);
+}
+std::string_view to_string(Availability value) {
+  return text_of(value);
+}
+std::string_view to_string(TrainingJobPhase value) {
+  return text_of(value);
+}
+std::string_view to_string(ConditionStatus value) {
+  return text_of(value);
+}
+std::string_view to_string(TaintEffect value) {
+  return text_of(value);
+}
+std::string_view to_string(TolerationOperator value) {
+  return text_of(value);
+}
+std::string_view to_string(NodeSelectorOperator value) {
+  return text_of(value);
+}
 
-template <> Result<Tier> parse_enum<Tier>(std::string_view text) { return value_of<Tier>(text); }
-template <> Result<PriceQuality> parse_enum<PriceQuality>(std::string_view text) { return value_of<PriceQuality>(text); }
-template <> Result<Availability> parse_enum<Availability>(std::string_view text) { return value_of<Availability>(text); }
-template <> Result<TrainingJobPhase> parse_enum<TrainingJobPhase>(std::string_view text) {
+template <>
+Result<Tier> parse_enum<Tier>(std::string_view text) {
+  return value_of<Tier>(text);
+}
+template <>
+Result<PriceQuality> parse_enum<PriceQuality>(std::string_view text) {
+  return value_of<PriceQuality>(text);
+}
+template <>
+Result<Availability> parse_enum<Availability>(std::string_view text) {
+  return value_of<Availability>(text);
+}
+template <>
+Result<TrainingJobPhase> parse_enum<TrainingJobPhase>(std::string_view text) {
   return value_of<TrainingJobPhase>(text);
 }
-template <> Result<ConditionStatus> parse_enum<ConditionStatus>(std::string_view text) {
+template <>
+Result<ConditionStatus> parse_enum<ConditionStatus>(std::string_view text) {
   return value_of<ConditionStatus>(text);
 }
-template <> Result<TaintEffect> parse_enum<TaintEffect>(std::string_view text) { return value_of<TaintEffect>(text); }
-template <> Result<TolerationOperator> parse_enum<TolerationOperator>(std::string_view text) {
+template <>
+Result<TaintEffect> parse_enum<TaintEffect>(std::string_view text) {
+  return value_of<TaintEffect>(text);
+}
+template <>
+Result<TolerationOperator> parse_enum<TolerationOperator>(std::string_view text) {
   return value_of<TolerationOperator>(text);
 }
-template <> Result<NodeSelectorOperator> parse_enum<NodeSelectorOperator>(std::string_view text) {
+template <>
+Result<NodeSelectorOperator> parse_enum<NodeSelectorOperator>(std::string_view text) {
   return value_of<NodeSelectorOperator>(text);
 }
 

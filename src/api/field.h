@@ -1,12 +1,13 @@
 #pragma once
-// The field tables: each field of a resource is described once, and reader, writer, defaults, validation, CRD schema and
-// reference page are made from the description (style.md: CR types once).
+// The field tables: each field of a resource is described once, and reader, writer, defaults,
+// validation, CRD schema and reference page are made from the description (style.md: CR types
+// once).
 //
 // Described<T> names a struct's fields and its rules:
 //
 //   template <> struct Described<PoolNodes> {
-//     static constexpr auto fields = std::tuple(field("max", &PoolNodes::max, "Nodes at most.", {.required = true}));
-//     static constexpr std::array<Rule<PoolNodes>, 0> rules{};
+//     static constexpr auto fields = std::tuple(field("max", &PoolNodes::max, "Nodes at most.",
+//     {.required = true})); static constexpr std::array<Rule<PoolNodes>, 0> rules{};
 //   };
 
 #include <array>
@@ -21,8 +22,8 @@
 
 namespace spillway::api {
 
-// What a value may be. A member that says nothing here is optional and unbounded, which only a test's struct may be: the
-// schema test demands a bound on every string, list and map.
+// What a value may be. A member that says nothing here is optional and unbounded, which only a
+// test's struct may be: the schema test demands a bound on every string, list and map.
 struct Limits {
   bool required = false;
   bool defaulted = false;  // absent means the member's initial value, and the schema says so
@@ -31,26 +32,27 @@ struct Limits {
   std::optional<std::int64_t> maximum;
   std::size_t min_items = 0;  // lists and maps
   std::size_t max_items = 0;
-  std::size_t max_length = 0;            // plain text, map values
-  const TextFormat* format = nullptr;    // text with a form
-  std::string_view list_key;             // lists of objects: the field that tells the entries apart
+  std::size_t max_length = 0;          // plain text, map values
+  const TextFormat* format = nullptr;  // text with a form
+  std::string_view list_key;           // lists of objects: the field that tells the entries apart
 };
 
 template <class Class, class Member>
 struct Field {
   std::string_view name;
-  Member Class::*member;
+  Member Class::* member;
   std::string_view doc;
   Limits limits;
 };
 
 template <class Class, class Member>
-constexpr Field<Class, Member> field(std::string_view name, Member Class::*member, std::string_view doc,
-                                     Limits limits = {}) {
+constexpr Field<Class, Member> field(std::string_view name, Member Class::* member,
+                                     std::string_view doc, Limits limits = {}) {
   return {name, member, doc, limits};
 }
 
-// A rule that relates fields of a struct. `cel` is empty when the API server cannot check it (then only validate() does).
+// A rule that relates fields of a struct. `cel` is empty when the API server cannot check it (then
+// only validate() does).
 template <class Class>
 struct Rule {
   std::string_view cel;
@@ -60,7 +62,8 @@ struct Rule {
   std::string (*explain)(const Class&) = nullptr;
 };
 
-// A kind (an object with metadata) has instead of rules: `doc`, `name` (the TextFormat of metadata.name) and `columns`.
+// A kind (an object with metadata) has instead of rules: `doc`, `name` (the TextFormat of
+// metadata.name) and `columns`.
 template <class Class>
 struct Described;
 

@@ -8,11 +8,14 @@ namespace {
 constexpr std::size_t kShownValue = 60;
 
 std::string range_text(std::int64_t minimum, std::int64_t maximum) {
-  if (maximum >= std::numeric_limits<std::int32_t>::max()) return "write a number from " + std::to_string(minimum) + " up";
+  if (maximum >= std::numeric_limits<std::int32_t>::max())
+    return "write a number from " + std::to_string(minimum) + " up";
   return "write a number from " + std::to_string(minimum) + " to " + std::to_string(maximum);
 }
 
-std::string in_quotes(std::string_view text) { return "\"" + shorten(text, kShownValue) + "\""; }
+std::string in_quotes(std::string_view text) {
+  return "\"" + shorten(text, kShownValue) + "\"";
+}
 
 // An integer of a field that takes text as well: it has a sentence of its own.
 bool integer_within(const Json& value, const Limits& limits, std::int32_t& out) {
@@ -35,30 +38,36 @@ std::string describe(const Json& value) {
   return shorten(value.dump(-1, ' ', false, Json::error_handler_t::replace), kShownValue);
 }
 
-bool read_integer(Reader& reader, const Path& path, const Json& value, std::int64_t minimum, std::int64_t maximum,
-                  std::int64_t& out) {
+bool read_integer(Reader& reader, const Path& path, const Json& value, std::int64_t minimum,
+                  std::int64_t maximum, std::int64_t& out) {
   if (!value.is_number_integer()) {
-    reader.problems.add(path, describe(value) + " is not a whole number: " + range_text(minimum, maximum));
+    reader.problems.add(
+        path, describe(value) + " is not a whole number: " + range_text(minimum, maximum));
     return false;
   }
   // Above int64: nlohmann keeps such a literal as uint64, and get<int64_t> would wrap it.
-  const bool huge = value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(maximum < 0 ? 0 : maximum);
+  const bool huge =
+      value.is_number_unsigned() &&
+      value.get<std::uint64_t>() > static_cast<std::uint64_t>(maximum < 0 ? 0 : maximum);
   const std::int64_t number = huge ? maximum : value.get<std::int64_t>();
   if (huge || number > maximum || number < minimum) {
     const bool above = huge || number > maximum;
     reader.problems.add(path, describe(value) + (above ? " is above " : " is below ") +
-                                  std::to_string(above ? maximum : minimum) + ": " + range_text(minimum, maximum));
+                                  std::to_string(above ? maximum : minimum) + ": " +
+                                  range_text(minimum, maximum));
     return false;
   }
   out = number;
   return true;
 }
 
-bool read_text(Reader& reader, const Path& path, const Json& value, const Limits& limits, std::string& out) {
+bool read_text(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+               std::string& out) {
   const TextFormat* format = limits.format;
   if (!value.is_string()) {
-    reader.problems.add(path, describe(value) + " is not text: " +
-                                  (format != nullptr ? std::string(format->message) : "write it in quotes"));
+    reader.problems.add(
+        path, describe(value) + " is not text: " +
+                  (format != nullptr ? std::string(format->message) : "write it in quotes"));
     return false;
   }
   const std::string& text = value.get_ref<const std::string&>();
@@ -67,7 +76,8 @@ bool read_text(Reader& reader, const Path& path, const Json& value, const Limits
     return false;
   }
   if (limits.max_length != 0 && text.size() > limits.max_length) {
-    reader.problems.add(path, in_quotes(text) + " is too long: write at most " + std::to_string(limits.max_length) + " bytes");
+    reader.problems.add(path, in_quotes(text) + " is too long: write at most " +
+                                  std::to_string(limits.max_length) + " bytes");
     return false;
   }
   out = text;
@@ -82,11 +92,13 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   }
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, std::string& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                std::string& out) {
   read_text(reader, path, value, limits, out);
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Money& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Money& out) {
   std::string text;
   if (!read_text(reader, path, value, limits, text)) return;
   const bool negative = text.starts_with('-');
@@ -98,13 +110,15 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   out = negative ? Money() - *amount : *amount;
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, HourlyRate& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                HourlyRate& out) {
   Money per_hour = out.per_hour();
   read_value(reader, path, value, limits, per_hour);
   out = HourlyRate(per_hour);
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Duration& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Duration& out) {
   std::string text;
   if (!read_text(reader, path, value, limits, text)) return;
   if (const auto duration = parse_duration(text)) {
@@ -114,7 +128,8 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   }
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Instant& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Instant& out) {
   std::string text;
   if (!read_text(reader, path, value, limits, text)) return;
   if (const auto instant = parse_instant(text)) {
@@ -130,13 +145,15 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   out = TierSet();
   for (Tier tier : tiers) {
     if (out.contains(tier)) {
-      reader.problems.add(path, "\"" + std::string(to_string(tier)) + "\" is there twice: write each tier once");
+      reader.problems.add(
+          path, "\"" + std::string(to_string(tier)) + "\" is there twice: write each tier once");
     }
     out.insert(tier);
   }
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits&, PodTemplate& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits&,
+                PodTemplate& out) {
   const auto spec = value.find("spec");  // end() also when value is not an object
   const auto has_containers = [](const Json& pod) {
     const auto containers = pod.find("containers");
@@ -149,17 +166,20 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   out = PodTemplate::from_json(value);
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, IntOrPercent& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                IntOrPercent& out) {
   std::int32_t number = 0;
   const bool percent = value.is_string();
-  if (percent ? parse_percent(value.get_ref<const std::string&>(), number) : integer_within(value, limits, number)) {
+  if (percent ? parse_percent(value.get_ref<const std::string&>(), number)
+              : integer_within(value, limits, number)) {
     out = {.value = number, .percent = percent};
   } else {
     reader.problems.add(path, describe(value) + ": " + std::string(kIntOrPercentMessage));
   }
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, TargetPort& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                TargetPort& out) {
   if (value.is_string()) {
     std::string name;
     if (read_text(reader, path, value, limits, name)) out = std::move(name);
@@ -173,7 +193,8 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   }
 }
 
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Labels& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Labels& out) {
   if (!value.is_object()) {
     reader.problems.add(path, describe(value) + ": write keys with text values");
     return;
@@ -205,7 +226,8 @@ void refuse_duplicates(Reader& reader, const Path& path, const Json& list, std::
     const auto found = entry.find(key);
     if (!entry.is_object() || found == entry.end() || !found->is_string()) continue;
     if (!seen.insert(found->get<std::string>()).second) {
-      reader.problems.add(path, describe(*found) + " is there twice: write each " + std::string(key) + " once");
+      reader.problems.add(
+          path, describe(*found) + " is there twice: write each " + std::string(key) + " once");
     }
   }
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Reading a described struct from JSON: types, bounds and forms of the field table, every problem with its path. Internal to
-// codec.cc.
+// Reading a described struct from JSON: types, bounds and forms of the field table, every problem
+// with its path. Internal to codec.cc.
 
 #include <chrono>
 #include <limits>
@@ -30,29 +30,43 @@ struct Reader {
 // "a number", "text": what stands there, for a sentence.
 std::string describe(const Json& value);
 
-bool read_integer(Reader& reader, const Path& path, const Json& value, std::int64_t minimum, std::int64_t maximum,
-                  std::int64_t& out);
+bool read_integer(Reader& reader, const Path& path, const Json& value, std::int64_t minimum,
+                  std::int64_t maximum, std::int64_t& out);
 // Text of the field's form and length; false when a problem was noted.
-bool read_text(Reader& reader, const Path& path, const Json& value, const Limits& limits, std::string& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, bool& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, std::string& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Money& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, HourlyRate& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Duration& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Instant& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, TierSet& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, PodTemplate& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, IntOrPercent& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, TargetPort& out);
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Labels& out);
+bool read_text(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+               std::string& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                bool& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                std::string& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Money& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                HourlyRate& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Duration& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Instant& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                TierSet& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                PodTemplate& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                IntOrPercent& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                TargetPort& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Labels& out);
 
 template <std::integral Integer>
   requires(!std::same_as<Integer, bool>)
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Integer& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Integer& out) {
   std::int64_t number = 0;
   const std::int64_t lowest = std::numeric_limits<Integer>::min();
   const std::int64_t highest = std::numeric_limits<Integer>::max();
-  if (read_integer(reader, path, value, limits.minimum.value_or(lowest), limits.maximum.value_or(highest), number)) {
+  if (read_integer(reader, path, value, limits.minimum.value_or(lowest),
+                   limits.maximum.value_or(highest), number)) {
     out = static_cast<Integer>(number);
   }
 }
@@ -65,14 +79,16 @@ inline void read_value(Reader& reader, const Path& path, const Json& value, cons
 }
 
 template <class Tag>
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, StrongInt<Tag>& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                StrongInt<Tag>& out) {
   std::int64_t number = out.value();
   read_value(reader, path, value, limits, number);
   out = StrongInt<Tag>(number);
 }
 
 template <class Tag>
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, StrongString<Tag>& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                StrongString<Tag>& out) {
   std::string text;
   read_value(reader, path, value, limits, text);
   out = StrongString<Tag>(std::move(text));
@@ -91,10 +107,12 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
 }
 
 template <IsDescribed Class>
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, Class& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                Class& out);
 
 template <class T>
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, std::optional<T>& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                std::optional<T>& out) {
   T inner{};
   read_value(reader, path, value, limits, inner);
   out = std::move(inner);
@@ -105,7 +123,8 @@ bool read_count(Reader& reader, const Path& path, std::size_t count, const Limit
 void refuse_duplicates(Reader& reader, const Path& path, const Json& list, std::string_view key);
 
 template <class T>
-void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits, std::vector<T>& out) {
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                std::vector<T>& out) {
   if (!value.is_array()) {
     reader.problems.add(path, describe(value) + ": write a list");
     return;
@@ -130,7 +149,9 @@ void refuse_unknown_fields(Reader& reader, const Path& path, const Json& value) 
       known = known || key == field.name;
       names.emplace_back(field.name);
     });
-    if (!known) reader.problems.add(Path{&path, key}, "there is no such field: the fields here are " + join(names, ", "));
+    if (!known)
+      reader.problems.add(Path{&path, key},
+                          "there is no such field: the fields here are " + join(names, ", "));
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Writing a described struct as JSON: absent options and empty texts, lists and maps are left out. Internal to api.
+// Writing a described struct as JSON: absent options and empty texts, lists and maps are left out.
+// Internal to api.
 
 #include <chrono>
 #include <string>
@@ -15,14 +16,30 @@
 
 namespace spillway::api {
 
-inline nlohmann::json to_json_value(const std::string& value) { return value; }
-inline nlohmann::json to_json_value(Money value) { return value.to_string(); }
-inline nlohmann::json to_json_value(HourlyRate value) { return value.to_string(); }
-inline nlohmann::json to_json_value(Duration value) { return format_duration(value); }
-inline nlohmann::json to_json_value(Instant value) { return format_instant(value); }
-inline nlohmann::json to_json_value(std::chrono::seconds value) { return value.count(); }
-inline nlohmann::json to_json_value(const Labels& value) { return value; }
-inline nlohmann::json to_json_value(const PodTemplate& value) { return nlohmann::json::parse(value.json()); }
+inline nlohmann::json to_json_value(const std::string& value) {
+  return value;
+}
+inline nlohmann::json to_json_value(Money value) {
+  return value.to_string();
+}
+inline nlohmann::json to_json_value(HourlyRate value) {
+  return value.to_string();
+}
+inline nlohmann::json to_json_value(Duration value) {
+  return format_duration(value);
+}
+inline nlohmann::json to_json_value(Instant value) {
+  return format_instant(value);
+}
+inline nlohmann::json to_json_value(std::chrono::seconds value) {
+  return value.count();
+}
+inline nlohmann::json to_json_value(const Labels& value) {
+  return value;
+}
+inline nlohmann::json to_json_value(const PodTemplate& value) {
+  return nlohmann::json::parse(value.json());
+}
 
 template <class Number>
   requires std::is_arithmetic_v<Number>
@@ -74,7 +91,8 @@ nlohmann::json to_json_value(const std::optional<T>& value) {
 template <class T>
 nlohmann::json to_json_value(const std::vector<T>& value) {
   nlohmann::json list = nlohmann::json::array();
-  for (const T& entry : value) list.push_back(to_json_value(entry));
+  for (const T& entry : value)
+    list.push_back(to_json_value(entry));
   return list;
 }
 
@@ -88,7 +106,8 @@ nlohmann::json to_json_value(const Class& value) {
   nlohmann::json object = nlohmann::json::object();
   for_each_field<Class>([&](const auto& field) {
     nlohmann::json member = to_json_value(value.*(field.member));
-    if (field.limits.required || !says_nothing(member)) object[std::string(field.name)] = std::move(member);
+    if (field.limits.required || !says_nothing(member))
+      object[std::string(field.name)] = std::move(member);
   });
   return object;
 }

@@ -11,7 +11,8 @@ using Json = nlohmann::json;
 
 // Calls use(text) with the text of a field that is there.
 template <class Use>
-void with_text(Problems& problems, const Path& path, const Json& object, std::string_view name, Use&& use) {
+void with_text(Problems& problems, const Path& path, const Json& object, std::string_view name,
+               Use&& use) {
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return;
   if (!found->is_string()) {
@@ -32,7 +33,8 @@ void with_instant(Problems& problems, const Path& path, const Json& object, std:
   });
 }
 
-void read_text_map(Problems& problems, const Path& path, const Json& object, std::string_view name, Labels& out) {
+void read_text_map(Problems& problems, const Path& path, const Json& object, std::string_view name,
+                   Labels& out) {
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return;
   const Path here{&path, name};
@@ -45,16 +47,21 @@ void read_text_map(Problems& problems, const Path& path, const Json& object, std
   }
 }
 
-void read_controller(Problems& problems, const Path& path, const Json& owners, std::optional<OwnerReference>& out) {
+void read_controller(Problems& problems, const Path& path, const Json& owners,
+                     std::optional<OwnerReference>& out) {
   if (!owners.is_array()) return;
   for (const Json& owner : owners) {
     const auto controller = owner.find("controller");
-    if (controller == owner.end() || !controller->is_boolean() || !controller->get<bool>()) continue;
+    if (controller == owner.end() || !controller->is_boolean() || !controller->get<bool>())
+      continue;
     OwnerReference reference{.controller = true};
     const Path here{&path, "ownerReferences"};
-    with_text(problems, here, owner, "kind", [&](const std::string& text) { reference.kind = text; });
-    with_text(problems, here, owner, "name", [&](const std::string& text) { reference.name = ObjectName(text); });
-    with_text(problems, here, owner, "uid", [&](const std::string& text) { reference.uid = Uid(text); });
+    with_text(problems, here, owner, "kind",
+              [&](const std::string& text) { reference.kind = text; });
+    with_text(problems, here, owner, "name",
+              [&](const std::string& text) { reference.name = ObjectName(text); });
+    with_text(problems, here, owner, "uid",
+              [&](const std::string& text) { reference.uid = Uid(text); });
     out = std::move(reference);
   }
 }
@@ -66,13 +73,16 @@ void read_metadata(Problems& problems, const Path& path, const Json& metadata, O
     problems.add(path, "is not an object: write at least metadata.name");
     return;
   }
-  with_text(problems, path, metadata, "name", [&](const std::string& text) { out.key.name = ObjectName(text); });
-  with_text(problems, path, metadata, "namespace", [&](const std::string& text) { out.key.ns = Namespace(text); });
+  with_text(problems, path, metadata, "name",
+            [&](const std::string& text) { out.key.name = ObjectName(text); });
+  with_text(problems, path, metadata, "namespace",
+            [&](const std::string& text) { out.key.ns = Namespace(text); });
   with_text(problems, path, metadata, "uid", [&](const std::string& text) { out.uid = Uid(text); });
   with_text(problems, path, metadata, "resourceVersion",
             [&](const std::string& text) { out.resource_version = ResourceVersion(text); });
   const auto generation = metadata.find("generation");
-  if (generation != metadata.end() && generation->is_number_integer()) out.generation = generation->get<std::int64_t>();
+  if (generation != metadata.end() && generation->is_number_integer())
+    out.generation = generation->get<std::int64_t>();
   std::optional<Instant> created;
   with_instant(problems, path, metadata, "creationTimestamp", created);
   out.created_at = created.value_or(Instant{});
@@ -83,8 +93,8 @@ void read_metadata(Problems& problems, const Path& path, const Json& metadata, O
   if (owners != metadata.end()) read_controller(problems, path, *owners, out.controller);
 }
 
-// Of the owner references only the controller is kept, without its apiVersion: this form is for files, tests and the
-// simulator. The operator never sends metadata that it read.
+// Of the owner references only the controller is kept, without its apiVersion: this form is for
+// files, tests and the simulator. The operator never sends metadata that it read.
 Json write_metadata(const ObjectMeta& metadata) {
   Json object = {{"name", metadata.key.name.str()}};
   const auto put = [&](const char* name, const std::string& text) {
@@ -94,7 +104,8 @@ Json write_metadata(const ObjectMeta& metadata) {
   put("uid", metadata.uid.str());
   put("resourceVersion", metadata.resource_version.str());
   if (metadata.generation != 0) object["generation"] = metadata.generation;
-  if (metadata.created_at != Instant{}) object["creationTimestamp"] = format_instant(metadata.created_at);
+  if (metadata.created_at != Instant{})
+    object["creationTimestamp"] = format_instant(metadata.created_at);
   if (metadata.deleted_at) object["deletionTimestamp"] = format_instant(*metadata.deleted_at);
   if (!metadata.labels.empty()) object["labels"] = metadata.labels;
   if (!metadata.annotations.empty()) object["annotations"] = metadata.annotations;

@@ -9,7 +9,8 @@
 
 namespace spillway::api {
 
-void read_metadata(Problems& problems, const Path& path, const nlohmann::json& metadata, ObjectMeta& out);
+void read_metadata(Problems& problems, const Path& path, const nlohmann::json& metadata,
+                   ObjectMeta& out);
 nlohmann::json write_metadata(const ObjectMeta& metadata);
 
 }  // namespace spillway::api

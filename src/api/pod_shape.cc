@@ -33,7 +33,8 @@ class ShapeReader {
   Result<PodShape> read(const Json& pod) {
     const Path spec{nullptr, "spec"};
     shape_from(effective_requests(spec, pod));
-    if (const Json* selector = member(pod, "nodeSelector"); selector != nullptr && selector->is_object()) {
+    if (const Json* selector = member(pod, "nodeSelector");
+        selector != nullptr && selector->is_object()) {
       for (const auto& [key, value] : selector->items()) {
         if (value.is_string()) shape_.node_selector[key] = value.get<std::string>();
       }
@@ -55,7 +56,8 @@ class ShapeReader {
   Amounts amounts(const Path& path, const Json* quantities) {
     Amounts result;
     if (quantities == nullptr || !quantities->is_object()) return result;
-    for (const auto& [name, value] : quantities->items()) result[name] = amount(Path{&path, name}, name, value);
+    for (const auto& [name, value] : quantities->items())
+      result[name] = amount(Path{&path, name}, name, value);
     return result;
   }
 
@@ -102,25 +104,30 @@ class ShapeReader {
     return sum;
   }
 
-  // A pod-level request stands instead of the sum; a pod-level limit only where no container says anything.
+  // A pod-level request stands instead of the sum; a pod-level limit only where no container says
+  // anything.
   void replace_by_pod_level(const Path& spec, const Json& pod, Amounts& running) {
     const Amounts requested = requests(spec, pod, false);
     Amounts limited = requests(spec, pod, true);
-    for (const auto& [name, value] : requested) running[name] = value;
+    for (const auto& [name, value] : requested)
+      running[name] = value;
     running.merge(limited);
   }
 
   std::int64_t plus(std::int64_t a, std::int64_t b) {
     std::int64_t sum = 0;
     if (!__builtin_add_overflow(a, b, &sum)) return sum;
-    problems_.add(Path{nullptr, "spec"}, "the requests of the containers add up to more than can be counted");
+    problems_.add(Path{nullptr, "spec"},
+                  "the requests of the containers add up to more than can be counted");
     return std::numeric_limits<std::int64_t>::max();
   }
   void add(Amounts& to, const Amounts& from) {
-    for (const auto& [name, value] : from) to[name] = plus(to[name], value);
+    for (const auto& [name, value] : from)
+      to[name] = plus(to[name], value);
   }
   static void raise(Amounts& to, const Amounts& floor) {
-    for (const auto& [name, value] : floor) to[name] = std::max(to[name], value);
+    for (const auto& [name, value] : floor)
+      to[name] = std::max(to[name], value);
   }
 
   void shape_from(const Amounts& requests) {
@@ -143,12 +150,14 @@ class ShapeReader {
       const Path here{&path, {}, i};
       Toleration toleration{.key = text_of(entry, "key"), .value = text_of(entry, "value")};
       const std::string op = text_of(entry, "operator");
-      if (op == "Lt" || op == "Gt") continue;  // compares numbers (KEP-5471): never needed by a pool's own taints
+      if (op == "Lt" || op == "Gt")
+        continue;  // compares numbers (KEP-5471): never needed by a pool's own taints
       if (!op.empty()) read_enum(Path{&here, "operator"}, op, toleration.op);
       if (const std::string effect = text_of(entry, "effect"); !effect.empty()) {
         read_enum(Path{&here, "effect"}, effect, toleration.effect.emplace());
       }
-      if (const Json* seconds = member(entry, "tolerationSeconds"); seconds != nullptr && seconds->is_number_integer()) {
+      if (const Json* seconds = member(entry, "tolerationSeconds");
+          seconds != nullptr && seconds->is_number_integer()) {
         toleration.toleration_seconds = seconds->get<std::int64_t>();
       }
       shape_.tolerations.push_back(std::move(toleration));
@@ -174,8 +183,9 @@ class ShapeReader {
     const Json* terms = member(*required, "nodeSelectorTerms");
     if (terms == nullptr || !terms->is_array()) return;
     for (const Json& term : *terms) {
-      shape_.node_affinity->push_back({.labels = requirements(path, member(term, "matchExpressions")),
-                                       .fields = requirements(path, member(term, "matchFields"))});
+      shape_.node_affinity->push_back(
+          {.labels = requirements(path, member(term, "matchExpressions")),
+           .fields = requirements(path, member(term, "matchFields"))});
     }
   }
 

@@ -29,8 +29,8 @@ bool compares(const NodeRequirement& requirement, const std::string& label) {
 
 bool holds(const NodeRequirement& requirement, const std::string* label) {
   const auto listed = [&] {
-    return label != nullptr &&
-           std::find(requirement.values.begin(), requirement.values.end(), *label) != requirement.values.end();
+    return label != nullptr && std::find(requirement.values.begin(), requirement.values.end(),
+                                         *label) != requirement.values.end();
   };
   switch (requirement.op) {
     case NodeSelectorOperator::kIn: return listed();
@@ -51,8 +51,9 @@ const std::string* find_label(const Labels& labels, const std::string& key) {
 // An empty term matches nothing.
 bool matches(const NodeSelectorTerm& term, const NodeName& node, const Labels& labels) {
   if (term.labels.empty() && term.fields.empty()) return false;
-  return std::all_of(term.labels.begin(), term.labels.end(),
-                     [&](const NodeRequirement& r) { return holds(r, find_label(labels, r.key)); }) &&
+  return std::all_of(
+             term.labels.begin(), term.labels.end(),
+             [&](const NodeRequirement& r) { return holds(r, find_label(labels, r.key)); }) &&
          std::all_of(term.fields.begin(), term.fields.end(), [&](const NodeRequirement& r) {
            return holds(r, r.key == "metadata.name" ? &node.str() : nullptr);
          });
@@ -61,7 +62,8 @@ bool matches(const NodeSelectorTerm& term, const NodeName& node, const Labels& l
 }  // namespace
 
 PodTemplate::PodTemplate() {
-  static const auto empty = std::make_shared<const Content>(Content{.json = "{}", .shape = {}, .problem = {}});
+  static const auto empty =
+      std::make_shared<const Content>(Content{.json = "{}", .shape = {}, .problem = {}});
   content_ = empty;
 }
 
@@ -83,8 +85,9 @@ bool selects(const PodShape& shape, const NodeName& node, const Labels& node_lab
     if (label == nullptr || *label != value) return false;
   }
   if (!shape.node_affinity) return true;
-  return std::any_of(shape.node_affinity->begin(), shape.node_affinity->end(),
-                     [&](const NodeSelectorTerm& term) { return matches(term, node, node_labels); });
+  return std::any_of(
+      shape.node_affinity->begin(), shape.node_affinity->end(),
+      [&](const NodeSelectorTerm& term) { return matches(term, node, node_labels); });
 }
 
 bool tolerates(const std::vector<Toleration>& tolerations, const Taint& taint) {

@@ -14,13 +14,15 @@ std::string Path::to_string() const {
 void Problems::add(const Path& path, std::string_view sentence) {
   if (++count_ > kShown) return;
   const std::string place = path.to_string();
-  sentences_.push_back(place.empty() ? std::string(sentence) : place + ": " + std::string(sentence));
+  sentences_.push_back(place.empty() ? std::string(sentence)
+                                     : place + ": " + std::string(sentence));
 }
 
 Result<void> Problems::result() const {
   if (sentences_.empty()) return {};
   std::string text = join(sentences_, "; ");
-  if (count_ > kShown) text += "; and " + plural(static_cast<std::int64_t>(count_ - kShown), "more problem");
+  if (count_ > kShown)
+    text += "; and " + plural(static_cast<std::int64_t>(count_ - kShown), "more problem");
   return invalid(std::move(text));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What is wrong with an object, each with the path of the field: "spec.capacity.spotPercent: 120 is above 100: ...".
+// What is wrong with an object, each with the path of the field: "spec.capacity.spotPercent: 120 is
+// above 100: ...".
 
 #include <cstddef>
 #include <string>

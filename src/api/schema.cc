@@ -7,7 +7,9 @@
 
 namespace spillway::api {
 
-Schema rule(std::string cel, std::string message) { return {{"rule", std::move(cel)}, {"message", std::move(message)}}; }
+Schema rule(std::string cel, std::string message) {
+  return {{"rule", std::move(cel)}, {"message", std::move(message)}};
+}
 
 void add_rule(Schema& schema, std::string cel, std::string message) {
   Schema& rules = schema["x-kubernetes-validations"];
@@ -50,8 +52,9 @@ Schema integer_schema(std::string_view format, const Limits& limits) {
   return schema;
 }
 
-// Kubernetes' schema asks for `containers` with "Required value" and takes an empty list: here one rule answers both, and a
-// missing spec, with a sentence. (Rules are only checked where the schema is met, so it may not ask for the field itself.)
+// Kubernetes' schema asks for `containers` with "Required value" and takes an empty list: here one
+// rule answers both, and a missing spec, with a sentence. (Rules are only checked where the schema
+// is met, so it may not ask for the field itself.)
 Schema pod_template_schema(const SchemaContext& context) {
   Schema schema = context.pod_template;
   schema["properties"]["spec"].erase("required");
@@ -63,8 +66,9 @@ Schema pod_template_schema(const SchemaContext& context) {
 Schema int_or_percent_schema(const Limits& limits) {
   Schema schema = {{"x-kubernetes-int-or-string", true}, {"maxLength", 4}};
   add_rule(schema,
-           "type(self) == int ? self >= " + std::to_string(limits.minimum.value_or(0)) + " && self <= " +
-               std::to_string(limits.maximum.value_or(kMaxInt32)) + " : " + matches("self", kPercentPattern),
+           "type(self) == int ? self >= " + std::to_string(limits.minimum.value_or(0)) +
+               " && self <= " + std::to_string(limits.maximum.value_or(kMaxInt32)) + " : " +
+               matches("self", kPercentPattern),
            std::string(kIntOrPercentMessage));
   return schema;
 }
@@ -72,8 +76,9 @@ Schema int_or_percent_schema(const Limits& limits) {
 Schema target_port_schema(const Limits& limits) {
   Schema schema = {{"x-kubernetes-int-or-string", true}, {"maxLength", limits.format->max_length}};
   add_rule(schema,
-           "type(self) == int ? self >= " + std::to_string(limits.minimum.value_or(1)) + " && self <= " +
-               std::to_string(limits.maximum.value_or(65'535)) + " : " + matches("self", limits.format->pattern),
+           "type(self) == int ? self >= " + std::to_string(limits.minimum.value_or(1)) +
+               " && self <= " + std::to_string(limits.maximum.value_or(65'535)) + " : " +
+               matches("self", limits.format->pattern),
            std::string(limits.format->message));
   return schema;
 }
@@ -90,29 +95,37 @@ void add_list_limits(Schema& schema, const Limits& limits) {
   if (limits.min_items != 0) schema["minItems"] = limits.min_items;
   if (limits.max_items != 0) schema["maxItems"] = limits.max_items;
   schema["x-kubernetes-list-type"] = limits.list_key.empty() ? "atomic" : "map";
-  if (!limits.list_key.empty()) schema["x-kubernetes-list-map-keys"] = Schema::array({std::string(limits.list_key)});
+  if (!limits.list_key.empty())
+    schema["x-kubernetes-list-map-keys"] = Schema::array({std::string(limits.list_key)});
 }
 
 namespace {
 
 template <class Kind>
 Schema object_schema(const Schema& pod_template) {
-  // A name is at most 253 bytes long anyhow; said here, so that the rule below has a cost that can be estimated.
+  // A name is at most 253 bytes long anyhow; said here, so that the rule below has a cost that can
+  // be estimated.
   constexpr std::size_t kLongestName = 253;
-  Schema schema = {{"description", std::string(Described<Kind>::doc)}, {"type", "object"}, {"required", {"spec"}}};
+  Schema schema = {{"description", std::string(Described<Kind>::doc)},
+                   {"type", "object"},
+                   {"required", {"spec"}}};
   Schema& properties = schema["properties"];
-  properties["apiVersion"] = {{"description", "Version of the schema of this object: spillway.dev/v1alpha1."},
-                              {"type", "string"}};
-  properties["kind"] = {{"description", "Kind of this object: " + std::string(kResource<Kind>.kind) + "."},
-                        {"type", "string"}};
-  properties["metadata"] = {{"type", "object"},
-                            {"properties", {{"name", {{"type", "string"}, {"maxLength", kLongestName}}}}}};
+  properties["apiVersion"] = {
+      {"description", "Version of the schema of this object: spillway.dev/v1alpha1."},
+      {"type", "string"}};
+  properties["kind"] = {
+      {"description", "Kind of this object: " + std::string(kResource<Kind>.kind) + "."},
+      {"type", "string"}};
+  properties["metadata"] = {
+      {"type", "object"},
+      {"properties", {{"name", {{"type", "string"}, {"maxLength", kLongestName}}}}}};
   for_each_field<Kind>([&](const auto& field) {
     const SchemaContext context{.pod_template = pod_template,
                                 .kind = kResource<Kind>.kind,
                                 .sentences = field.name == "spec"};
     Schema part = {{"description", std::string(field.doc)}};
-    part.update(schema_of<std::remove_cvref_t<decltype(std::declval<Kind>().*(field.member))>>(context, field.limits));
+    part.update(schema_of<std::remove_cvref_t<decltype(std::declval<Kind>().*(field.member))>>(
+        context, field.limits));
     properties[std::string(field.name)] = std::move(part);
   });
   const TextFormat& name = Described<Kind>::name;
@@ -153,9 +166,12 @@ Schema definition(const Schema& pod_template) {
   version["additionalPrinterColumns"] = printer_columns<Kind>();
   version["subresources"] = subresources<Kind>();
   version["schema"] = {{"openAPIV3Schema", object_schema<Kind>(pod_template)}};
-  Schema names = {{"kind", std::string(info.kind)},         {"listKind", std::string(info.kind) + "List"},
-                  {"plural", std::string(info.plural)},     {"singular", std::string(info.singular)},
-                  {"shortNames", {std::string(info.short_name)}}, {"categories", {"spillway"}}};
+  Schema names = {{"kind", std::string(info.kind)},
+                  {"listKind", std::string(info.kind) + "List"},
+                  {"plural", std::string(info.plural)},
+                  {"singular", std::string(info.singular)},
+                  {"shortNames", {std::string(info.short_name)}},
+                  {"categories", {"spillway"}}};
   Schema spec = {{"group", std::string(kGroup)},
                  {"scope", info.scope == Scope::kCluster ? "Cluster" : "Namespaced"},
                  {"names", std::move(names)},
@@ -168,13 +184,16 @@ Schema definition(const Schema& pod_template) {
 
 }  // namespace
 
-template <> Schema custom_resource_definition<TrainingJob>(const Schema& pod_template) {
+template <>
+Schema custom_resource_definition<TrainingJob>(const Schema& pod_template) {
   return definition<TrainingJob>(pod_template);
 }
-template <> Schema custom_resource_definition<InferencePool>(const Schema& pod_template) {
+template <>
+Schema custom_resource_definition<InferencePool>(const Schema& pod_template) {
   return definition<InferencePool>(pod_template);
 }
-template <> Schema custom_resource_definition<CapacityPool>(const Schema& pod_template) {
+template <>
+Schema custom_resource_definition<CapacityPool>(const Schema& pod_template) {
   return definition<CapacityPool>(pod_template);
 }
 

@@ -20,7 +20,8 @@ using Schema = nlohmann::ordered_json;
 struct SchemaContext {
   const Schema& pod_template;
   std::string_view kind;
-  // People write the spec and get a sentence (CEL); only the operator writes the status, and cheap patterns do.
+  // People write the spec and get a sentence (CEL); only the operator writes the status, and cheap
+  // patterns do.
   bool sentences = true;
 };
 
@@ -47,7 +48,8 @@ template <class T>
 struct SchemaOf<T> {
   static Schema make(const SchemaContext&, const Limits&) {
     Schema names = Schema::array();
-    for (const EnumName<T>& name : kEnumNames<T>) names.push_back(std::string(name.text));
+    for (const EnumName<T>& name : kEnumNames<T>)
+      names.push_back(std::string(name.text));
     return {{"type", "string"}, {"enum", std::move(names)}};
   }
 };
@@ -58,11 +60,15 @@ struct SchemaOf<bool> {
 };
 template <>
 struct SchemaOf<std::int32_t> {
-  static Schema make(const SchemaContext&, const Limits& limits) { return integer_schema("int32", limits); }
+  static Schema make(const SchemaContext&, const Limits& limits) {
+    return integer_schema("int32", limits);
+  }
 };
 template <>
 struct SchemaOf<std::int64_t> {
-  static Schema make(const SchemaContext&, const Limits& limits) { return integer_schema("int64", limits); }
+  static Schema make(const SchemaContext&, const Limits& limits) {
+    return integer_schema("int64", limits);
+  }
 };
 template <>
 struct SchemaOf<std::chrono::seconds> : SchemaOf<std::int64_t> {};
@@ -71,7 +77,9 @@ struct SchemaOf<StrongInt<Tag>> : SchemaOf<std::int64_t> {};
 
 template <>
 struct SchemaOf<std::string> {
-  static Schema make(const SchemaContext& context, const Limits& limits) { return text_schema(context, limits); }
+  static Schema make(const SchemaContext& context, const Limits& limits) {
+    return text_schema(context, limits);
+  }
 };
 template <class Tag>
 struct SchemaOf<StrongString<Tag>> : SchemaOf<std::string> {};
@@ -86,15 +94,21 @@ struct SchemaOf<Instant> : SchemaOf<std::string> {};
 
 template <>
 struct SchemaOf<PodTemplate> {
-  static Schema make(const SchemaContext& context, const Limits&) { return pod_template_schema(context); }
+  static Schema make(const SchemaContext& context, const Limits&) {
+    return pod_template_schema(context);
+  }
 };
 template <>
 struct SchemaOf<IntOrPercent> {
-  static Schema make(const SchemaContext&, const Limits& limits) { return int_or_percent_schema(limits); }
+  static Schema make(const SchemaContext&, const Limits& limits) {
+    return int_or_percent_schema(limits);
+  }
 };
 template <>
 struct SchemaOf<TargetPort> {
-  static Schema make(const SchemaContext&, const Limits& limits) { return target_port_schema(limits); }
+  static Schema make(const SchemaContext&, const Limits& limits) {
+    return target_port_schema(limits);
+  }
 };
 template <>
 struct SchemaOf<Labels> {
@@ -147,9 +161,11 @@ struct SchemaOf<Class> {
     Schema schema = {{"description", std::string(field.doc)}};
     schema.update(schema_of<Member>(context, field.limits));
     if (field.limits.defaulted) {
-      schema["default"] = IsDescribed<Member> ? Schema::object() : Schema(to_json_value(Class{}.*(field.member)));
+      schema["default"] =
+          IsDescribed<Member> ? Schema::object() : Schema(to_json_value(Class{}.*(field.member)));
     }
-    if (field.limits.immutable) add_rule(schema, "self == oldSelf", immutable_message(field.name, context.kind));
+    if (field.limits.immutable)
+      add_rule(schema, "self == oldSelf", immutable_message(field.name, context.kind));
     return schema;
   }
 };

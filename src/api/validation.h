@@ -1,5 +1,6 @@
 #pragma once
-// The rules of a described struct and of all that it holds, in C++: the same that the CRD has as CEL. Internal to codec.cc.
+// The rules of a described struct and of all that it holds, in C++: the same that the CRD has as
+// CEL. Internal to codec.cc.
 
 #include <optional>
 #include <string>
@@ -23,7 +24,8 @@ void check_rules(Problems& problems, const Path& path, const std::optional<T>& v
 
 template <class T>
 void check_rules(Problems& problems, const Path& path, const std::vector<T>& list) {
-  for (std::size_t i = 0; i < list.size(); ++i) check_rules(problems, Path{&path, {}, i}, list[i]);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    check_rules(problems, Path{&path, {}, i}, list[i]);
 }
 
 template <IsDescribed Class>
@@ -31,12 +33,14 @@ void check_rules(Problems& problems, const Path& path, const Class& value) {
   if constexpr (!IsKind<Class>) {
     for (const Rule<Class>& rule : Described<Class>::rules) {
       if (!rule.holds(value)) {
-        problems.add(path, rule.explain == nullptr ? std::string(rule.message) : rule.explain(value));
+        problems.add(path,
+                     rule.explain == nullptr ? std::string(rule.message) : rule.explain(value));
       }
     }
   }
-  for_each_field<Class>(
-      [&](const auto& field) { check_rules(problems, Path{&path, field.name}, value.*(field.member)); });
+  for_each_field<Class>([&](const auto& field) {
+    check_rules(problems, Path{&path, field.name}, value.*(field.member));
+  });
 }
 
 // "tier cannot be changed: create a new CapacityPool with another name instead"

@@ -47,13 +47,18 @@ Result<void> print_pod_template(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Writes CustomResourceDefinitions, reference pages and admission policies from the field tables"};
+  CLI::App app{
+      "Writes CustomResourceDefinitions, reference pages and admission policies from the field "
+      "tables"};
   app.require_subcommand(1);
   std::string openapi;
   std::string folder;
   Result<void> result;
-  auto* pod_template = app.add_subcommand("pod-template", "Print Kubernetes' pod template as a schema for CRDs");
-  pod_template->add_option("--openapi", openapi, "The answer to GET /openapi/v3/apis/batch/v1, as a file")->required();
+  auto* pod_template =
+      app.add_subcommand("pod-template", "Print Kubernetes' pod template as a schema for CRDs");
+  pod_template
+      ->add_option("--openapi", openapi, "The answer to GET /openapi/v3/apis/batch/v1, as a file")
+      ->required();
   pod_template->callback([&] { result = print_pod_template(openapi); });
   auto* crds = app.add_subcommand("crds", "Write the CustomResourceDefinitions");
   crds->add_option("--out", folder, "Folder to write to")->required();
@@ -61,7 +66,8 @@ int main(int argc, char** argv) {
   auto* docs = app.add_subcommand("docs", "Write the reference pages");
   docs->add_option("--out", folder, "Folder to write to")->required();
   docs->callback([&] { result = write_files(folder, crdgen::reference_files()); });
-  auto* policies = app.add_subcommand("policies", "Print the ValidatingAdmissionPolicies and their bindings");
+  auto* policies =
+      app.add_subcommand("policies", "Print the ValidatingAdmissionPolicies and their bindings");
   policies->callback([&] { std::cout << crdgen::policies_text(); });
   CLI11_PARSE(app, argc, argv);
   if (!result) {

@@ -12,7 +12,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kReference = "#/components/schemas/";
-constexpr int kMaxDepth = 40;  // the deepest path of a pod template has 16 levels; a schema that refers to itself has no end
+constexpr int kMaxDepth = 40;  // the deepest path of a pod template has 16 levels; a schema that
+                               // refers to itself has no end
 
 class Converter {
  public:
@@ -35,9 +36,10 @@ class Converter {
   }
 
   static bool is_dropped(std::string_view key) {
-    static constexpr std::array<std::string_view, 4> kDropped{"description", "x-kubernetes-unions",
-                                                              "x-kubernetes-group-version-kind", "allOf"};
-    return std::find(kDropped.begin(), kDropped.end(), key) != kDropped.end() || key.starts_with("x-kubernetes-patch-");
+    static constexpr std::array<std::string_view, 4> kDropped{
+        "description", "x-kubernetes-unions", "x-kubernetes-group-version-kind", "allOf"};
+    return std::find(kDropped.begin(), kDropped.end(), key) != kDropped.end() ||
+           key.starts_with("x-kubernetes-patch-");
   }
 
   static bool is_zero(const Json& value) {
@@ -52,7 +54,8 @@ class Converter {
     Json result = Json::object();
     if (source.contains("$ref")) return referred(source, depth);
     if (source.contains("allOf")) {  // a reference with a default or a description beside it
-      if (source["allOf"].size() != 1) return invalid("allOf with more than one schema cannot be inlined");
+      if (source["allOf"].size() != 1)
+        return invalid("allOf with more than one schema cannot be inlined");
       TRY(inner, schema(source["allOf"][0], depth + 1));
       result = std::move(inner);
     }
@@ -76,7 +79,8 @@ class Converter {
 
   Result<Json> referred(const Json& source, int depth) const {
     const std::string target = source["$ref"].is_string() ? source["$ref"].get<std::string>() : "";
-    if (!target.starts_with(kReference)) return invalid("'" + target + "' is not a reference within the document");
+    if (!target.starts_with(kReference))
+      return invalid("'" + target + "' is not a reference within the document");
     return named(target.substr(kReference.size()), depth);
   }
 
@@ -87,7 +91,8 @@ class Converter {
       const bool has_default = items["properties"][key.get<std::string>()].contains("default");
       Json& required = items["required"];
       if (required.is_null()) required = Json::array();
-      if (!has_default && std::find(required.begin(), required.end(), key) == required.end()) required.push_back(key);
+      if (!has_default && std::find(required.begin(), required.end(), key) == required.end())
+        required.push_back(key);
       if (required.empty()) items.erase("required");
     }
   }

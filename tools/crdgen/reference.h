@@ -7,7 +7,8 @@
 
 namespace spillway::crdgen {
 
-// Markdown: one row a field with type, default and bounds, then the rules and what `kubectl get` shows.
+// Markdown: one row a field with type, default and bounds, then the rules and what `kubectl get`
+// shows.
 std::string reference_page(const nlohmann::ordered_json& definition);
 
 }  // namespace spillway::crdgen

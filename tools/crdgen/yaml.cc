@@ -16,25 +16,31 @@ bool is_word(std::string_view text) {
   const auto is_inner = [&](char c) {
     return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/';
   };
-  return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), is_inner);
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(), is_inner);
 }
 
 // YAML 1.1 readers take these for booleans and null.
 bool is_reserved(std::string_view text) {
-  static constexpr std::array<std::string_view, 9> kReserved{"true", "false", "yes", "no", "on", "off", "y", "n", "null"};
+  static constexpr std::array<std::string_view, 9> kReserved{"true", "false", "yes", "no",  "on",
+                                                             "off",  "y",     "n",   "null"};
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return std::find(kReserved.begin(), kReserved.end(), lower) != kReserved.end();
 }
 
 std::string scalar(const Json& value) {
   if (!value.is_string()) return value.dump();  // numbers, booleans, null, and empty {} and []
   const auto& text = value.get_ref<const std::string&>();
-  return is_word(text) && !is_reserved(text) ? text : value.dump();  // a JSON string is a YAML string
+  return is_word(text) && !is_reserved(text) ? text
+                                             : value.dump();  // a JSON string is a YAML string
 }
 
-bool is_block(const Json& value) { return (value.is_object() || value.is_array()) && !value.empty(); }
+bool is_block(const Json& value) {
+  return (value.is_object() || value.is_array()) && !value.empty();
+}
 
 void write(std::string& out, const Json& value, std::size_t indent);
 

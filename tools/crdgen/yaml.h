@@ -7,7 +7,8 @@
 
 namespace spillway::crdgen {
 
-// Keys in the order of the object; text is quoted unless it is a plain word that no YAML reader takes for anything else.
+// Keys in the order of the object; text is quoted unless it is a plain word that no YAML reader
+// takes for anything else.
 std::string to_yaml(const nlohmann::ordered_json& value);
 
 }  // namespace spillway::crdgen

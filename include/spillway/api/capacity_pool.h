@@ -1,6 +1,7 @@
 #pragma once
-// CapacityPool (cluster-scoped, `cpool`): one accelerator model, one instance type, one tier, one zone, reached by a node
-// selector. Texts, bounds and rules of each field are in src/api/capacity_pool_fields.h.
+// CapacityPool (cluster-scoped, `cpool`): one accelerator model, one instance type, one tier, one
+// zone, reached by a node selector. Texts, bounds and rules of each field are in
+// src/api/capacity_pool_fields.h.
 
 #include <chrono>
 #include <cstdint>
@@ -46,9 +47,10 @@ struct PoolNodes {
 
 // Exactly one of `fixed` and `feed`.
 struct PoolPrice {
-  std::optional<HourlyRate> fixed;      // per node-hour
+  std::optional<HourlyRate> fixed;  // per node-hour
   std::optional<FeedName> feed;
-  std::optional<HourlyRate> on_demand;  // the same node on demand: baseline of "saved", cap of a spot price
+  std::optional<HourlyRate>
+      on_demand;  // the same node on demand: baseline of "saved", cap of a spot price
 
   friend bool operator==(const PoolPrice&, const PoolPrice&) = default;
 };
@@ -88,7 +90,8 @@ struct PoolAcceleratorsStatus {
   friend bool operator==(const PoolAcceleratorsStatus&, const PoolAcceleratorsStatus&) = default;
 };
 
-// The memory of launches that got no node: what the exponential, capped, decaying retry is computed from.
+// The memory of launches that got no node: what the exponential, capped, decaying retry is computed
+// from.
 struct PoolStockOut {
   std::int32_t failures = 0;  // in a row
   Instant since{};            // the latest of them
@@ -96,8 +99,9 @@ struct PoolStockOut {
   friend bool operator==(const PoolStockOut&, const PoolStockOut&) = default;
 };
 
-// The life estimator's decayed sums: window_time is the time that nodes lived and windows_milli the number of nodes lost, in
-// thousandths. They are state that survives a restart; the two estimates are what is shown.
+// The life estimator's decayed sums: window_time is the time that nodes lived and windows_milli the
+// number of nodes lost, in thousandths. They are state that survives a restart; the two estimates
+// are what is shown.
 struct PoolLife {
   std::chrono::seconds window_time{0};
   std::int64_t windows_milli = 0;

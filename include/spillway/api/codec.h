@@ -1,5 +1,6 @@
 #pragma once
-// JSON in and out, defaults and validation of the resources, all from the same field tables as the CRDs.
+// JSON in and out, defaults and validation of the resources, all from the same field tables as the
+// CRDs.
 
 #include <cstddef>
 #include <string_view>
@@ -32,26 +33,30 @@ struct ResourceInfo {
 template <class Kind>
 inline constexpr ResourceInfo kResource{};
 template <>
-inline constexpr ResourceInfo kResource<TrainingJob>{"TrainingJob", "trainingjobs", "trainingjob", "tj", Scope::kNamespaced};
+inline constexpr ResourceInfo kResource<TrainingJob>{"TrainingJob", "trainingjobs", "trainingjob",
+                                                     "tj", Scope::kNamespaced};
 template <>
-inline constexpr ResourceInfo kResource<InferencePool>{"InferencePool", "inferencepools", "inferencepool", "ipool",
-                                                       Scope::kNamespaced};
+inline constexpr ResourceInfo kResource<InferencePool>{
+    "InferencePool", "inferencepools", "inferencepool", "ipool", Scope::kNamespaced};
 template <>
-inline constexpr ResourceInfo kResource<CapacityPool>{"CapacityPool", "capacitypools", "capacitypool", "cpool",
-                                                      Scope::kCluster};
+inline constexpr ResourceInfo kResource<CapacityPool>{"CapacityPool", "capacitypools",
+                                                      "capacitypool", "cpool", Scope::kCluster};
 
-// What to do with a field that is not in the schema. The API server has pruned or refused them already (kIgnore); in a
-// file that a person wrote it is a spelling mistake (kRefuse). Inside spec.template fields are never checked here.
+// What to do with a field that is not in the schema. The API server has pruned or refused them
+// already (kIgnore); in a file that a person wrote it is a spelling mistake (kRefuse). Inside
+// spec.template fields are never checked here.
 enum class UnknownFields { kIgnore, kRefuse };
 
-// Reads an object (apiVersion, kind, metadata, spec, status), with defaults filled in. An error names every field that breaks
-// the schema and what to write instead: "spec.capacity.spotPercent: 120 is above 100: write a number from 0 to 100".
-// Anything the API server admitted can be read. Declared for TrainingJob, InferencePool and CapacityPool.
+// Reads an object (apiVersion, kind, metadata, spec, status), with defaults filled in. An error
+// names every field that breaks the schema and what to write instead: "spec.capacity.spotPercent:
+// 120 is above 100: write a number from 0 to 100". Anything the API server admitted can be read.
+// Declared for TrainingJob, InferencePool and CapacityPool.
 template <class Kind>
 Result<Kind> read(const nlohmann::json& object, UnknownFields unknown = UnknownFields::kIgnore);
 
-// The rules that relate fields to each other and to the template: those of the CRD's CEL, with the same sentences, and those
-// that the API server cannot check (quantities inside the template), which an operator reports in a condition.
+// The rules that relate fields to each other and to the template: those of the CRD's CEL, with the
+// same sentences, and those that the API server cannot check (quantities inside the template),
+// which an operator reports in a condition.
 template <class Kind>
 Result<void> validate(const Kind& object);
 // An update: fields that cannot be changed.
@@ -69,17 +74,30 @@ nlohmann::json write(const CapacityPoolStatus& status);
 // ObjectMeta of any Kubernetes object: the part of metadata that Spillway uses.
 Result<ObjectMeta> read_metadata(const nlohmann::json& metadata);
 
-template <> Result<TrainingJob> read<TrainingJob>(const nlohmann::json& object, UnknownFields unknown);
-template <> Result<InferencePool> read<InferencePool>(const nlohmann::json& object, UnknownFields unknown);
-template <> Result<CapacityPool> read<CapacityPool>(const nlohmann::json& object, UnknownFields unknown);
-template <> Result<void> validate<TrainingJob>(const TrainingJob& object);
-template <> Result<void> validate<InferencePool>(const InferencePool& object);
-template <> Result<void> validate<CapacityPool>(const CapacityPool& object);
-template <> Result<void> validate_update<TrainingJob>(const TrainingJob& before, const TrainingJob& after);
-template <> Result<void> validate_update<InferencePool>(const InferencePool& before, const InferencePool& after);
-template <> Result<void> validate_update<CapacityPool>(const CapacityPool& before, const CapacityPool& after);
-template <> nlohmann::json write<TrainingJob>(const TrainingJob& object);
-template <> nlohmann::json write<InferencePool>(const InferencePool& object);
-template <> nlohmann::json write<CapacityPool>(const CapacityPool& object);
+template <>
+Result<TrainingJob> read<TrainingJob>(const nlohmann::json& object, UnknownFields unknown);
+template <>
+Result<InferencePool> read<InferencePool>(const nlohmann::json& object, UnknownFields unknown);
+template <>
+Result<CapacityPool> read<CapacityPool>(const nlohmann::json& object, UnknownFields unknown);
+template <>
+Result<void> validate<TrainingJob>(const TrainingJob& object);
+template <>
+Result<void> validate<InferencePool>(const InferencePool& object);
+template <>
+Result<void> validate<CapacityPool>(const CapacityPool& object);
+template <>
+Result<void> validate_update<TrainingJob>(const TrainingJob& before, const TrainingJob& after);
+template <>
+Result<void> validate_update<InferencePool>(const InferencePool& before,
+                                            const InferencePool& after);
+template <>
+Result<void> validate_update<CapacityPool>(const CapacityPool& before, const CapacityPool& after);
+template <>
+nlohmann::json write<TrainingJob>(const TrainingJob& object);
+template <>
+nlohmann::json write<InferencePool>(const InferencePool& object);
+template <>
+nlohmann::json write<CapacityPool>(const CapacityPool& object);
 
 }  // namespace spillway::api

@@ -35,7 +35,8 @@ inline constexpr std::string_view kComplete = "Complete";
 inline constexpr std::string_view kFailed = "Failed";
 // InferencePool: all the replicas asked for are ready.
 inline constexpr std::string_view kAvailable = "Available";
-// InferencePool: a field asks for more than another allows (baseline above replicas); what is done instead is in the message.
+// InferencePool: a field asks for more than another allows (baseline above replicas); what is done
+// instead is in the message.
 inline constexpr std::string_view kClamped = "Clamped";
 }  // namespace condition
 
@@ -43,8 +44,8 @@ inline constexpr std::string_view kClamped = "Clamped";
 const Condition* find_condition(const Conditions& conditions, std::string_view type);
 bool is_true(const Conditions& conditions, std::string_view type);
 
-// Puts the condition in, sorted by type. When the status is what it was, the time of the last transition is kept, so that an
-// unchanged verdict writes nothing. True when anything changed.
+// Puts the condition in, sorted by type. When the status is what it was, the time of the last
+// transition is kept, so that an unchanged verdict writes nothing. True when anything changed.
 bool set_condition(Conditions& conditions, Condition condition);
 
 }  // namespace spillway::api

@@ -1,6 +1,6 @@
 #pragma once
-// The closed vocabularies of the resources. The text of each value is what objects carry ("OnDemand"); an object with any
-// other text is refused by the schema.
+// The closed vocabularies of the resources. The text of each value is what objects carry
+// ("OnDemand"); an object with any other text is refused by the schema.
 
 #include <array>
 #include <cstddef>
@@ -17,8 +17,9 @@ namespace spillway::api {
 enum class Tier : std::uint8_t { kReserved, kSpot, kOnDemand };
 inline constexpr std::array kAllTiers{Tier::kReserved, Tier::kSpot, Tier::kOnDemand};
 
-// How far the price of a pool can be trusted. Live: observed within the feed's freshness limit. Stale: the last observation
-// is older. Fallback: nothing observed, the on-demand price stands in. Unknown: no price at all.
+// How far the price of a pool can be trusted. Live: observed within the feed's freshness limit.
+// Stale: the last observation is older. Fallback: nothing observed, the on-demand price stands in.
+// Unknown: no price at all.
 enum class PriceQuality : std::uint8_t { kLive, kStale, kFallback, kUnknown };
 
 enum class Availability : std::uint8_t { kAvailable, kConstrained, kStockedOut };
@@ -54,21 +55,30 @@ std::string_view to_string(NodeSelectorOperator value);
 // The value with this exact text; the error lists the texts that there are.
 template <class Enum>
 Result<Enum> parse_enum(std::string_view text);
-template <> Result<Tier> parse_enum<Tier>(std::string_view text);
-template <> Result<PriceQuality> parse_enum<PriceQuality>(std::string_view text);
-template <> Result<Availability> parse_enum<Availability>(std::string_view text);
-template <> Result<TrainingJobPhase> parse_enum<TrainingJobPhase>(std::string_view text);
-template <> Result<ConditionStatus> parse_enum<ConditionStatus>(std::string_view text);
-template <> Result<TaintEffect> parse_enum<TaintEffect>(std::string_view text);
-template <> Result<TolerationOperator> parse_enum<TolerationOperator>(std::string_view text);
-template <> Result<NodeSelectorOperator> parse_enum<NodeSelectorOperator>(std::string_view text);
+template <>
+Result<Tier> parse_enum<Tier>(std::string_view text);
+template <>
+Result<PriceQuality> parse_enum<PriceQuality>(std::string_view text);
+template <>
+Result<Availability> parse_enum<Availability>(std::string_view text);
+template <>
+Result<TrainingJobPhase> parse_enum<TrainingJobPhase>(std::string_view text);
+template <>
+Result<ConditionStatus> parse_enum<ConditionStatus>(std::string_view text);
+template <>
+Result<TaintEffect> parse_enum<TaintEffect>(std::string_view text);
+template <>
+Result<TolerationOperator> parse_enum<TolerationOperator>(std::string_view text);
+template <>
+Result<NodeSelectorOperator> parse_enum<NodeSelectorOperator>(std::string_view text);
 
 // The tiers that a workload accepts: one byte, without order.
 class TierSet {
  public:
   constexpr TierSet() = default;
   constexpr TierSet(std::initializer_list<Tier> tiers) {
-    for (Tier tier : tiers) insert(tier);
+    for (Tier tier : tiers)
+      insert(tier);
   }
   static constexpr TierSet all() { return {Tier::kReserved, Tier::kSpot, Tier::kOnDemand}; }
 
@@ -87,7 +97,8 @@ class TierSet {
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   [[nodiscard]] constexpr std::size_t size() const {
     std::size_t count = 0;
-    for (Tier tier : kAllTiers) count += contains(tier) ? 1U : 0U;
+    for (Tier tier : kAllTiers)
+      count += contains(tier) ? 1U : 0U;
     return count;
   }
   friend constexpr bool operator==(TierSet, TierSet) = default;

@@ -1,6 +1,7 @@
 #pragma once
-// InferencePool (namespaced, `ipool`): replicas of a model server spread over tiers. Not the Gateway API kind of the same
-// name: `inferencepools.spillway.dev`. Texts, bounds and rules of each field are in src/api/inference_pool_fields.h.
+// InferencePool (namespaced, `ipool`): replicas of a model server spread over tiers. Not the
+// Gateway API kind of the same name: `inferencepools.spillway.dev`. Texts, bounds and rules of each
+// field are in src/api/inference_pool_fields.h.
 
 #include <cstdint>
 #include <optional>
@@ -70,7 +71,8 @@ struct TierStatus {
   PoolName pool;  // the key of the list
   std::int32_t desired = 0;
   std::int32_t ready = 0;
-  std::optional<HourlyRate> rate;  // of the desired replicas together; nullopt = the pool's price is not known
+  std::optional<HourlyRate>
+      rate;  // of the desired replicas together; nullopt = the pool's price is not known
   Instant since{};
 
   friend bool operator==(const TierStatus&, const TierStatus&) = default;
@@ -80,7 +82,8 @@ struct InferencePoolStatus {
   std::int64_t observed_generation = 0;
   std::int32_t replicas = 0;
   std::int32_t ready_replicas = 0;
-  std::string selector;  // label selector of the pods as text: what an autoscaler reads through `scale`
+  std::string
+      selector;  // label selector of the pods as text: what an autoscaler reads through `scale`
   std::vector<TierStatus> tiers;
   std::string summary;  // "Reserved 2, Spot 5": tiers in one line
   std::string reason;   // why the replicas are where they are

@@ -1,6 +1,7 @@
 #pragma once
-// The pod template of a workload. The operator hands it on unread, so it is kept as compact JSON text (thousands of jobs
-// are held in memory), together with the little of it that planning needs: what one replica asks of a node.
+// The pod template of a workload. The operator hands it on unread, so it is kept as compact JSON
+// text (thousands of jobs are held in memory), together with the little of it that planning needs:
+// what one replica asks of a node.
 
 #include <map>
 #include <memory>
@@ -17,7 +18,8 @@
 
 namespace spillway::api {
 
-// A toleration in the form of a pod. An empty effect matches every effect; an empty key with Exists matches every taint.
+// A toleration in the form of a pod. An empty effect matches every effect; an empty key with Exists
+// matches every taint.
 struct Toleration {
   std::string key;
   TolerationOperator op = TolerationOperator::kEqual;
@@ -44,17 +46,19 @@ struct NodeSelectorTerm {
   friend bool operator==(const NodeSelectorTerm&, const NodeSelectorTerm&) = default;
 };
 
-// What one replica asks of a node, computed as the scheduler does (init containers, sidecars, overhead, pod-level
-// resources; a missing request is the limit). Accelerators are not in it: spec.accelerator.perReplica says them.
+// What one replica asks of a node, computed as the scheduler does (init containers, sidecars,
+// overhead, pod-level resources; a missing request is the limit). Accelerators are not in it:
+// spec.accelerator.perReplica says them.
 struct PodShape {
   MilliCpu cpu;
   Bytes memory;
   Labels node_selector;
   std::vector<Toleration> tolerations;
-  // requiredDuringSchedulingIgnoredDuringExecution: one of the terms must match. nullopt = no such affinity; an empty list
-  // matches no node, as in the scheduler.
+  // requiredDuringSchedulingIgnoredDuringExecution: one of the terms must match. nullopt = no such
+  // affinity; an empty list matches no node, as in the scheduler.
   std::optional<std::vector<NodeSelectorTerm>> node_affinity;
-  // Extended resources ("nvidia.com/gpu") that the template itself asks for: checked against spec.accelerator.
+  // Extended resources ("nvidia.com/gpu") that the template itself asks for: checked against
+  // spec.accelerator.
   std::map<ResourceName, AcceleratorCount> extended;
 
   friend bool operator==(const PodShape&, const PodShape&) = default;
@@ -70,7 +74,8 @@ class PodTemplate {
   // Compact JSON with sorted keys: a PodTemplateSpec (metadata.labels, metadata.annotations, spec).
   [[nodiscard]] const std::string& json() const { return content_->json; }
   [[nodiscard]] const PodShape& shape() const { return content_->shape; }
-  // Why the template cannot be used, as "spec.containers[0].resources.requests.cpu: ...". validate() reports it.
+  // Why the template cannot be used, as "spec.containers[0].resources.requests.cpu: ...".
+  // validate() reports it.
   [[nodiscard]] const std::optional<std::string>& problem() const { return content_->problem; }
 
   friend bool operator==(const PodTemplate& a, const PodTemplate& b) {
@@ -95,8 +100,9 @@ struct Taint {
   friend bool operator==(const Taint&, const Taint&) = default;
 };
 
-// The scheduler's rules (k8s.io/component-helpers): may a pod of this shape go to a node with these labels, and does one
-// of the tolerations cover the taint? PreferNoSchedule never keeps a pod away; callers skip it.
+// The scheduler's rules (k8s.io/component-helpers): may a pod of this shape go to a node with these
+// labels, and does one of the tolerations cover the taint? PreferNoSchedule never keeps a pod away;
+// callers skip it.
 bool selects(const PodShape& shape, const NodeName& node, const Labels& node_labels);
 bool tolerates(const std::vector<Toleration>& tolerations, const Taint& taint);
 

@@ -1,5 +1,6 @@
 #pragma once
-// What the API server is told about the kinds. For `crdgen` and its tests: the operator links none of it.
+// What the API server is told about the kinds. For `crdgen` and its tests: the operator links none
+// of it.
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -7,17 +8,25 @@
 
 namespace spillway::api {
 
-// The CustomResourceDefinition (apiextensions.k8s.io/v1) of a kind, fields in the order in which people read them: structural
-// schema, CEL rules, printer columns, subresources. `pod_template` is the schema of spec.template, Kubernetes' own
-// PodTemplateSpec as `crdgen pod-template` prints it; kinds without a template ignore it.
+// The CustomResourceDefinition (apiextensions.k8s.io/v1) of a kind, fields in the order in which
+// people read them: structural schema, CEL rules, printer columns, subresources. `pod_template` is
+// the schema of spec.template, Kubernetes' own PodTemplateSpec as `crdgen pod-template` prints it;
+// kinds without a template ignore it.
 template <class Kind>
 nlohmann::ordered_json custom_resource_definition(const nlohmann::ordered_json& pod_template);
-template <> nlohmann::ordered_json custom_resource_definition<TrainingJob>(const nlohmann::ordered_json& pod_template);
-template <> nlohmann::ordered_json custom_resource_definition<InferencePool>(const nlohmann::ordered_json& pod_template);
-template <> nlohmann::ordered_json custom_resource_definition<CapacityPool>(const nlohmann::ordered_json& pod_template);
+template <>
+nlohmann::ordered_json custom_resource_definition<TrainingJob>(
+    const nlohmann::ordered_json& pod_template);
+template <>
+nlohmann::ordered_json custom_resource_definition<InferencePool>(
+    const nlohmann::ordered_json& pod_template);
+template <>
+nlohmann::ordered_json custom_resource_definition<CapacityPool>(
+    const nlohmann::ordered_json& pod_template);
 
-// The rules that a CRD cannot hold, because they need the time of creation: a ValidatingAdmissionPolicy and its binding, as a
-// list of two objects. It refuses a TrainingJob whose deadline lies before its creation.
+// The rules that a CRD cannot hold, because they need the time of creation: a
+// ValidatingAdmissionPolicy and its binding, as a list of two objects. It refuses a TrainingJob
+// whose deadline lies before its creation.
 nlohmann::ordered_json admission_policies();
 
 }  // namespace spillway::api

@@ -1,6 +1,6 @@
 #pragma once
-// What the two workload kinds have in common. Texts, bounds and rules of each field are in src/api/workload_fields.h, from
-// which `kubectl explain` and docs/reference/ are made.
+// What the two workload kinds have in common. Texts, bounds and rules of each field are in
+// src/api/workload_fields.h, from which `kubectl explain` and docs/reference/ are made.
 
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,5 @@
-// The files of e2e/bad are refused by C++ too (the simulator and the command line have no API server), and where the
-// sentence is ours, with the same sentence.
+// The files of e2e/bad are refused by C++ too (the simulator and the command line have no API
+// server), and where the sentence is ours, with the same sentence.
 
 #include <gtest/gtest.h>
 
@@ -39,7 +39,8 @@ std::string verdict_of(const nlohmann::json& object) {
   return verdict<CapacityPool>(object);
 }
 
-// What only the API server can refuse: the time of creation, and the fields of Kubernetes' pod template.
+// What only the API server can refuse: the time of creation, and the fields of Kubernetes' pod
+// template.
 bool is_for_the_server_alone(const std::string& name) {
   static const std::array<std::string, 2> kNames{"trainingjob-deadline-in-the-past",
                                                  "trainingjob-field-misspelt-in-template"};
@@ -48,11 +49,12 @@ bool is_for_the_server_alone(const std::string& name) {
 
 // Sentences of the API server itself.
 bool is_servers_own(const std::string& sentence) {
-  static const std::array<std::string, 5> kMarks{"in body", "Unsupported value", "supported values", "unknown field",
-                                                 "Duplicate value"};
+  static const std::array<std::string, 5> kMarks{"in body", "Unsupported value", "supported values",
+                                                 "unknown field", "Duplicate value"};
   return sentence.find("Required value") != std::string::npos ||
-         std::any_of(kMarks.begin(), kMarks.end(),
-                     [&](const std::string& mark) { return sentence.find(mark) != std::string::npos; });
+         std::any_of(kMarks.begin(), kMarks.end(), [&](const std::string& mark) {
+           return sentence.find(mark) != std::string::npos;
+         });
 }
 
 TEST(BadObjects, are_refused_without_an_api_server_with_the_same_sentences) {

@@ -10,8 +10,8 @@
 namespace spillway::api {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 template <class Kind>
 std::string refusal(const json& object, UnknownFields unknown = UnknownFields::kIgnore) {
@@ -86,9 +86,11 @@ TEST(ReadInferencePool, reads_numbers_names_and_percentages) {
 TEST(ReadInferencePool, names_the_field_and_says_what_to_write) {
   json object = testing::inference_pool();
   object["spec"]["capacity"] = {{"spotPercent", 120}};
-  EXPECT_EQ(refusal<InferencePool>(object), "spec.capacity.spotPercent: 120 is above 100: write a number from 0 to 100");
+  EXPECT_EQ(refusal<InferencePool>(object),
+            "spec.capacity.spotPercent: 120 is above 100: write a number from 0 to 100");
   object["spec"]["capacity"] = {{"baseline", -2}};
-  EXPECT_EQ(refusal<InferencePool>(object), "spec.capacity.baseline: -2 is below 0: write a number from 0 to 10000");
+  EXPECT_EQ(refusal<InferencePool>(object),
+            "spec.capacity.baseline: -2 is below 0: write a number from 0 to 10000");
   object["spec"]["capacity"] = {{"baseline", 18446744073709551615ULL}};
   EXPECT_THAT(refusal<InferencePool>(object), HasSubstr("18446744073709551615 is above 10000"));
   object["spec"]["capacity"] = {{"baseline", 1.5}};
@@ -101,11 +103,14 @@ TEST(ReadInferencePool, names_the_field_and_says_what_to_write) {
 TEST(ReadTrainingJob, names_the_place_in_a_list) {
   json object = testing::training_job();
   object["spec"]["accelerator"]["models"] = {{{"name", "H100"}}, {{"name", "A 100"}}};
-  EXPECT_THAT(refusal<TrainingJob>(object), HasSubstr("spec.accelerator.models[1].name: \"A 100\": write at most 63 letters"));
+  EXPECT_THAT(refusal<TrainingJob>(object),
+              HasSubstr("spec.accelerator.models[1].name: \"A 100\": write at most 63 letters"));
   object["spec"]["accelerator"]["models"] = {{{"name", "H100"}}, {{"name", "H100"}}};
-  EXPECT_EQ(refusal<TrainingJob>(object), "spec.accelerator.models: \"H100\" is there twice: write each name once");
+  EXPECT_EQ(refusal<TrainingJob>(object),
+            "spec.accelerator.models: \"H100\" is there twice: write each name once");
   object["spec"]["accelerator"]["models"] = json::array();
-  EXPECT_EQ(refusal<TrainingJob>(object), "spec.accelerator.models: there are 0 entries: write at least 1");
+  EXPECT_EQ(refusal<TrainingJob>(object),
+            "spec.accelerator.models: there are 0 entries: write at least 1");
   object = testing::training_job();
   object["spec"]["tiers"] = {"Spot", "Cheap"};
   EXPECT_EQ(refusal<TrainingJob>(object),
@@ -122,7 +127,8 @@ TEST(ReadCapacityPool, lists_all_problems_at_once_but_not_without_end) {
 
   object = testing::capacity_pool();
   object["spec"]["nodes"]["tolerations"] = json::array();
-  for (int i = 0; i < 16; ++i) object["spec"]["nodes"]["tolerations"].push_back({{"effect", "Never"}});
+  for (int i = 0; i < 16; ++i)
+    object["spec"]["nodes"]["tolerations"].push_back({{"effect", "Never"}});
   EXPECT_THAT(refusal<CapacityPool>(object), HasSubstr("; and 6 more problems"));
 }
 
@@ -130,8 +136,9 @@ TEST(Read, refuses_unknown_fields_in_files_and_ignores_them_in_objects_of_the_se
   json object = testing::training_job();
   object["spec"]["maxRestart"] = 5;
   EXPECT_EQ(refusal<TrainingJob>(object), "accepted");
-  EXPECT_THAT(refusal<TrainingJob>(object, UnknownFields::kRefuse),
-              HasSubstr("spec.maxRestart: there is no such field: the fields here are template, replicas"));
+  EXPECT_THAT(
+      refusal<TrainingJob>(object, UnknownFields::kRefuse),
+      HasSubstr("spec.maxRestart: there is no such field: the fields here are template, replicas"));
 }
 
 TEST(Read, treats_null_as_absent) {
@@ -150,7 +157,8 @@ TEST(Read, refuses_another_kind_or_version) {
   EXPECT_EQ(refusal<TrainingJob>(object), "kind: \"Job\": write TrainingJob");
   object = testing::training_job();
   object["apiVersion"] = "spillway.dev/v1";
-  EXPECT_EQ(refusal<TrainingJob>(object), "apiVersion: \"spillway.dev/v1\": write spillway.dev/v1alpha1");
+  EXPECT_EQ(refusal<TrainingJob>(object),
+            "apiVersion: \"spillway.dev/v1\": write spillway.dev/v1alpha1");
   EXPECT_EQ(refusal<TrainingJob>(json::array()), "a list: write an object with fields");
 }
 
@@ -169,23 +177,27 @@ TEST(WriteStatus, leaves_out_what_is_not_known_and_keeps_zeros) {
                            .on_demand_equivalent = *Money::parse("3"),
                            .saved = Money::micros(-500'000)};
   const json written = write(status);
-  EXPECT_EQ(written, json::parse(R"({"observedGeneration": 0, "phase": "Pending", "attempt": 0, "restarts": 0,
+  EXPECT_EQ(
+      written,
+      json::parse(R"({"observedGeneration": 0, "phase": "Pending", "attempt": 0, "restarts": 0,
     "restartsCounted": 0, "cost": {"rate": "12.00", "since": "2026-11-21T09:00:00Z", "total": "3.50",
     "onDemandEquivalent": "3.00", "saved": "-0.50"}})"));
 }
 
 TEST(WriteStatus, writes_the_life_of_a_pool_in_seconds) {
   CapacityPoolStatus status;
-  status.life = PoolLife{.window_time = std::chrono::hours(2), .windows_milli = 1'900, .mean = std::chrono::hours(1)};
+  status.life = PoolLife{
+      .window_time = std::chrono::hours(2), .windows_milli = 1'900, .mean = std::chrono::hours(1)};
   EXPECT_EQ(write(status)["life"],
             json::parse(R"({"windowSeconds": 7200, "windowsMilli": 1900, "meanSeconds": 3600})"));
 }
 
 TEST(Summarize, adds_up_the_tiers_in_their_order) {
-  const std::vector<TierStatus> tiers{{.tier = Tier::kSpot, .pool = PoolName("a"), .desired = 3},
-                                      {.tier = Tier::kReserved, .pool = PoolName("r"), .desired = 2},
-                                      {.tier = Tier::kSpot, .pool = PoolName("b"), .desired = 2},
-                                      {.tier = Tier::kOnDemand, .pool = PoolName("o"), .desired = 0}};
+  const std::vector<TierStatus> tiers{
+      {.tier = Tier::kSpot, .pool = PoolName("a"), .desired = 3},
+      {.tier = Tier::kReserved, .pool = PoolName("r"), .desired = 2},
+      {.tier = Tier::kSpot, .pool = PoolName("b"), .desired = 2},
+      {.tier = Tier::kOnDemand, .pool = PoolName("o"), .desired = 0}};
   EXPECT_EQ(summarize(tiers), "Reserved 2, Spot 5");
   EXPECT_EQ(summarize({}), "");
 }

@@ -34,7 +34,8 @@ TEST(SetCondition, moves_the_time_when_the_status_flips) {
 TEST(SetCondition, keeps_the_list_in_the_order_of_the_types) {
   Conditions conditions;
   for (std::string_view type : {condition::kRunning, condition::kComplete, condition::kPlaced}) {
-    set_condition(conditions, {.type = std::string(type), .status = ConditionStatus::kTrue, .reason = "R"});
+    set_condition(conditions,
+                  {.type = std::string(type), .status = ConditionStatus::kTrue, .reason = "R"});
   }
   EXPECT_EQ(conditions.at(0).type, "Complete");
   EXPECT_EQ(conditions.at(1).type, "Placed");

@@ -12,7 +12,9 @@ namespace {
 
 using nlohmann::json;
 
-json document(const char* schemas) { return {{"components", {{"schemas", json::parse(schemas)}}}}; }
+json document(const char* schemas) {
+  return {{"components", {{"schemas", json::parse(schemas)}}}};
+}
 
 TEST(PodTemplateSchema, inlines_references_and_drops_what_a_structural_schema_may_not_have) {
   const auto schema = convert_pod_template(document(R"({
@@ -47,7 +49,8 @@ TEST(PodTemplateSchema, inlines_references_and_drops_what_a_structural_schema_ma
 }
 
 TEST(PodTemplateSchema, says_what_is_wrong_with_the_document) {
-  EXPECT_THAT(convert_pod_template(json::array()).error().message, ::testing::HasSubstr("not an OpenAPI v3 document"));
+  EXPECT_THAT(convert_pod_template(json::array()).error().message,
+              ::testing::HasSubstr("not an OpenAPI v3 document"));
   EXPECT_EQ(convert_pod_template(document("{}")).error().message,
             "the document has no schema 'io.k8s.api.core.v1.PodTemplateSpec'");
   EXPECT_EQ(convert_pod_template(document(R"({"io.k8s.api.core.v1.PodTemplateSpec": {"properties":
@@ -59,12 +62,15 @@ TEST(PodTemplateSchema, says_what_is_wrong_with_the_document) {
 
 TEST(PodTemplateSchema, that_is_compiled_in_is_the_file_and_kubernetes_own) {
   const std::string text(embedded_pod_template());
-  EXPECT_TRUE(text == api::testing::read_file(SPILLWAY_SOURCE_DIR "/src/api/pod_template_schema.json"));
+  EXPECT_TRUE(text ==
+              api::testing::read_file(SPILLWAY_SOURCE_DIR "/src/api/pod_template_schema.json"));
   const json schema = json::parse(text);
   EXPECT_EQ(schema.dump() + "\n", text);  // compact and sorted
-  const json& container = schema["properties"]["spec"]["properties"]["containers"]["items"]["properties"];
+  const json& container =
+      schema["properties"]["spec"]["properties"]["containers"]["items"]["properties"];
   EXPECT_EQ(container["image"]["type"], "string");
-  EXPECT_EQ(container["resources"]["properties"]["limits"]["additionalProperties"], json({{"x-kubernetes-int-or-string", true}}));
+  EXPECT_EQ(container["resources"]["properties"]["limits"]["additionalProperties"],
+            json({{"x-kubernetes-int-or-string", true}}));
   EXPECT_EQ(container["ports"]["items"]["properties"]["protocol"]["default"], "TCP");
   EXPECT_EQ(text.find("\"description\":\""), std::string::npos);
   EXPECT_EQ(text.find("$ref"), std::string::npos);
@@ -81,7 +87,8 @@ TEST(Yaml, reads_back_as_the_same_value) {
 }
 
 TEST(Yaml, is_written_as_people_write_it) {
-  const auto value = nlohmann::ordered_json::parse(R"({"kind": "List", "items": [{"name": "a", "on": true, "ports": [80]}]})");
+  const auto value = nlohmann::ordered_json::parse(
+      R"({"kind": "List", "items": [{"name": "a", "on": true, "ports": [80]}]})");
   EXPECT_EQ(to_yaml(value), "kind: List\nitems:\n- name: a\n  \"on\": true\n  ports:\n  - 80\n");
 }
 

@@ -21,7 +21,8 @@ std::string problem_of(const char* spec) {
 }
 
 TEST(PodTemplate, keeps_compact_sorted_json_and_shares_it) {
-  const PodTemplate made = PodTemplate::from_json(json::parse(R"({ "spec": { "b": 1, "a": [ 2 ] } })"));
+  const PodTemplate made =
+      PodTemplate::from_json(json::parse(R"({ "spec": { "b": 1, "a": [ 2 ] } })"));
   EXPECT_EQ(made.json(), R"({"spec":{"a":[2],"b":1}})");
   const PodTemplate copy = made;
   EXPECT_EQ(&copy.json(), &made.json());
@@ -59,19 +60,25 @@ TEST(PodShape, adds_sidecars_to_what_runs_and_to_the_init_containers_after_them)
                        {"restartPolicy": "Always", "resources": {"requests": {"cpu": "1"}}},
                        {"resources": {"requests": {"cpu": "6"}}}],
     "containers": [{"resources": {"requests": {"cpu": "4"}}}]})");
-  EXPECT_EQ(shape.cpu, MilliCpu(7'000));  // 6 + the sidecar; what runs is 4 + 1; the first init container ran before it
+  EXPECT_EQ(
+      shape.cpu,
+      MilliCpu(
+          7'000));  // 6 + the sidecar; what runs is 4 + 1; the first init container ran before it
 }
 
 TEST(PodShape, adds_the_overhead) {
-  const PodShape shape = shape_of(R"({"overhead": {"cpu": "250m"}, "containers": [{"resources": {"requests": {"cpu": "1"}}}]})");
+  const PodShape shape = shape_of(
+      R"({"overhead": {"cpu": "250m"}, "containers": [{"resources": {"requests": {"cpu": "1"}}}]})");
   EXPECT_EQ(shape.cpu, MilliCpu(1'250));
 }
 
 TEST(PodShape, takes_pod_level_requests_instead_of_the_sum) {
-  const PodShape shape = shape_of(R"({"resources": {"requests": {"cpu": "8"}, "limits": {"cpu": "9", "memory": "6Gi"}},
+  const PodShape shape =
+      shape_of(R"({"resources": {"requests": {"cpu": "8"}, "limits": {"cpu": "9", "memory": "6Gi"}},
     "containers": [{"resources": {"requests": {"cpu": "1"}}}, {"resources": {"requests": {"cpu": "1"}}}]})");
   EXPECT_EQ(shape.cpu, MilliCpu(8'000));
-  EXPECT_EQ(shape.memory, Bytes(6LL << 30));  // nobody requests memory: the pod's limit is the request
+  EXPECT_EQ(shape.memory,
+            Bytes(6LL << 30));  // nobody requests memory: the pod's limit is the request
 }
 
 TEST(PodShape, keeps_the_sum_of_the_containers_beside_a_pod_level_limit) {
@@ -84,18 +91,22 @@ TEST(PodShape, lists_extended_resources) {
   const PodShape shape = shape_of(R"({"containers": [
     {"resources": {"limits": {"nvidia.com/gpu": 4, "ephemeral-storage": "1Gi", "rdma/hca": "1"}}},
     {"resources": {"limits": {"nvidia.com/gpu": 4}}}]})");
-  EXPECT_EQ(shape.extended, (std::map<ResourceName, AcceleratorCount>{{ResourceName("nvidia.com/gpu"), AcceleratorCount(8)},
-                                                                      {ResourceName("rdma/hca"), AcceleratorCount(1)}}));
+  EXPECT_EQ(shape.extended, (std::map<ResourceName, AcceleratorCount>{
+                                {ResourceName("nvidia.com/gpu"), AcceleratorCount(8)},
+                                {ResourceName("rdma/hca"), AcceleratorCount(1)}}));
 }
 
 TEST(PodShape, names_the_quantity_that_cannot_be_read) {
   EXPECT_EQ(problem_of(R"({"containers": [{}, {"resources": {"requests": {"cpu": "5x"}}}]})"),
-            "spec.containers[1].resources.requests.cpu: '5x' is not a quantity: write a number such as \"4\", \"500m\" or "
+            "spec.containers[1].resources.requests.cpu: '5x' is not a quantity: write a number "
+            "such as \"4\", \"500m\" or "
             "\"16Gi\"");
   EXPECT_THAT(problem_of(R"({"initContainers": [{"resources": {"limits": {"memory": "-1Gi"}}}]})"),
               ::testing::HasSubstr("spec.initContainers[0].resources.limits.memory"));
-  EXPECT_THAT(problem_of(R"({"tolerations": [{"operator": "Maybe"}]})"),
-              ::testing::HasSubstr("spec.tolerations[0].operator: 'Maybe' is not known: write one of Equal, Exists"));
+  EXPECT_THAT(
+      problem_of(R"({"tolerations": [{"operator": "Maybe"}]})"),
+      ::testing::HasSubstr(
+          "spec.tolerations[0].operator: 'Maybe' is not known: write one of Equal, Exists"));
   EXPECT_THAT(problem_of(R"({"containers": [{"resources": {"requests": {"memory": "8000000000G"}}},
                                             {"resources": {"requests": {"memory": "8000000000G"}}}]})"),
               ::testing::HasSubstr("add up to more than can be counted"));
@@ -109,13 +120,17 @@ TEST(Selects, needs_every_label_of_the_node_selector) {
 }
 
 PodShape with_affinity(const std::string& terms) {
-  return shape_of((R"({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
-    {"nodeSelectorTerms": )" + terms + "}}}}").c_str());
+  return shape_of(
+      (R"({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
+    {"nodeSelectorTerms": )" +
+       terms + "}}}}")
+          .c_str());
 }
 
 TEST(Selects, follows_every_operator_of_node_affinity) {
   const auto selected = [](const char* requirement, const Labels& labels) {
-    return selects(with_affinity("[{\"matchExpressions\": [" + std::string(requirement) + "]}]"), NodeName("n"), labels);
+    return selects(with_affinity("[{\"matchExpressions\": [" + std::string(requirement) + "]}]"),
+                   NodeName("n"), labels);
   };
   const char* in = R"({"key": "z", "operator": "In", "values": ["a", "b"]})";
   EXPECT_TRUE(selected(in, {{"z", "b"}}));
@@ -156,7 +171,8 @@ TEST(Tolerates, compares_key_value_and_effect) {
   EXPECT_FALSE(tolerates({{.key = "tpu", .op = TolerationOperator::kExists}}, taint));
   EXPECT_TRUE(tolerates({{.op = TolerationOperator::kExists}}, taint));
   EXPECT_FALSE(tolerates({{.value = "yes"}}, taint));
-  EXPECT_FALSE(tolerates({{.key = "gpu", .value = "yes", .effect = TaintEffect::kNoExecute}}, taint));
+  EXPECT_FALSE(
+      tolerates({{.key = "gpu", .value = "yes", .effect = TaintEffect::kNoExecute}}, taint));
   EXPECT_FALSE(tolerates({}, taint));
 }
 

@@ -1,5 +1,5 @@
-// Whatever a resource holds, writing and reading it gives the same resource: random values are drawn from the field
-// tables, so that a new field is covered without a new line here.
+// Whatever a resource holds, writing and reading it gives the same resource: random values are
+// drawn from the field tables, so that a new field is covered without a new line here.
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -23,38 +23,51 @@ std::string text_over(const std::string& alphabet, std::size_t least, std::size_
 }
 
 std::string draw_text(const Limits& limits) {
-  if (limits.format == &kResourceName) return text_over("abc", 1, 5) + ".com/" + text_over("gpu", 1, 5);
+  if (limits.format == &kResourceName)
+    return text_over("abc", 1, 5) + ".com/" + text_over("gpu", 1, 5);
   if (limits.format != nullptr) return text_over("abcXYZ", 1, 10);  // a name of any form
   return text_over("ab \"\n\\{", 0, std::min<std::size_t>(limits.max_length, 20));
 }
 
-void draw(const Limits& limits, std::string& out) { out = draw_text(limits); }
-void draw(const Limits&, bool& out) { out = *rc::gen::arbitrary<bool>(); }
-void draw(const Limits&, Duration& out) { out = Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000)); }
+void draw(const Limits& limits, std::string& out) {
+  out = draw_text(limits);
+}
+void draw(const Limits&, bool& out) {
+  out = *rc::gen::arbitrary<bool>();
+}
+void draw(const Limits&, Duration& out) {
+  out = Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000));
+}
 void draw(const Limits&, Instant& out) {
   out = Instant(std::chrono::seconds(*rc::gen::inRange<std::int64_t>(1, 10'000'000'000)));
 }
 void draw(const Limits& limits, Money& out) {
   const bool below_zero = limits.format == &kSignedAmount;
-  out = Money::micros(*rc::gen::inRange<std::int64_t>(below_zero ? -1'000'000'000 : 0, 1'000'000'000'000));
+  out = Money::micros(
+      *rc::gen::inRange<std::int64_t>(below_zero ? -1'000'000'000 : 0, 1'000'000'000'000));
 }
 void draw(const Limits& limits, HourlyRate& out) {
   Money per_hour;
   draw(limits, per_hour);
   out = HourlyRate(per_hour);
 }
-void draw(const Limits&, Labels& out) { out = {{text_over("ab/.", 1, 9), text_over("ab", 0, 9)}, {"fixed", "value"}}; }
+void draw(const Limits&, Labels& out) {
+  out = {{text_over("ab/.", 1, 9), text_over("ab", 0, 9)}, {"fixed", "value"}};
+}
 void draw(const Limits&, TierSet& out) {
-  out = *rc::gen::element(TierSet{Tier::kSpot}, TierSet{Tier::kReserved, Tier::kOnDemand}, TierSet::all());
+  out = *rc::gen::element(TierSet{Tier::kSpot}, TierSet{Tier::kReserved, Tier::kOnDemand},
+                          TierSet::all());
 }
 void draw(const Limits&, IntOrPercent& out) {
   out = {.value = *rc::gen::inRange(0, 101), .percent = *rc::gen::arbitrary<bool>()};
 }
 void draw(const Limits&, TargetPort& out) {
-  out = *rc::gen::arbitrary<bool>() ? TargetPort(*rc::gen::inRange(1, 65'536)) : TargetPort(text_over("abc", 1, 15));
+  out = *rc::gen::arbitrary<bool>() ? TargetPort(*rc::gen::inRange(1, 65'536))
+                                    : TargetPort(text_over("abc", 1, 15));
 }
 void draw(const Limits&, PodTemplate& out) {
-  out = PodTemplate::from_json({{"spec", {{"containers", {{{"name", text_over("ab\"\n", 1, 5)}}}}}}});
+  out =
+      PodTemplate::from_json({{"spec", {{"containers", {{{"name", text_over("ab\"\n", 1, 5)}}}}}}});
 }
 
 template <std::integral Integer>
@@ -95,11 +108,13 @@ template <class T>
 void draw(const Limits& limits, std::vector<T>& out) {
   out.clear();
   std::set<nlohmann::json> keys;
-  const auto count = *rc::gen::inRange<std::size_t>(limits.min_items, std::min<std::size_t>(limits.max_items, 4) + 1);
+  const auto count = *rc::gen::inRange<std::size_t>(limits.min_items,
+                                                    std::min<std::size_t>(limits.max_items, 4) + 1);
   for (std::size_t i = 0; i < count; ++i) {
     T entry{};
     draw(Limits{}, entry);
-    if (limits.list_key.empty() || keys.insert(to_json_value(entry)[std::string(limits.list_key)]).second) {
+    if (limits.list_key.empty() ||
+        keys.insert(to_json_value(entry)[std::string(limits.list_key)]).second) {
       out.push_back(std::move(entry));
     }
   }
@@ -119,7 +134,8 @@ void draw_meta(ObjectMeta& meta) {
   draw({}, meta.labels);
   draw({}, meta.annotations);
   if (*rc::gen::arbitrary<bool>()) {
-    meta.controller = OwnerReference{.kind = "Workflow", .name = ObjectName("w"), .uid = Uid("u"), .controller = true};
+    meta.controller = OwnerReference{
+        .kind = "Workflow", .name = ObjectName("w"), .uid = Uid("u"), .controller = true};
   }
 }
 
@@ -135,9 +151,15 @@ void check_round_trip() {
   RC_ASSERT(write(*again) == written);
 }
 
-RC_GTEST_PROP(RoundTripProperty, training_job, ()) { check_round_trip<TrainingJob>(); }
-RC_GTEST_PROP(RoundTripProperty, inference_pool, ()) { check_round_trip<InferencePool>(); }
-RC_GTEST_PROP(RoundTripProperty, capacity_pool, ()) { check_round_trip<CapacityPool>(); }
+RC_GTEST_PROP(RoundTripProperty, training_job, ()) {
+  check_round_trip<TrainingJob>();
+}
+RC_GTEST_PROP(RoundTripProperty, inference_pool, ()) {
+  check_round_trip<InferencePool>();
+}
+RC_GTEST_PROP(RoundTripProperty, capacity_pool, ()) {
+  check_round_trip<CapacityPool>();
+}
 
 }  // namespace
 }  // namespace spillway::api

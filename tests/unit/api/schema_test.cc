@@ -31,11 +31,13 @@ class EveryKind : public ::testing::TestWithParam<const char*> {
 };
 
 // Calls visit(path, schema) for each of our own fields; the pod template is Kubernetes'.
-void walk(const std::string& path, const Json& schema, const std::function<void(const std::string&, const Json&)>& visit) {
+void walk(const std::string& path, const Json& schema,
+          const std::function<void(const std::string&, const Json&)>& visit) {
   visit(path, schema);
   if (path == ".spec.template") return;
   if (schema.contains("properties")) {
-    for (const auto& [name, property] : schema["properties"].items()) walk(path + "." + name, property, visit);
+    for (const auto& [name, property] : schema["properties"].items())
+      walk(path + "." + name, property, visit);
   }
   if (schema.contains("items")) walk(path + "[]", schema["items"], visit);
 }
@@ -51,45 +53,54 @@ TEST_P(EveryKind, is_named_as_people_call_it) {
 
 TEST_P(EveryKind, describes_every_field) {
   for (const char* part : {"spec", "status"}) {
-    walk("." + std::string(part), schema()["properties"][part], [](const std::string& path, const Json& field) {
-      if (path.ends_with("[]")) return;
-      const std::string doc = field.value("description", "");
-      EXPECT_TRUE(doc.ends_with('.')) << path << ": " << doc;
-    });
+    walk("." + std::string(part), schema()["properties"][part],
+         [](const std::string& path, const Json& field) {
+           if (path.ends_with("[]")) return;
+           const std::string doc = field.value("description", "");
+           EXPECT_TRUE(doc.ends_with('.')) << path << ": " << doc;
+         });
   }
 }
 
 TEST_P(EveryKind, bounds_every_text_list_and_map) {
   for (const char* part : {"spec", "status"}) {
-    walk("." + std::string(part), schema()["properties"][part], [](const std::string& path, const Json& field) {
-      const std::string type = field.value("type", "");
-      if (path == ".spec.template") return;
-      if (type == "string") {
-        EXPECT_TRUE(field.contains("enum") || field.contains("maxLength")) << path;
-      } else if (type == "array") {
-        EXPECT_TRUE(field.contains("maxItems")) << path;
-        EXPECT_TRUE(field.contains("x-kubernetes-list-type")) << path;
-      } else if (type == "object" && field.contains("additionalProperties")) {
-        EXPECT_TRUE(field.contains("maxProperties") && field["additionalProperties"].contains("maxLength")) << path;
-      }
-      EXPECT_NE(type, "number") << path << " would be a JSON float";
-    });
+    walk("." + std::string(part), schema()["properties"][part],
+         [](const std::string& path, const Json& field) {
+           const std::string type = field.value("type", "");
+           if (path == ".spec.template") return;
+           if (type == "string") {
+             EXPECT_TRUE(field.contains("enum") || field.contains("maxLength")) << path;
+           } else if (type == "array") {
+             EXPECT_TRUE(field.contains("maxItems")) << path;
+             EXPECT_TRUE(field.contains("x-kubernetes-list-type")) << path;
+           } else if (type == "object" && field.contains("additionalProperties")) {
+             EXPECT_TRUE(field.contains("maxProperties") &&
+                         field["additionalProperties"].contains("maxLength"))
+                 << path;
+           }
+           EXPECT_NE(type, "number") << path << " would be a JSON float";
+         });
   }
 }
 
 TEST_P(EveryKind, checks_what_people_write_with_sentences_and_what_the_operator_writes_cheaply) {
   walk(".spec", schema()["properties"]["spec"], [](const std::string& path, const Json& field) {
     if (path == ".spec.template") return;
-    EXPECT_FALSE(field.contains("pattern")) << path << ": a pattern answers with itself, a rule with a sentence";
+    EXPECT_FALSE(field.contains("pattern"))
+        << path << ": a pattern answers with itself, a rule with a sentence";
     if (!field.contains("x-kubernetes-validations")) return;
-    for (const Json& rule : field["x-kubernetes-validations"]) EXPECT_FALSE(rule["message"].get<std::string>().empty());
+    for (const Json& rule : field["x-kubernetes-validations"])
+      EXPECT_FALSE(rule["message"].get<std::string>().empty());
   });
   walk(".status", schema()["properties"]["status"], [](const std::string& path, const Json& field) {
-    EXPECT_FALSE(field.contains("x-kubernetes-validations")) << path << ": CEL at every status write";
+    EXPECT_FALSE(field.contains("x-kubernetes-validations"))
+        << path << ": CEL at every status write";
   });
 }
 
-TEST_P(EveryKind, is_small_enough_for_client_side_apply) { EXPECT_LT(definition_.dump().size(), 256U * 1024U); }
+TEST_P(EveryKind, is_small_enough_for_client_side_apply) {
+  EXPECT_LT(definition_.dump().size(), 256U * 1024U);
+}
 
 TEST_P(EveryKind, has_conditions_in_the_standard_form) {
   const Json& conditions = schema()["properties"]["status"]["properties"]["conditions"];
@@ -97,22 +108,26 @@ TEST_P(EveryKind, has_conditions_in_the_standard_form) {
   EXPECT_EQ(conditions["x-kubernetes-list-map-keys"], Json::array({"type"}));
   EXPECT_EQ(conditions["maxItems"], 16);
   EXPECT_EQ(conditions["items"]["required"],
-            Json::array({"type", "status", "observedGeneration", "lastTransitionTime", "reason", "message"}));
+            Json::array({"type", "status", "observedGeneration", "lastTransitionTime", "reason",
+                         "message"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, EveryKind, ::testing::Values("CapacityPool", "InferencePool", "TrainingJob"),
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryKind,
+                         ::testing::Values("CapacityPool", "InferencePool", "TrainingJob"),
                          [](const auto& param) { return std::string(param.param); });
 
 TEST(TrainingJobSchema, has_bounds_defaults_and_enums_of_the_field_tables) {
   const Json definition = definition_of("TrainingJob");
-  const Json& spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+  const Json& spec =
+      definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
   EXPECT_EQ(spec["required"], Json::array({"template", "accelerator"}));
   EXPECT_EQ(spec["properties"]["replicas"]["default"], 1);
   EXPECT_EQ(spec["properties"]["replicas"]["maximum"], 10'000);
   EXPECT_EQ(spec["properties"]["fallbackAfter"]["default"], "15m");
   EXPECT_EQ(spec["properties"]["tiers"]["default"], Json::array({"Reserved", "Spot", "OnDemand"}));
   EXPECT_EQ(spec["properties"]["tiers"]["x-kubernetes-list-type"], "set");
-  EXPECT_EQ(spec["x-kubernetes-validations"].size(), 1U);  // the rules without CEL are not for the server
+  EXPECT_EQ(spec["x-kubernetes-validations"].size(),
+            1U);  // the rules without CEL are not for the server
   EXPECT_EQ(definition["spec"]["scope"], "Namespaced");
 }
 
@@ -130,7 +145,8 @@ TEST(InferencePoolSchema, has_scale_with_a_selector_as_text) {
 TEST(CapacityPoolSchema, keeps_what_a_pool_is) {
   const Json definition = definition_of("CapacityPool");
   EXPECT_EQ(definition["spec"]["scope"], "Cluster");
-  const Json& spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+  const Json& spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+                               ["spec"]["properties"];
   for (const char* name : {"tier", "accelerator", "instanceType", "location"}) {
     const Json& rules = spec[name]["x-kubernetes-validations"];
     EXPECT_EQ(rules.back()["rule"], "self == oldSelf") << name;
@@ -142,20 +158,25 @@ TEST(AdmissionPolicies, compare_the_deadline_with_the_creation_only_when_it_is_n
   const Json policies = admission_policies();
   ASSERT_EQ(policies.size(), 2U);
   const Json& spec = policies[0]["spec"];
-  EXPECT_EQ(spec["matchConstraints"]["resourceRules"][0]["resources"], Json::array({"trainingjobs"}));
+  EXPECT_EQ(spec["matchConstraints"]["resourceRules"][0]["resources"],
+            Json::array({"trainingjobs"}));
   EXPECT_EQ(spec["validations"][0]["expression"],
             "timestamp(object.spec.deadline) > timestamp(object.metadata.creationTimestamp)");
   EXPECT_EQ(policies[1]["spec"]["policyName"], policies[0]["metadata"]["name"]);
   EXPECT_EQ(policies[1]["spec"]["validationActions"], Json::array({"Deny"}));
 }
 
-// `crdgen crds --out crds && crdgen docs --out docs/reference` makes this pass again after a field has changed.
+// `crdgen crds --out crds && crdgen docs --out docs/reference` makes this pass again after a field
+// has changed.
 TEST(Generated, files_that_are_checked_in_are_those_that_crdgen_writes) {
   for (const auto& [name, text] : crdgen::crd_files()) {
-    EXPECT_TRUE(testing::read_file(std::string(SPILLWAY_SOURCE_DIR "/crds/") + name) == text) << name;
+    EXPECT_TRUE(testing::read_file(std::string(SPILLWAY_SOURCE_DIR "/crds/") + name) == text)
+        << name;
   }
   for (const auto& [name, text] : crdgen::reference_files()) {
-    EXPECT_TRUE(testing::read_file(std::string(SPILLWAY_SOURCE_DIR "/docs/reference/") + name) == text) << name;
+    EXPECT_TRUE(testing::read_file(std::string(SPILLWAY_SOURCE_DIR "/docs/reference/") + name) ==
+                text)
+        << name;
   }
 }
 
@@ -163,14 +184,17 @@ TEST(Generated, yaml_says_the_same_as_the_definition) {
   for (const char* kind : {"CapacityPool", "InferencePool", "TrainingJob"}) {
     const Json definition = definition_of(kind);
     const std::string name = definition["metadata"]["name"].get<std::string>() + ".yaml";
-    EXPECT_EQ(testing::json_from_yaml(crdgen::crd_files().at(name)), nlohmann::json::parse(definition.dump())) << kind;
+    EXPECT_EQ(testing::json_from_yaml(crdgen::crd_files().at(name)),
+              nlohmann::json::parse(definition.dump()))
+        << kind;
   }
 }
 
 TEST(Generated, reference_pages_have_a_row_for_every_field_and_the_rules) {
   const std::string page = crdgen::reference_files().at("trainingjob.md");
-  for (const char* part : {"| `spec.accelerator.models[].speedPercent` |", "| `status.cost.onDemandEquivalent` |",
-                           "write duration beside deadline", "short name `tj`", "| USD/h |", "`\"15m\"`"}) {
+  for (const char* part :
+       {"| `spec.accelerator.models[].speedPercent` |", "| `status.cost.onDemandEquivalent` |",
+        "write duration beside deadline", "short name `tj`", "| USD/h |", "`\"15m\"`"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(page.find("spec.template.spec"), std::string::npos);

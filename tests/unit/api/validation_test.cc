@@ -10,8 +10,8 @@
 namespace spillway::api {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 template <class Kind>
 std::string verdict(const json& object) {
@@ -31,17 +31,20 @@ TEST(ValidateTrainingJob, wants_a_duration_beside_a_deadline) {
   json object = testing::training_job();
   object["spec"]["deadline"] = "2099-01-01T00:00:00Z";
   EXPECT_EQ(verdict<TrainingJob>(object),
-            "spec: write duration beside deadline: without an estimate of the compute time nothing can be planned towards it");
+            "spec: write duration beside deadline: without an estimate of the compute time nothing "
+            "can be planned towards it");
   object["spec"]["duration"] = "36h";
   EXPECT_EQ(verdict<TrainingJob>(object), "valid");
 }
 
 TEST(ValidateTrainingJob, wants_a_name_that_children_can_be_named_after) {
   json object = testing::training_job();
-  for (const std::string& name : {std::string("7b"), std::string("Llama"), std::string("a.b"), std::string("a-"),
-                                  std::string(41, 'a')}) {
+  for (const std::string& name : {std::string("7b"), std::string("Llama"), std::string("a.b"),
+                                  std::string("a-"), std::string(41, 'a')}) {
     object["metadata"]["name"] = name;
-    EXPECT_THAT(verdict<TrainingJob>(object), HasSubstr("write a name of at most 40 lower-case letters")) << name;
+    EXPECT_THAT(verdict<TrainingJob>(object),
+                HasSubstr("write a name of at most 40 lower-case letters"))
+        << name;
   }
   object["metadata"]["name"] = std::string(40, 'a');
   EXPECT_EQ(verdict<TrainingJob>(object), "valid");
@@ -50,7 +53,8 @@ TEST(ValidateTrainingJob, wants_a_name_that_children_can_be_named_after) {
 TEST(ValidateTrainingJob, reports_a_quantity_of_the_template_that_cannot_be_read) {
   json object = testing::training_job();
   object["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "5x";
-  EXPECT_THAT(verdict<TrainingJob>(object), HasSubstr("template.spec.containers[0].resources.requests.cpu: '5x'"));
+  EXPECT_THAT(verdict<TrainingJob>(object),
+              HasSubstr("template.spec.containers[0].resources.requests.cpu: '5x'"));
 }
 
 TEST(ValidateWorkload, takes_accelerators_in_the_template_only_in_the_number_that_the_spec_says) {
@@ -60,7 +64,8 @@ TEST(ValidateWorkload, takes_accelerators_in_the_template_only_in_the_number_tha
   EXPECT_EQ(verdict<TrainingJob>(object), "valid");
   limits["nvidia.com/gpu"] = 4;
   EXPECT_EQ(verdict<TrainingJob>(object),
-            "spec: the template asks for 4 nvidia.com/gpu but accelerator.perReplica is 8: leave the resource out of the "
+            "spec: the template asks for 4 nvidia.com/gpu but accelerator.perReplica is 8: leave "
+            "the resource out of the "
             "template, where Spillway writes it, or ask for the same number");
   json pool = testing::inference_pool();
   pool["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] = {{"amd.com/gpu", "2"}};
@@ -77,8 +82,9 @@ TEST(ValidateInferencePool, relates_replicas_to_no_other_field) {
 
 TEST(ValidateCapacityPool, wants_exactly_one_source_of_the_price) {
   json object = testing::capacity_pool();
-  const std::string sentence = "spec.price: write exactly one of fixed (a price per node-hour such as \"3.06\") and feed "
-                               "(the name of a price feed)";
+  const std::string sentence =
+      "spec.price: write exactly one of fixed (a price per node-hour such as \"3.06\") and feed "
+      "(the name of a price feed)";
   object["spec"]["price"] = {{"fixed", "3.06"}, {"feed", "aws"}};
   EXPECT_EQ(verdict<CapacityPool>(object), sentence);
   object["spec"]["price"] = json::object();
@@ -95,7 +101,8 @@ TEST(ValidateCapacityPool, wants_tolerations_that_kubernetes_takes) {
             "spec.nodes.tolerations[0]: leave out value: operator Exists takes any value");
   tolerations = {{{"operator", "Exists"}}, {{"value", "x"}}};
   EXPECT_EQ(verdict<CapacityPool>(object),
-            "spec.nodes.tolerations[1]: write the key of the taint, or operator Exists to tolerate every taint");
+            "spec.nodes.tolerations[1]: write the key of the taint, or operator Exists to tolerate "
+            "every taint");
   tolerations = {{{"operator", "Exists"}}, {{"key", "gpu"}}};
   EXPECT_EQ(verdict<CapacityPool>(object), "valid");
 }
@@ -107,8 +114,9 @@ TEST(ValidateUpdate, keeps_what_a_capacity_pool_is) {
   after.spec.price = {.fixed = HourlyRate(Money::dollars(1)), .feed = {}, .on_demand = {}};
   EXPECT_TRUE(validate_update(before, after).has_value());
   after.spec.tier = Tier::kOnDemand;
-  EXPECT_EQ(validate_update(before, after).error().message,
-            "spec.tier: tier cannot be changed: create a new CapacityPool with another name instead");
+  EXPECT_EQ(
+      validate_update(before, after).error().message,
+      "spec.tier: tier cannot be changed: create a new CapacityPool with another name instead");
   after = before;
   after.spec.accelerator.per_node = AcceleratorCount(4);
   after.spec.instance_type = InstanceType("p4d.24xlarge");

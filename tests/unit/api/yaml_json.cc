@@ -12,12 +12,14 @@ namespace {
 nlohmann::json convert(const YAML::Node& node) {
   if (node.IsMap()) {
     nlohmann::json object = nlohmann::json::object();
-    for (const auto& entry : node) object[entry.first.as<std::string>()] = convert(entry.second);
+    for (const auto& entry : node)
+      object[entry.first.as<std::string>()] = convert(entry.second);
     return object;
   }
   if (node.IsSequence()) {
     nlohmann::json list = nlohmann::json::array();
-    for (const auto& entry : node) list.push_back(convert(entry));
+    for (const auto& entry : node)
+      list.push_back(convert(entry));
     return list;
   }
   if (!node.IsScalar()) return nullptr;
@@ -29,7 +31,9 @@ nlohmann::json convert(const YAML::Node& node) {
 
 }  // namespace
 
-nlohmann::json json_from_yaml(const std::string& text) { return convert(YAML::Load(text)); }
+nlohmann::json json_from_yaml(const std::string& text) {
+  return convert(YAML::Load(text));
+}
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

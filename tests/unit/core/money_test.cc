@@ -26,11 +26,13 @@ TEST(Money, rounds_digits_beyond_the_sixth_half_to_even) {
 }
 
 TEST(Money, refuses_what_is_not_an_amount_and_says_what_to_write) {
-  for (const char* text : {"abc", "", "-1", "1e3", "+1", "1.", ".5", "1,5", "$3", "1 ", "1.2.3", "1000000000000"}) {
+  for (const char* text :
+       {"abc", "", "-1", "1e3", "+1", "1.", ".5", "1,5", "$3", "1 ", "1.2.3", "1000000000000"}) {
     const auto money = Money::parse(text);
     ASSERT_FALSE(money.has_value()) << text;
     EXPECT_EQ(money.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_NE(money.error().message.find("write US dollars as a plain decimal such as \"3.06\""), std::string::npos);
+    EXPECT_NE(money.error().message.find("write US dollars as a plain decimal such as \"3.06\""),
+              std::string::npos);
   }
 }
 
@@ -39,7 +41,8 @@ TEST(Money, prints_the_shortest_exact_decimal_with_two_digits_at_least) {
   EXPECT_EQ(Money::micros(973'100).to_string(), "0.9731");
   EXPECT_EQ(Money::dollars(12).to_string(), "12.00");
   EXPECT_EQ(Money::micros(-500'000).to_string(), "-0.50");
-  EXPECT_EQ(Money::micros(std::numeric_limits<std::int64_t>::min()).to_string(), "-9223372036854.775808");
+  EXPECT_EQ(Money::micros(std::numeric_limits<std::int64_t>::min()).to_string(),
+            "-9223372036854.775808");
 }
 
 TEST(Money, scales_with_half_to_even_rounding_on_both_sides_of_zero) {
@@ -47,7 +50,8 @@ TEST(Money, scales_with_half_to_even_rounding_on_both_sides_of_zero) {
   EXPECT_EQ(Money::micros(7).scaled(1, 2).micros(), 4);
   EXPECT_EQ(Money::micros(-5).scaled(1, 2).micros(), -2);
   EXPECT_EQ(Money::micros(-7).scaled(1, 2).micros(), -4);
-  EXPECT_EQ(Money::dollars(9'000'000).scaled(3'600'000'000, 3'600'000'000), Money::dollars(9'000'000));
+  EXPECT_EQ(Money::dollars(9'000'000).scaled(3'600'000'000, 3'600'000'000),
+            Money::dollars(9'000'000));
 }
 
 TEST(MoneyDeathTest, ends_the_process_when_a_sum_leaves_the_range) {
@@ -69,7 +73,8 @@ RC_GTEST_PROP(MoneyProperty, reading_what_was_printed_gives_the_same_amount, ())
   RC_ASSERT(Money::parse(Money::micros(micros).to_string()) == Money::micros(micros));
 }
 
-RC_GTEST_PROP(MoneyProperty, shares_of_an_amount_never_differ_from_it_by_more_than_half_a_micro_each, ()) {
+RC_GTEST_PROP(MoneyProperty,
+              shares_of_an_amount_never_differ_from_it_by_more_than_half_a_micro_each, ()) {
   const auto amount = *rc::gen::inRange<std::int64_t>(-1'000'000'000'000, 1'000'000'000'000);
   const auto parts = *rc::gen::inRange<std::int64_t>(1, 1'000);
   const std::int64_t share = Money::micros(amount).scaled(1, parts).micros();

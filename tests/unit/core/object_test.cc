@@ -11,7 +11,8 @@ namespace {
 TEST(ResourceVersion, compares_by_length_and_then_by_digits) {
   EXPECT_LT(ResourceVersion("9"), ResourceVersion("10"));
   EXPECT_LT(ResourceVersion("99"), ResourceVersion("100"));
-  EXPECT_GT(ResourceVersion("123456789012345678901234567890"), ResourceVersion("18446744073709551615"));
+  EXPECT_GT(ResourceVersion("123456789012345678901234567890"),
+            ResourceVersion("18446744073709551615"));
   EXPECT_EQ(ResourceVersion("42"), ResourceVersion("42"));
 }
 
@@ -36,7 +37,8 @@ TEST(ObjectKey, orders_by_namespace_and_then_by_name) {
 }
 
 TEST(ObjectKey, is_told_apart_in_a_hash_set_when_namespace_and_name_are_exchanged) {
-  const std::unordered_set<ObjectKey> keys{{Namespace("a"), ObjectName("b")}, {Namespace("b"), ObjectName("a")}};
+  const std::unordered_set<ObjectKey> keys{{Namespace("a"), ObjectName("b")},
+                                           {Namespace("b"), ObjectName("a")}};
   EXPECT_EQ(keys.size(), 2U);
   EXPECT_TRUE(keys.contains(ObjectKey{Namespace("b"), ObjectName("a")}));
 }

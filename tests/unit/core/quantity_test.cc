@@ -29,10 +29,12 @@ TEST(Quantity, rounds_up_as_the_scheduler_does) {
 }
 
 TEST(Quantity, refuses_what_is_not_a_quantity_and_says_what_to_write) {
-  for (const char* text : {"", "5x", "Gi", "1 Gi", "-1", "1.2.3", "1gi", "1e", "abc", "99999999999999999999", "9999Pi"}) {
+  for (const char* text : {"", "5x", "Gi", "1 Gi", "-1", "1.2.3", "1gi", "1e", "abc",
+                           "99999999999999999999", "9999Pi"}) {
     const auto quantity = parse_quantity(text);
     ASSERT_FALSE(quantity.has_value()) << text;
-    EXPECT_NE(quantity.error().message.find("write a number such as \"4\", \"500m\" or \"16Gi\""), std::string::npos);
+    EXPECT_NE(quantity.error().message.find("write a number such as \"4\", \"500m\" or \"16Gi\""),
+              std::string::npos);
   }
 }
 

@@ -26,7 +26,8 @@ TEST(Text, joins_with_the_separator_between) {
 TEST(Text, shortens_at_a_character_and_marks_the_cut) {
   EXPECT_EQ(shorten("short", 10), "short");
   EXPECT_EQ(shorten("0123456789", 6), "012...");
-  EXPECT_EQ(shorten("a\u00e9\u00e9\u00e9", 5), "a...");  // the second byte of the first é would not fit
+  EXPECT_EQ(shorten("a\u00e9\u00e9\u00e9", 5),
+            "a...");  // the second byte of the first é would not fit
   EXPECT_EQ(shorten("0123456789", 2), "..");
 }
 
@@ -45,7 +46,8 @@ TEST(Text, hashes_to_the_published_values_of_fnv_1a) {
 
 RC_GTEST_PROP(TextProperty, joining_what_was_split_gives_the_same_text, (const std::string& text)) {
   std::vector<std::string> parts;
-  for (std::string_view part : split(text, ',')) parts.emplace_back(part);
+  for (std::string_view part : split(text, ','))
+    parts.emplace_back(part);
   RC_ASSERT(join(parts, ",") == text);
 }
 

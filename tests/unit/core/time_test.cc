@@ -15,18 +15,22 @@ TEST(Instant, reads_what_kubernetes_writes) {
   EXPECT_EQ(parse_instant("1970-01-01T00:00:01Z")->time_since_epoch(), seconds(1));
   EXPECT_EQ(*parse_instant("2026-11-21T09:14:01Z"), *parse_instant("2026-11-21T10:14:01+01:00"));
   EXPECT_EQ(*parse_instant("2026-11-21T09:14:01Z"), *parse_instant("2026-11-21T03:44:01-05:30"));
-  EXPECT_EQ(*parse_instant("2026-11-21T09:14:01.25Z") - *parse_instant("2026-11-21T09:14:01Z"), milliseconds(250));
-  EXPECT_EQ(*parse_instant("2026-11-21T09:14:01.123999999Z"), *parse_instant("2026-11-21T09:14:01.123Z"));
+  EXPECT_EQ(*parse_instant("2026-11-21T09:14:01.25Z") - *parse_instant("2026-11-21T09:14:01Z"),
+            milliseconds(250));
+  EXPECT_EQ(*parse_instant("2026-11-21T09:14:01.123999999Z"),
+            *parse_instant("2026-11-21T09:14:01.123Z"));
   EXPECT_TRUE(parse_instant("2028-02-29T00:00:00Z").has_value());
 }
 
 TEST(Instant, refuses_what_is_not_a_time_and_says_what_to_write) {
-  for (const char* text : {"tomorrow", "", "2026-11-21", "2026-11-21T09:14:01", "2026-02-29T00:00:00Z",
-                           "2026-13-01T00:00:00Z", "2026-11-21T24:00:00Z", "2026-11-21T09:60:00Z", "2026-11-21 09:14:01Z",
-                           "2026-11-21T09:14:01.Z", "2026-11-21T09:14:01Zx", "2026-11-21T09:14:01+1:00"}) {
+  for (const char* text : {"tomorrow", "", "2026-11-21", "2026-11-21T09:14:01",
+                           "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-21T24:00:00Z",
+                           "2026-11-21T09:60:00Z", "2026-11-21 09:14:01Z", "2026-11-21T09:14:01.Z",
+                           "2026-11-21T09:14:01Zx", "2026-11-21T09:14:01+1:00"}) {
     const auto instant = parse_instant(text);
     ASSERT_FALSE(instant.has_value()) << text;
-    EXPECT_NE(instant.error().message.find("write RFC 3339 such as \"2026-11-21T09:00:00Z\""), std::string::npos);
+    EXPECT_NE(instant.error().message.find("write RFC 3339 such as \"2026-11-21T09:00:00Z\""),
+              std::string::npos);
   }
 }
 
@@ -54,7 +58,8 @@ TEST(Duration, reads_go_style_text) {
 }
 
 TEST(Duration, refuses_what_is_not_a_duration_and_says_what_to_write) {
-  for (const char* text : {"", "5", "2d", "-1h", "1h ", "h", "1 h", "1e3s", "ms", "99999999999999999999h", "1h30"}) {
+  for (const char* text :
+       {"", "5", "2d", "-1h", "1h ", "h", "1 h", "1e3s", "ms", "99999999999999999999h", "1h30"}) {
     const auto duration = parse_duration(text);
     ASSERT_FALSE(duration.has_value()) << text;
     EXPECT_NE(duration.error().message.find("such as \"1h30m\" or \"45s\""), std::string::npos);
