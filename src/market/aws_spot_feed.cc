@@ -71,7 +71,7 @@ class AwsSpotFeed final : public PriceFeed {
       for (const SpotPricePage& page : pages) {
         out.refused.add(page.refused);
         for (const SpotPriceItem& item : page.items) {
-          if (item.product == source_.product_description) {
+          if (is_product(item.product, source_.product_description)) {
             keep_newest(item, keys, newest);
           } else {
             out.refused.add(Refusal::kOtherProduct);

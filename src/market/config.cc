@@ -9,7 +9,7 @@ namespace spillway::market {
 namespace {
 
 constexpr std::size_t kMaxFeeds = 32;
-constexpr Duration kShortestPoll = std::chrono::seconds(30);
+constexpr Duration kShortestPoll = std::chrono::seconds(1);  // EC2 refills 20 requests a second
 constexpr Duration kLongestPoll = std::chrono::hours(1);
 constexpr int kPollsUntilStale = 3;
 constexpr Duration kFileFreshness = std::chrono::hours(24);
@@ -58,7 +58,7 @@ Result<void> check(const FixedSource& source) {
 
 Result<void> check(const FeedConfig& feed) {
   if (feed.poll_interval < kShortestPoll || feed.poll_interval > kLongestPoll) {
-    return invalid("'pollInterval' has to be from 30s to 1h");
+    return invalid("'pollInterval' has to be from 1s to 1h");
   }
   if (feed.freshness && *feed.freshness < feed.poll_interval) {
     return invalid(

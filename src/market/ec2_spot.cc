@@ -16,6 +16,7 @@ constexpr std::size_t kMaxItems = 10'000;  // ten times what one page may hold
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMaxTokenBytes = 4096;
 constexpr std::size_t kShownMessageBytes = 160;
+constexpr std::string_view kVpcSuffix = " (Amazon VPC)";
 
 // The texts of one <item>, before they are believed.
 struct RawItem {
@@ -131,6 +132,10 @@ constexpr std::array<KnownCode, 13> kKnownCodes{{
 
 }  // namespace
 
+bool is_product(const std::string& description, const std::string& product) {
+  return description == product || description == product + std::string(kVpcSuffix);
+}
+
 cloud::QueryParameters spot_price_query(const std::vector<InstanceType>& types,
                                         const std::string& product, Instant start,
                                         const std::string& next_token) {
@@ -141,6 +146,7 @@ cloud::QueryParameters spot_price_query(const std::vector<InstanceType>& types,
     query.emplace_back("InstanceType." + std::to_string(++number), type.str());
   }
   query.emplace_back("ProductDescription.1", product);
+  query.emplace_back("ProductDescription.2", product + std::string(kVpcSuffix));
   query.emplace_back("StartTime", format_instant(start));
   query.emplace_back("MaxResults", "1000");
   if (!next_token.empty()) query.emplace_back("NextToken", next_token);

@@ -34,6 +34,10 @@ cloud::QueryParameters spot_price_query(const std::vector<InstanceType>& types,
                                         const std::string& product, Instant start,
                                         const std::string& next_token);
 
+// A product and the same "(Amazon VPC)" are one market: which of the two EC2 says depends on the
+// age of an account.
+bool is_product(const std::string& description, const std::string& product);
+
 // kInternal when the body is not the expected document. A bad price, time or item is left out and
 // counted.
 Result<SpotPricePage> parse_spot_price_page(std::string_view xml);

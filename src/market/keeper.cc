@@ -248,7 +248,7 @@ Task<void> MarketKeeper::Impl::run_feed(FeedState& feed) {
     const Duration pause = feed.failures > 0
                                ? pause_after_failure(feed)
                                : Duration(static_cast<std::int64_t>(interval * share));
-    const Duration gap = feed.failures > 0 ? pause : kShortestGap;
+    const Duration gap = feed.failures > 0 ? pause : std::min(kShortestGap, pause);
     const MonotonicTime now = runtime_.clock.monotonic();
     while (!stopping_) {
       const MonotonicTime until = now + (feed.new_keys ? (idle ? Duration::zero() : gap) : pause);

@@ -6,7 +6,7 @@
 //   MarketConfig.feeds      market.feeds[]: a CapacityPool's spec.price.feed names one
 //   .on_demand_catalogue    market.onDemandCatalogue: PATH (catalogue CSV, recording.h)
 //   FeedConfig.name         name: unique
-//   .poll_interval          pollInterval: 5m (30 s to 1 h)
+//   .poll_interval          pollInterval: 5m (1 s to 1 h)
 //   .freshness              freshness: 15m (older is Stale; default: default_freshness())
 //   AwsSpotSource           aws: {region, endpoint, credentialsFolder, productDescription}
 //   FileSource              file: {path, region}
@@ -31,6 +31,7 @@ struct AwsSpotSource {
   std::string credentials_folder;  // "" = AWS_ACCESS_KEY_ID and so on from the environment; else
                                    // credentials.h's folder
   std::string product_description = "Linux/UNIX";
+  friend bool operator==(const AwsSpotSource&, const AwsSpotSource&) = default;
 };
 
 // A recorded or hand-kept file: history CSV, catalogue CSV, or the JSON of `aws ec2
@@ -39,6 +40,7 @@ struct AwsSpotSource {
 struct FileSource {
   std::string path;
   Region region;  // "" = any; else catalogue rows of other regions are left out
+  friend bool operator==(const FileSource&, const FileSource&) = default;
 };
 
 // Prices that the administrator states; they never grow stale.
@@ -46,9 +48,11 @@ struct FixedPrice {
   InstanceType instance_type;
   Zone zone;  // "" = every zone
   HourlyRate per_node;
+  friend bool operator==(const FixedPrice&, const FixedPrice&) = default;
 };
 struct FixedSource {
   std::vector<FixedPrice> prices;
+  friend bool operator==(const FixedSource&, const FixedSource&) = default;
 };
 
 // Later sources (GCP Cloud Billing catalogue, Azure Retail Prices) are further alternatives here
@@ -60,6 +64,7 @@ struct FeedConfig {
   Duration poll_interval = std::chrono::minutes(5);
   std::optional<Duration> freshness;
   FeedSource source;
+  friend bool operator==(const FeedConfig&, const FeedConfig&) = default;
 };
 
 // Three polls for a live source (15 minutes by default), a day for a file, never for a fixed price
@@ -72,6 +77,7 @@ inline Duration freshness_of(const FeedConfig& feed) {
 struct MarketConfig {
   std::vector<FeedConfig> feeds;    // at most 32
   std::string on_demand_catalogue;  // "" = on-demand prices come from the pools and the feeds alone
+  friend bool operator==(const MarketConfig&, const MarketConfig&) = default;
 };
 
 // One sentence about the first thing that is wrong, saying what to write instead.

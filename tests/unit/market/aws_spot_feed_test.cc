@@ -154,6 +154,16 @@ TEST_F(AwsSpotFeedTest, answers_under_the_zone_name_or_id_it_was_asked_for) {
   EXPECT_EQ(result->observations[0].key, key("a", "use1-az4"));
 }
 
+TEST_F(AwsSpotFeedTest, takes_the_vpc_name_of_a_product_for_the_same_market) {
+  http_.answers.emplace_back(
+      page({{"a", "z", "1", "2026-01-01T00:00:00Z", "Linux/UNIX"},
+            {"a", "z", "2", "2026-01-01T01:00:00Z", "Linux/UNIX (Amazon VPC)"}}));
+  const auto result = poll({key("a", "z")});
+  ASSERT_EQ(result->observations.size(), 1U);
+  EXPECT_EQ(result->observations[0].spot, rate("2"));
+  EXPECT_EQ(result->refused.total(), 0U);
+}
+
 TEST_F(AwsSpotFeedTest, refuses_bad_prices_and_other_products_without_losing_the_rest) {
   http_.answers.emplace_back(page({{"a", "z", "0"},
                                    {"a", "z", "NaN"},

@@ -23,10 +23,12 @@ std::string item(const std::string& price, const std::string& time = "2026-09-13
 TEST(SpotPriceQuery, asks_for_a_batch_from_now_on) {
   const auto query = spot_price_query({InstanceType("a"), InstanceType("b")}, "Linux/UNIX",
                                       parse_instant("2026-09-13T12:00:00Z").value(), "t/1");
-  EXPECT_EQ(cloud::encode_form(query),
-            "Action=DescribeSpotPriceHistory&Version=2016-11-15&InstanceType.1=a&InstanceType.2=b"
-            "&ProductDescription.1=Linux%2FUNIX&StartTime=2026-09-13T12%3A00%3A00Z&MaxResults=1000"
-            "&NextToken=t%2F1");
+  EXPECT_EQ(
+      cloud::encode_form(query),
+      "Action=DescribeSpotPriceHistory&Version=2016-11-15&InstanceType.1=a&InstanceType.2=b"
+      "&ProductDescription.1=Linux%2FUNIX&ProductDescription.2=Linux%2FUNIX%20%28Amazon%20VPC%29"
+      "&StartTime=2026-09-13T12%3A00%3A00Z&MaxResults=1000"
+      "&NextToken=t%2F1");
 }
 
 TEST(SpotPricePage, reads_items_and_token) {
