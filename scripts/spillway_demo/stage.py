@@ -76,6 +76,7 @@ class Stage:
             f"--listen=127.0.0.1:{self._ports['market']}",
             f"--at={prices.text(at)}",
             "--speed=1",
+            "--admin",
         ]
         self.market.start(command, {**os.environ, **KEYS})
         self._wait_for(self.market, lambda: self._http("market", "/") is not None)

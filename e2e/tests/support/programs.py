@@ -195,6 +195,7 @@ class MarketServer(Program):
             f"--listen=127.0.0.1:{self.port}",
             f"--at={at}",
             f"--speed={speed}",
+            "--admin",
             *flags,
         ]
         self._start(command, None)
