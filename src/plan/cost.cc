@@ -4,18 +4,18 @@
 
 namespace spillway::plan {
 
-double expected_hours(Hours stretch, Hours mean_life) {
-  if (stretch.count() <= 0) return 0;
-  if (std::isinf(mean_life.count())) return stretch.count();
-  return mean_life.count() * std::expm1(stretch.count() / mean_life.count());
+Hours expected_hours(Hours stretch, Hours mean_life) {
+  if (stretch.count() <= 0) return Hours(0);
+  if (std::isinf(mean_life.count())) return stretch;
+  return mean_life * std::expm1(stretch / mean_life);
 }
 
 double cost_from_scratch(const Rates& rates, Hours work, Hours restart_delay) {
-  return rates.usd * expected_hours(work / rates.speed + restart_delay, rates.fresh_life);
+  return rates.usd * expected_hours(work / rates.speed + restart_delay, rates.fresh_life).count();
 }
 
 double cost_to_finish(const Rates& rates, Hours work_left) {
-  return rates.usd * expected_hours(work_left / rates.speed, rates.residual_life);
+  return rates.usd * expected_hours(work_left / rates.speed, rates.residual_life).count();
 }
 
 double serving_cost(const Rates& rates, Hours load) {

@@ -19,7 +19,7 @@ using Hours = std::chrono::duration<double, std::ratio<3600>>;
 inline constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 // Machine hours, in expectation, until an uninterrupted stretch of that length has been had. Infinite when it overflows.
-double expected_hours(Hours stretch, Hours mean_life);
+Hours expected_hours(Hours stretch, Hours mean_life);
 
 // A pool as a choice for one kind of demand.
 struct Rates {

@@ -3,17 +3,11 @@
 #include <algorithm>
 
 namespace spillway::plan {
-namespace {
-
-Duration whole(Hours hours) { return std::chrono::duration_cast<Duration>(hours); }
-
-}  // namespace
-
 DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now, const Config& config)
     : deadline_(job.deadline), now_(now), created_at_(job.created_at), work_(job.duration.value_or(config.assumed_duration)),
       delay_(config.restart_delay), launch_(job.launch_timeout) {
   if (!deadline_) return;
-  left_ = Hours(*deadline_ - now_);
+  left_ = *deadline_ - now_;
   const auto consider = [&](const Offer& offer) {
     if (offer.tier == api::Tier::kSpot || offer.slots_when_empty < job.demand.replicas) return;
     safe_attempt_ = std::min(safe_attempt_.value_or(attempt(offer)), attempt(offer));
@@ -45,17 +39,17 @@ bool DeadlineRule::behind() const {
 
 std::optional<Instant> DeadlineRule::behind_at() const {
   if (!deadline_) return std::nullopt;
-  return created_at_ + whole(delay_);
+  return created_at_ + delay_;
 }
 
 std::optional<Instant> DeadlineRule::start_closes_at(const Offer& spot) const {
   if (!deadline_ || !safe_attempt_) return std::nullopt;
-  return *deadline_ - whole(attempt(spot) + *safe_attempt_ + delay_ + launch_);
+  return *deadline_ - (attempt(spot) + *safe_attempt_ + delay_ + launch_);
 }
 
 std::optional<Instant> DeadlineRule::net_closes_at() const {
   if (!deadline_ || !safe_attempt_) return std::nullopt;
-  return *deadline_ - whole(*safe_attempt_ + delay_ + launch_);
+  return *deadline_ - (*safe_attempt_ + delay_ + launch_);
 }
 
 }  // namespace spillway::plan

@@ -22,6 +22,9 @@
 
 namespace spillway::plan {
 
+// How long that much work takes there, in whole milliseconds: deadlines are compared exactly.
+inline Duration time_for(Hours work, const Offer& offer) { return std::chrono::ceil<Duration>(work / offer.rates.speed); }
+
 class DeadlineRule {
  public:
   // For a job without a deadline everything is allowed.
@@ -44,16 +47,16 @@ class DeadlineRule {
   [[nodiscard]] std::optional<Instant> net_closes_at() const;
 
  private:
-  [[nodiscard]] Hours attempt(const Offer& offer) const { return work_ / offer.rates.speed + delay_; }
+  [[nodiscard]] Duration attempt(const Offer& offer) const { return time_for(work_, offer) + delay_; }
 
   std::optional<Instant> deadline_;
   Instant now_;
   Instant created_at_;
   Hours work_;
-  Hours delay_;
-  Hours launch_;
-  Hours left_{0};
-  std::optional<Hours> safe_attempt_;  // the shortest on capacity that is not taken away, restart delay included
+  Duration delay_;
+  Duration launch_;
+  Duration left_{0};
+  std::optional<Duration> safe_attempt_;  // the shortest on capacity that is not taken away, restart delay included
 };
 
 }  // namespace spillway::plan

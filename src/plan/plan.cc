@@ -103,12 +103,12 @@ Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config) {
   std::sort(pass.stock_outs.begin(), pass.stock_outs.end(), [&](const StockOut& a, const StockOut& b) {
     return std::tuple(pass.catalogue.rank(a.pool), a.since) < std::tuple(pass.catalogue.rank(b.pool), b.since);
   });
-  plan.stock_outs = std::move(pass.stock_outs);
   plan.pools = use_of_pools(snapshot);
 
   // 4. When to look again although nothing happens.
   consider_wake(pass);
   plan.wake_at = pass.wake.at();
+  plan.stock_outs = std::move(pass.stock_outs);
   return plan;
 }
 

@@ -127,13 +127,12 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work, 
 bool must_leave_spot(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline) {
   if (!deadline.exists() || pass.pool(job.pool).tier != api::Tier::kSpot) return false;
   const Offer* offer = pass.kind(job).find(job.pool);
-  const double speed = offer != nullptr ? offer->rates.speed : 1.0;
   Instant begins = pass.now;
   if (job.running() && work.left.count() <= 0) return false;  // overdue by the estimate: finishing here is the best hope
   if (!job.running() && job.continues) {
     begins = std::max(pass.now, pass.past(job.workload->placement->since) + pass.config.restart_delay);
   }
-  return deadline.must_leave_spot(begins + std::chrono::duration_cast<Duration>(work.left / speed));
+  return deadline.must_leave_spot(begins + (offer != nullptr ? time_for(work.left, *offer) : std::chrono::ceil<Duration>(work.left)));
 }
 
 Instant settled_at(const Pass& pass, const Job& job) {

@@ -245,7 +245,8 @@ void consider_job(Pass& pass, const Job& job) {
     }
   }
   if (!workload.deadline) {
-    if (job.waiting()) pass.wake.consider(waiting_since(pass, job) + workload.fallback_after);
+    const bool may_fall_back = kind.tiers.contains(api::Tier::kSpot) && kind.tiers.contains(api::Tier::kOnDemand);
+    if (job.waiting() && may_fall_back) pass.wake.consider(waiting_since(pass, job) + workload.fallback_after);
     return;
   }
   const DeadlineRule deadline(workload, kind, pass.now, pass.config);
@@ -259,8 +260,7 @@ void consider_job(Pass& pass, const Job& job) {
   if (offer == nullptr || offer->tier != api::Tier::kSpot || job.running()) return;
   // A late start: from this instant on the attempt would not end before the net closes.
   if (const auto net = deadline.net_closes_at()) {
-    const Hours takes = work_of(pass, job).total / offer->rates.speed;
-    pass.wake.consider(*net - std::chrono::duration_cast<Duration>(takes) + Duration(1));
+    pass.wake.consider(*net - time_for(work_of(pass, job).total, *offer) + Duration(1));
   }
 }
 

@@ -6,12 +6,18 @@
 namespace spillway::plan {
 namespace {
 
+PhaseChain::Hazards scaled_hazards(double scale) {
+  PhaseChain::Hazards hazards{};
+  for (std::size_t b = 0; b < kAgeBuckets; ++b) hazards[b] = scale * base_hazard(b);
+  return hazards;
+}
+
 template <class Rates>
-std::array<Rates, kAgeBuckets> rates_of(double scale, double step_hours) {
+std::array<Rates, kAgeBuckets> rates_of(const PhaseChain::Hazards& hazards, double step_hours) {
   std::array<Rates, kAgeBuckets> rates{};
   for (std::size_t b = 0; b < kAgeBuckets; ++b) {
     const double width = age_bucket_width(b);
-    rates[b].ends = static_cast<float>(1 - std::exp(-scale * base_hazard(b) * step_hours));
+    rates[b].ends = static_cast<float>(1 - std::exp(-hazards[b] * step_hours));
     rates[b].older = width > 0 ? static_cast<float>(std::min(1.0, step_hours / width)) : 0.0F;
   }
   return rates;
@@ -20,7 +26,10 @@ std::array<Rates, kAgeBuckets> rates_of(double scale, double step_hours) {
 }  // namespace
 
 PhaseChain::PhaseChain(const HazardScale& scale, double failover, double step_hours)
-    : gap_(rates_of<Rates>(scale.gap, step_hours)), window_(rates_of<Rates>(scale.window, step_hours)),
+    : PhaseChain(scaled_hazards(scale.gap), scaled_hazards(scale.window), failover, step_hours) {}
+
+PhaseChain::PhaseChain(const Hazards& gap, const Hazards& window, double failover, double step_hours)
+    : gap_(rates_of<Rates>(gap, step_hours)), window_(rates_of<Rates>(window, step_hours)),
       failover_(static_cast<float>(failover)) {
   float arriving = 1;  // windows per step that reach the bucket
   for (std::size_t b = 0; b < kAgeBuckets; ++b) {

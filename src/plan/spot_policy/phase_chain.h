@@ -17,6 +17,9 @@ class PhaseChain {
  public:
   // `failover`: chance that at the end of a window another zone's window is there to take its place.
   PhaseChain(const HazardScale& scale, double failover, double step_hours);
+  // The same from rates per hour at which gaps and windows end, by age bucket.
+  using Hazards = std::array<double, kAgeBuckets>;
+  PhaseChain(const Hazards& gap, const Hazards& window, double failover, double step_hours);
 
   // Expectation of `value` one step on, by the phase now.
   [[nodiscard]] ByPhase expect(const ByPhase& value) const;

@@ -1,0 +1,49 @@
+#include "cost.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace spillway::plan {
+namespace {
+
+TEST(Cost, AnUnlimitedLifeCostsWorkAndStart) {
+  const Rates rates{.usd = 3};
+  EXPECT_DOUBLE_EQ(cost_from_scratch(rates, Hours(10), Hours(0.1)), 3 * 10.1);
+  EXPECT_DOUBLE_EQ(cost_to_finish(rates, Hours(10)), 30);
+}
+
+// Work that an interruption loses as a whole takes E (e^(t/E) - 1) hours: here by the recursion
+// T = integral of survival + P(lost) T.
+TEST(Cost, AShortLifeMultipliesTheHours) {
+  const double life = 2, stretch = 3;
+  const double survives = std::exp(-stretch / life);
+  const double one_try = life * (1 - survives);
+  EXPECT_NEAR(expected_hours(Hours(stretch), Hours(life)).count(), one_try / survives, 1e-9);
+}
+
+TEST(Cost, AHopelessStretchIsInfinite) {
+  EXPECT_TRUE(std::isinf(cost_from_scratch({.usd = 1, .fresh_life = Hours(0.01)}, Hours(100), Hours(0.1))));
+}
+
+TEST(Cost, FasterModelsNeedFewerHours) {
+  EXPECT_DOUBLE_EQ(cost_from_scratch({.usd = 3, .speed = 2}, Hours(10), Hours(0)), 15);
+}
+
+// Staying is right exactly when it costs less than the best fresh start, because a loss costs that fresh start.
+TEST(Cost, StayingIsComparedWithAFreshStart) {
+  const Rates here{.usd = 1, .residual_life = Hours(5)};
+  const double left = 4, fresh_start = 12.3;
+  const double lost = 1 - std::exp(-left / 5);
+  const double stay = 1 * 5 * lost + lost * fresh_start;  // pay until the end or the loss, then start elsewhere
+  EXPECT_EQ(stay < fresh_start, cost_to_finish(here, Hours(left)) < fresh_start);
+  EXPECT_NEAR(cost_to_finish(here, Hours(left)), 5 * lost / (1 - lost), 1e-9);
+}
+
+TEST(Cost, AReplicaPaysForItsStartsOverALife) {
+  EXPECT_DOUBLE_EQ(serving_cost({.usd = 2, .fresh_life = Hours(4)}, Hours(1)), 2 / 0.75);
+  EXPECT_TRUE(std::isinf(serving_cost({.usd = 2, .fresh_life = Hours(0.5)}, Hours(1))));
+}
+
+}  // namespace
+}  // namespace spillway::plan

@@ -1,0 +1,133 @@
+#include <gtest/gtest.h>
+
+#include "support/plan_builder.h"
+
+namespace spillway::plan::test {
+namespace {
+
+class Moves : public testing::Test {
+ protected:
+  Moves() {
+    world.spot("here", {.price = 10});
+    world.spot("there", {.price = 10, .zone = "zone-b"});
+    world.job("train", {.duration = 10h});
+  }
+  void runs(Duration since) { world.runs("train", "here", since); }
+  World world;
+};
+
+TEST_F(Moves, EqualPricePrefersWhatRuns) {
+  runs(20min);
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.job("train").verdict, TrainingVerdict::kKeep);
+  EXPECT_EQ(planned.job("train").placement, world.job_named("train").placement);
+}
+
+TEST_F(Moves, ASmallSavingDoesNotMoveAJob) {
+  runs(20min);
+  world.set_price("there", 8.9);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, ALargeSavingEarlyInTheJobDoes) {
+  runs(20min);
+  world.set_price("there", 5);
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("train"), "there");
+  EXPECT_EQ(planned.job("train").cause, Cause::kPriceMove);
+  EXPECT_EQ(planned.job("train").placement->attempt, AttemptNumber(2));
+}
+
+// Eight of ten hours are done: half the price for ten hours is dearer than the full price for two.
+TEST_F(Moves, WorkAtStakeHoldsAJob) {
+  runs(8h);
+  world.set_price("there", 5);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, WorkAtStakeCountsForJobsWithoutADurationToo) {
+  world.job_named("train").duration.reset();
+  runs(20h);
+  world.set_price("there", 5);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, AJobThatIsOverdueStays) {
+  runs(11h);
+  world.set_price("there", 0.1);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, AYoungAttemptIsLeftAloneForMinRun) {
+  runs(4min);
+  world.set_price("there", 2);
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("train"), "here");
+  EXPECT_EQ(planned.plan().wake_at, kNow + 6min);
+  world.now = kNow + 6min;
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
+TEST_F(Moves, AStartingJobDoesNotFlap) {
+  world.starts("train", "here", 5min);
+  world.set_price("there", 2);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+  world.now += 5min;
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
+TEST_F(Moves, ShorterLifeThanThoughtMovesAJobBeforeItHasMuchToLose) {
+  runs(20min);
+  world.pool_named("here").offering.life = {.fresh = 2h, .residual = 2h};
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
+// Windows are heavy-tailed: the nodes that run have proved themselves.
+TEST_F(Moves, ResidualLifeSpeaksForWhatRuns) {
+  runs(20min);
+  world.pool_named("here").offering.life = {.fresh = 2h, .residual = 1000h};
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, AnUnknownPriceHereMovesNothing) {
+  runs(20min);
+  world.pool_named("here").offering.price = {};
+  world.set_price("there", 1);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, FromOnDemandBackToSpotWhenItPays) {
+  world.on_demand("od", {.price = 24});
+  world.runs("train", "od", 30min);
+  EXPECT_EQ(world.plan().job("train").cause, Cause::kPriceMove);
+  world.runs("train", "od", 7h);
+  EXPECT_EQ(world.plan().pool_of("train"), "od");
+}
+
+TEST_F(Moves, FreeReservedRoomIsWorthAnEarlyRestart) {
+  world.reserved("own");
+  runs(30min);
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("train"), "own");
+  EXPECT_EQ(planned.job("train").cause, Cause::kReservedBaseline);
+}
+
+TEST_F(Moves, FreeReservedRoomIsNotWorthTheWorkOfADay) {
+  world.reserved("own");
+  runs(6h);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+}
+
+TEST_F(Moves, TheRoomOfOneMoveServesAnotherInTheSamePass) {
+  runs(20min);
+  world.set_price("there", 5);
+  world.pool_named("here").max_nodes = 1;  // one node is closed, the other is held by the job that moves
+  world.job("waiting", {.tiers = api::TierSet{api::Tier::kSpot}});
+  world.pool_named("there").max_nodes = 1;
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("train"), "there");
+  EXPECT_EQ(planned.pool_of("waiting"), "here");
+}
+
+}  // namespace
+}  // namespace spillway::plan::test
