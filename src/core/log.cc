@@ -114,9 +114,9 @@ Result<Format> parse_format(std::string_view text) {
 Result<Level> parse_level(std::string_view text) {
   if (text == "debug") return Level::kDebug;
   if (text == "info") return Level::kInfo;
-  if (text == "warning") return Level::kWarning;
+  if (text == "warn" || text == "warning") return Level::kWarning;
   if (text == "error") return Level::kError;
-  return invalid("'" + std::string(text) + "' is not a log level: write \"debug\", \"info\", \"warning\" or \"error\"");
+  return invalid("'" + std::string(text) + "' is not a log level: write \"debug\", \"info\", \"warn\" or \"error\"");
 }
 
 void write(Level level, std::string_view message, Fields fields) {

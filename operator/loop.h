@@ -1,0 +1,43 @@
+#pragma once
+// Prices and control loop as one unit, which a change of feeds replaces as a whole: the loop is
+// built to be killed and started at any moment, so starting it anew is the way to take up anything.
+
+#include <functional>
+#include <memory>
+
+#include <spillway/async/timers.h>
+#include <spillway/cloud/http.h>
+#include <spillway/control/config.h>
+#include <spillway/control/controller.h>
+#include <spillway/kube/client.h>
+#include <spillway/kube/events.h>
+#include <spillway/market/keeper.h>
+
+namespace spillway::program {
+
+class Loop {
+ public:
+  // References outlive the loop; it is destroyed only after drained().
+  Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::Client& client,
+       kube::EventRecorder& events, std::function<bool()> leading,
+       control::ControllerOptions options);
+
+  void start();
+  void stop_prices();  // what is known stays; nothing more is asked for
+  void stop();         // nothing more is begun
+  // True when all of it has ended; false at `until`.
+  Task<bool> prices_drained(MonotonicTime until);
+  Task<bool> drained(MonotonicTime until);
+
+  [[nodiscard]] control::Controller& controller() { return controller_; }
+  [[nodiscard]] const market::MarketKeeper& market() const { return market_; }
+
+ private:
+  std::unique_ptr<cloud::HttpClient> http_;
+  market::MarketKeeper market_;
+  control::Controller controller_;
+  TaskGroup feed_tasks_;
+  TaskGroup control_tasks_;
+};
+
+}  // namespace spillway::program
