@@ -12,6 +12,7 @@ set(SPILLWAY_ALLOWED_market core async api cloud)
 set(SPILLWAY_ALLOWED_plan core api market)
 set(SPILLWAY_ALLOWED_kube core async)
 set(SPILLWAY_ALLOWED_control core async api cloud market plan kube)
+set(SPILLWAY_ALLOWED_sim core async api cloud market plan kube control)
 
 # spillway_module(<name> SOURCES ... [MODULES ...] [LIBRARIES ...] [PRIVATE_LIBRARIES ...])
 function(spillway_module name)
