@@ -202,31 +202,53 @@ void Pass::occupy() {
   }
 }
 
-// What is placed and not bound yet claims room on its pool, whole nodes first come first. More than there is (a node went,
-// max was lowered) is left to the launch timeout.
+namespace {
+
+struct Claimant {
+  const Need* need = nullptr;
+  std::size_t pool = 0;
+  std::int64_t replicas = 0;
+  std::vector<Bound>* taken = nullptr;
+  bool job = false;
+  const ObjectKey* key = nullptr;
+
+  friend bool operator<(const Claimant& a, const Claimant& b) {
+    return std::tuple(-a.need->resources.accelerators.value(), a.job, std::tie(*a.key), a.pool) <
+           std::tuple(-b.need->resources.accelerators.value(), b.job, std::tie(*b.key), b.pool);
+  }
+};
+
+}  // namespace
+
+// What is placed and not bound yet claims room on its pool, large replicas first. More than there is (a node went, max was
+// lowered) is left to the launch timeout.
 void Pass::claim_unbound() {
-  std::vector<Job*> jobs_with_claims;
+  std::vector<Claimant> claimants;
+  const auto add = [&](const DemandKind& kind, std::size_t where, std::int64_t replicas, std::vector<Bound>& taken, bool is_job,
+                       const ObjectKey& key) {
+    if (replicas > 0) claimants.push_back({&kind.need, where, replicas, &taken, is_job, &key});
+  };
   for (Job& job : jobs) {
-    if (job.continues && count(job.workload->bound) < job.workload->demand.replicas) jobs_with_claims.push_back(&job);
+    if (!job.placed()) continue;
+    const std::int64_t bound = job.continues ? count(job.workload->bound) : 0;
+    add(kind(job), job.pool, job.workload->demand.replicas - bound, job.taken, true, job.workload->key);
   }
-  std::sort(jobs_with_claims.begin(), jobs_with_claims.end(), [](const Job* a, const Job* b) { return goes_first(*a, *b); });
-  for (Job* job : jobs_with_claims) {
-    job->taken = room.take(job->pool, kind(*job).need, job->workload->demand.replicas - count(job->workload->bound));
-  }
-  std::vector<Service*> services_with_claims;
   for (Service& service : services) {
-    const bool unbound = std::any_of(service.shares.begin(), service.shares.end(),
-                                     [](const Share& share) { return count(share.bound) < share.replicas; });
-    if (unbound && !service.workload->terminating) services_with_claims.push_back(&service);
-  }
-  std::sort(services_with_claims.begin(), services_with_claims.end(),
-            [](const Service* a, const Service* b) { return goes_first(*a, *b); });
-  for (Service* service : services_with_claims) {
-    for (Share& share : service->shares) {
-      const std::int64_t unbound = share.replicas - count(share.bound);
-      if (unbound > 0) share.taken = room.take(share.pool, kind(*service).need, unbound);
+    if (service.workload->terminating) continue;
+    for (Share& share : service.shares) {
+      add(kind(service), share.pool, share.replicas - count(share.bound), share.taken, false, service.workload->key);
     }
   }
+  std::sort(claimants.begin(), claimants.end());
+  for (const Claimant& claimant : claimants) *claimant.taken = room.take(claimant.pool, *claimant.need, claimant.replicas);
+}
+
+void Pass::repack() {
+  for (const Job& job : jobs) room.release(kind(job).need, job.taken);
+  for (const Service& service : services) {
+    for (const Share& share : service.shares) room.release(kind(service).need, share.taken);
+  }
+  claim_unbound();
 }
 
 void Pass::place(Job& job, const Offer& offer, Cause cause) {
@@ -280,7 +302,9 @@ void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
   SPILLWAY_CHECK(share.replicas >= replicas);
   const std::vector<Bound> pending = cut(share.taken, replicas);
   room.release(kind(service).need, pending);
-  room.release(kind(service).need, cut(share.bound, replicas - count(pending)));
+  const std::vector<Bound> leaving = cut(share.bound, replicas - count(pending));
+  for (const Bound& at : leaving) share.leave.insert(share.leave.end(), static_cast<std::size_t>(at.replicas), at.node);
+  room.release(kind(service).need, leaving);
   share.replicas -= replicas;
   expose(where, service.workload->demand, -replicas);
   if (share.replicas == 0) std::erase_if(service.shares, [&](const Share& other) { return other.pool == where; });
@@ -289,7 +313,10 @@ void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
 
 void Pass::remove_replica(Service& service, std::size_t where, std::size_t node) {
   Share& share = share_on(service, where);
-  SPILLWAY_CHECK(cut_at(share.taken, node) || cut_at(share.bound, node));
+  if (!cut_at(share.taken, node)) {
+    SPILLWAY_CHECK(cut_at(share.bound, node));
+    share.leave.push_back(node);
+  }
   room.release(kind(service).need, {{.node = node, .replicas = 1}});
   --share.replicas;
   expose(where, service.workload->demand, -1);

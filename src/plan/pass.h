@@ -56,6 +56,7 @@ struct Share {
   Instant since{};
   std::vector<Bound> bound;  // of the snapshot, less what was given back
   std::vector<Bound> taken;
+  std::vector<std::size_t> leave;  // nodes of the bound replicas that were given back
 };
 
 struct Service {
@@ -107,6 +108,9 @@ class Pass {
   Wake wake;
   bool changed = false;  // by the round under way
   std::vector<Choice> candidates;  // of the search under way; kept for its memory
+
+  // Packs what is placed and not bound yet anew, as the next pass will find it.
+  void repack();
 
   [[nodiscard]] const DemandKind& kind(const Job& job) const { return catalogue.kind(job.kind); }
   [[nodiscard]] const DemandKind& kind(const Service& service) const { return catalogue.kind(service.kind); }

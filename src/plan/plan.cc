@@ -87,6 +87,7 @@ Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config) {
   // 2. Until nothing changes: the reserved baseline to whoever would pay most elsewhere, then spot and on-demand by expected
   //    cost, deadline and patience.
   for (int round = 0; round < kMaxRounds; ++round) {
+    if (round > 0) pass.repack();
     pass.changed = false;
     pass.wake = Wake(now);
     assign_reserved(pass);

@@ -166,6 +166,18 @@ std::optional<Move> better_place(Pass& pass, const Job& job) {
   return Move{.offer = choice->offer};
 }
 
+// While a job holds out for spot it does not take spot that is dearer than the on-demand that it is holding out against.
+bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Choice& choice, const DeadlineRule& deadline) {
+  if (choice.offer->tier != api::Tier::kSpot) return false;
+  for (const Offer& offer : pass.kind(job).bought) {
+    if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
+    if (offer.tier != api::Tier::kOnDemand) continue;
+    const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
+    if (cost < choice.cost && !excluded(pass, job, offer, cost, deadline, {})) return true;
+  }
+  return false;
+}
+
 // On-demand although spot would be expected to cost less: for the deadline's sake, or because patience has run out.
 Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice& choice, bool has_deadline) {
   if (choice.offer->tier != api::Tier::kOnDemand) return Cause::kCheapest;
@@ -193,7 +205,8 @@ void settle(Pass& pass, Job& job) {
     const Work work = work_of(pass, job);
     const Patience patience = patience_of(pass, job, work, deadline);
     const auto choice = best_bought(pass, job, work, deadline, {.patience = patience});
-    if (choice) pass.place(job, *choice->offer, cause_of(pass, job, work, *choice, deadline.exists()));
+    const bool holds_out = choice && !patience.on_demand_at_once && worse_than_on_demand(pass, job, work, *choice, deadline);
+    if (choice && !holds_out) pass.place(job, *choice->offer, cause_of(pass, job, work, *choice, deadline.exists()));
     return;
   }
   const auto move = better_place(pass, job);

@@ -159,7 +159,7 @@ namespace {
 std::vector<InferenceShare> shares_of(const Service& service) {
   std::vector<InferenceShare> shares;
   shares.reserve(service.shares.size());
-  for (const Share& share : service.shares) shares.push_back({.pool = share.pool, .replicas = share.replicas});
+  for (const Share& share : service.shares) shares.push_back({.pool = share.pool, .replicas = share.replicas, .leave = share.leave});
   return shares;
 }
 

@@ -24,7 +24,7 @@ inline void apply(TrainingWorkload& workload, const TrainingDecision& decision, 
   }
 }
 
-// Replicas that are taken back are the unbound ones first.
+// Replicas that are taken back are the unbound ones first, then those on the nodes that the plan says are to be left.
 inline void apply(InferenceWorkload& workload, const InferenceDecision& decision, Instant now) {
   std::vector<InferenceAllocation> next;
   for (const InferenceShare& share : decision.shares) {
@@ -32,15 +32,19 @@ inline void apply(InferenceWorkload& workload, const InferenceDecision& decision
     for (const InferenceAllocation& before : workload.allocations) {
       if (before.pool != share.pool) continue;
       allocation = before;
-      if (share.replicas > before.desired) allocation.starting_since = now;
       allocation.desired = share.replicas;
-      std::int64_t bound = 0;
-      for (Bound& at : allocation.bound) {
-        at.replicas = std::min(at.replicas, share.replicas - bound);
-        bound += at.replicas;
+      for (const std::size_t node : share.leave) {
+        const auto at = std::find_if(allocation.bound.begin(), allocation.bound.end(),
+                                     [&](const Bound& bound) { return bound.node == node && bound.replicas > 0; });
+        if (at != allocation.bound.end()) --at->replicas;
       }
-      std::erase_if(allocation.bound, [](const Bound& at) { return at.replicas == 0; });
-      allocation.ready = std::min(allocation.ready, bound);
+      std::int64_t bound = 0;
+      std::erase_if(allocation.bound, [](const Bound& at) { return at.replicas <= 0; });
+      for (const Bound& at : allocation.bound) bound += at.replicas;
+      allocation.ready = std::min({allocation.ready, bound, share.replicas});
+      const bool was_short = before.ready < before.desired;
+      const bool is_short = allocation.ready < share.replicas;
+      if (is_short && (!was_short || share.replicas > before.desired)) allocation.starting_since = now;
     }
     next.push_back(std::move(allocation));
   }

@@ -92,6 +92,9 @@ struct TrainingDecision {
 struct InferenceShare {
   std::size_t pool = 0;
   std::int64_t replicas = 0;
+  // When bound replicas are given back: the nodes that they are to leave, one entry a replica, because their room is promised
+  // already. A ReplicaSet picks by `controller.kubernetes.io/pod-deletion-cost` (KEP-2255); unbound replicas go before them.
+  std::vector<std::size_t> leave;
   friend bool operator==(const InferenceShare&, const InferenceShare&) = default;
 };
 

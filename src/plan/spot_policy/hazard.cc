@@ -12,9 +12,9 @@ constexpr double kFloorRate = 0.15;     // per hour, at any age
 constexpr double kFirstEdge = 0.2;      // hours
 constexpr double kHalfLifeHours = 96;
 constexpr double kLateHalfLifeHours = 12;
-constexpr double kPriorEvents = 4;      // of s = 1, against what was learnt
-constexpr double kLatePriorEvents = 2;  // of the long memory, against the short one
-constexpr double kLateWeight = 0.4;     // of the short memory: the mean of exp(-t / 8 h) over the hours that decisions look ahead
+constexpr double kPriorEvents = 8;      // of s = 1, against what was learnt
+constexpr double kLatePriorEvents = 4;  // of the long memory, against the short one
+constexpr double kLateWeight = 0.3;     // of the short memory: the mean of exp(-t / 8 h) over the hours that decisions look ahead
 
 double edge(std::size_t bucket) { return bucket == 0 ? 0 : std::ldexp(kFirstEdge, static_cast<int>(bucket) - 1); }
 

@@ -134,6 +134,19 @@ TEST(Training, WaitsForSpotUntilFallbackAfter) {
   EXPECT_EQ(world.plan().job("train").cause, Cause::kFallback);
 }
 
+TEST(Training, HoldsOutForCheapSpotRatherThanTakeDearSpot) {
+  World world;
+  world.spot("cheap", {.price = 5, .nodes = 1});
+  world.spot("dear", {.price = 40, .zone = "zone-b"});
+  world.on_demand("od", {.price = 24});
+  world.job("busy");
+  world.runs("busy", "cheap");
+  world.job("train");
+  EXPECT_EQ(world.plan().job("train").cause, Cause::kWaitingForSpot);
+  world.now += 30min;
+  EXPECT_EQ(world.plan().pool_of("train"), "od");
+}
+
 TEST(Training, DoesNotWaitForSpotThatCouldNeverServe) {
   World world;
   world.spot("small", {.nodes = 1});

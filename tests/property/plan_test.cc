@@ -1,0 +1,285 @@
+// What holds for every world (include/spillway/plan/plan.h).
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "plan_worlds.h"
+
+namespace spillway::plan::test {
+namespace {
+
+Plan plan_of(const World& world) { return make_plan(world.snapshot, world.now, world.config); }
+
+std::map<std::size_t, std::int64_t> counts(const InferenceDecision& decision) {
+  std::map<std::size_t, std::int64_t> replicas;
+  for (const InferenceShare& share : decision.shares) replicas[share.pool] = share.replicas;
+  return replicas;
+}
+
+template <class T>
+std::vector<std::size_t> shuffle(std::vector<T>& values) {
+  const std::size_t size = values.size();
+  std::vector<std::size_t> order(size);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = size; i > 1; --i) std::swap(order[i - 1], order[*rc::gen::resize(100, rc::gen::inRange<std::size_t>(0, i))]);
+  std::vector<T> shuffled;
+  std::vector<std::size_t> position(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    position[order[i]] = i;
+    shuffled.push_back(std::move(values[order[i]]));
+  }
+  values = std::move(shuffled);
+  return position;  // by old index
+}
+
+// The same world with everything in another order.
+Snapshot permuted(Snapshot snapshot) {
+  const auto pool = shuffle(snapshot.pools);
+  for (Node& node : snapshot.nodes) node.pool = pool[node.pool];
+  const auto node = shuffle(snapshot.nodes);
+  const auto rebind = [&](std::vector<Bound>& bound) {
+    for (Bound& at : bound) at.node = node[at.node];
+    shuffle(bound);
+  };
+  for (TrainingWorkload& job : snapshot.training) {
+    if (job.placement) job.placement->pool = pool[job.placement->pool];
+    rebind(job.bound);
+  }
+  for (InferenceWorkload& service : snapshot.inference) {
+    for (InferenceAllocation& allocation : service.allocations) {
+      allocation.pool = pool[allocation.pool];
+      rebind(allocation.bound);
+    }
+    shuffle(service.allocations);
+  }
+  shuffle(snapshot.training);
+  shuffle(snapshot.inference);
+  return snapshot;
+}
+
+TEST(Property, TheOrderOfTheInputNeverMatters) {
+  check("permuted input, same plan", [] {
+    const World world = lived_in_world({});
+    const Snapshot other = permuted(world.snapshot);
+    RC_LOG() << show(world.snapshot);
+    RC_ASSERT(named(other, make_plan(other, world.now, world.config)) == named(world.snapshot, plan_of(world)));
+  });
+}
+
+TEST(Property, PlanningTheResultAgainChangesNothing) {
+  check("a plan is a fixed point", [] {
+    World world = lived_in_world({});
+    RC_LOG() << show(world.snapshot);
+    const Plan first = plan_of(world);
+    RC_LOG() << named(world.snapshot, first);
+    world.snapshot = apply_plan(world.snapshot, first, world.now, world.config);
+    const Plan second = plan_of(world);
+    RC_LOG() << "again:\n" << named(world.snapshot, second);
+    RC_ASSERT(second.stock_outs.empty());
+    for (const TrainingDecision& decision : second.training) {
+      const bool still = decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait;
+      RC_ASSERT(still);
+    }
+    for (std::size_t i = 0; i < second.inference.size(); ++i) RC_ASSERT(counts(second.inference[i]) == counts(first.inference[i]));
+  });
+}
+
+TEST(Property, NeverMoreThanThereIsRoomFor) {
+  check("every replica has a slot on some node", [] {
+    const World world = lived_in_world({});
+    RC_LOG() << show(world.snapshot);
+    const Plan plan = plan_of(world);
+    RC_LOG() << named(world.snapshot, plan);
+    const auto before = packed(world.snapshot);
+    const auto after = packed(apply_plan(world.snapshot, plan, world.now, world.config));
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      RC_LOG() << world.snapshot.pools[i].name << " before " << before[i].has_value() << " after " << after[i].has_value() << "\n";
+      RC_ASSERT(!before[i] || after[i]);
+    }
+  });
+}
+
+TEST(Property, NeverAForbiddenTierOrModel) {
+  check("tiers and models are obeyed", [] {
+    const World world = lived_in_world({});
+    const Plan plan = plan_of(world);
+    const auto obeys = [&](const Demand& demand, std::size_t index) {
+      const Pool& pool = world.snapshot.pools[index];
+      const bool model = std::any_of(demand.models.begin(), demand.models.end(), [&](const auto& m) { return m.model == pool.model; });
+      return model && demand.tiers.contains(pool.tier);
+    };
+    for (const TrainingDecision& decision : plan.training) {
+      const TrainingWorkload& job = world.snapshot.training[decision.workload];
+      if (decision.placement) RC_ASSERT(job.terminating || obeys(job.demand, decision.placement->pool));
+    }
+    for (const InferenceDecision& decision : plan.inference) {
+      const InferenceWorkload& service = world.snapshot.inference[decision.workload];
+      for (const InferenceShare& share : decision.shares) {
+        RC_ASSERT(share.replicas > 0);
+        RC_ASSERT(service.terminating || obeys(service.demand, share.pool));
+        const bool spot = world.snapshot.pools[share.pool].tier == api::Tier::kSpot;
+        RC_ASSERT(service.terminating || !spot || service.spot_percent > 0);
+      }
+    }
+  });
+}
+
+TEST(Property, ReplicasAreNeitherInventedNorForgotten) {
+  check("shares and unplaced add up", [] {
+    const World world = lived_in_world({});
+    RC_LOG() << show(world.snapshot);
+    const Plan plan = plan_of(world);
+    RC_LOG() << named(world.snapshot, plan);
+    RC_ASSERT(plan.training.size() == world.snapshot.training.size());
+    RC_ASSERT(plan.inference.size() == world.snapshot.inference.size());
+    for (std::size_t i = 0; i < plan.inference.size(); ++i) {
+      const InferenceDecision& decision = plan.inference[i];
+      std::int64_t placed = 0;
+      for (const InferenceShare& share : decision.shares) placed += share.replicas;
+      RC_ASSERT(decision.workload == i);
+      RC_ASSERT(world.snapshot.inference[i].terminating ||
+                placed + decision.unplaced == world.snapshot.inference[i].demand.replicas);
+    }
+    for (std::size_t i = 0; i < plan.training.size(); ++i) {
+      const TrainingDecision& decision = plan.training[i];
+      RC_ASSERT(decision.workload == i);
+      const bool has_place = decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kPlace;
+      RC_ASSERT(decision.placement.has_value() == has_place);
+      if (decision.verdict == TrainingVerdict::kPlace) RC_ASSERT(decision.placement->attempt > world.snapshot.training[i].last_attempt);
+      RC_ASSERT(decision.alternatives.size() <= 5U);
+    }
+  });
+}
+
+TEST(Property, WhatIsOverGetsNothingNew) {
+  check("finished, suspended and terminating workloads gain nothing", [] {
+    const World world = lived_in_world({});
+    const Plan plan = plan_of(world);
+    for (std::size_t i = 0; i < plan.training.size(); ++i) {
+      const TrainingWorkload& job = world.snapshot.training[i];
+      const TrainingDecision& decision = plan.training[i];
+      const bool over = job.placement && job.state == AttemptState::kSucceeded;
+      if (job.terminating) RC_ASSERT(decision.placement == job.placement);
+      if (!job.terminating && over) RC_ASSERT(decision.verdict == TrainingVerdict::kSucceed);
+      if (!job.terminating && job.suspended) RC_ASSERT(!decision.placement);
+    }
+    for (std::size_t i = 0; i < plan.inference.size(); ++i) {
+      const InferenceWorkload& service = world.snapshot.inference[i];
+      if (!service.terminating) continue;
+      RC_ASSERT(plan.inference[i].shares.size() == service.allocations.size());
+      for (const InferenceShare& share : plan.inference[i].shares) {
+        const bool had = std::any_of(service.allocations.begin(), service.allocations.end(), [&](const auto& allocation) {
+          return allocation.pool == share.pool && allocation.desired == share.replicas;
+        });
+        RC_ASSERT(had);
+      }
+    }
+  });
+}
+
+TEST(Property, AStockedOutPoolGetsNothingNew) {
+  check("stock-outs are remembered", [] {
+    const World world = lived_in_world({});
+    const Plan plan = plan_of(world);
+    std::set<std::size_t> closed;
+    for (const StockOut& stock_out : plan.stock_outs) closed.insert(stock_out.pool);
+    for (std::size_t i = 0; i < world.snapshot.pools.size(); ++i) {
+      const market::Offering& offering = world.snapshot.pools[i].offering;
+      const bool out = offering.availability == market::Availability::kStockedOut && offering.retry_at > world.now;
+      if (out) closed.insert(i);
+    }
+    for (const TrainingDecision& decision : plan.training) {
+      if (decision.verdict == TrainingVerdict::kPlace) RC_ASSERT(!closed.contains(decision.placement->pool));
+    }
+    for (const InferenceDecision& decision : plan.inference) {
+      for (const InferenceShare& share : decision.shares) {
+        std::int64_t before = 0;
+        for (const InferenceAllocation& allocation : world.snapshot.inference[decision.workload].allocations) {
+          if (allocation.pool == share.pool) before = allocation.desired;
+        }
+        RC_ASSERT(!closed.contains(share.pool) || share.replicas <= before);
+      }
+    }
+  });
+}
+
+// With replicas that take whole nodes, room is the number of empty nodes: an oracle that knows nothing of packing.
+TEST(Property, NobodyWaitsWhileSomethingEligibleFits) {
+  check("waiting for capacity means that there is none", [] {
+    const World world = lived_in_world({.deadlines = false, .rate_limits = false, .whole_nodes = true});
+    RC_LOG() << show(world.snapshot);
+    const Plan plan = plan_of(world);
+    RC_LOG() << named(world.snapshot, plan);
+    const auto rooms = packed(apply_plan(world.snapshot, plan, world.now, world.config));
+    const auto closed = [&](std::size_t pool) {
+      const market::Offering& offering = world.snapshot.pools[pool].offering;
+      const bool known_out = offering.availability == market::Availability::kStockedOut && offering.retry_at > world.now;
+      return known_out || std::any_of(plan.stock_outs.begin(), plan.stock_outs.end(), [&](const auto& s) { return s.pool == pool; });
+    };
+    const auto empty_nodes = [&](std::size_t pool) -> std::int64_t {
+      if (!rooms[pool] || closed(pool)) return 0;
+      return std::count(rooms[pool]->begin(), rooms[pool]->end(), 8);
+    };
+    const auto may_use = [&](const Demand& demand, std::size_t index) {
+      const Pool& pool = world.snapshot.pools[index];
+      const bool priced = pool.offering.price.quality != market::PriceQuality::kUnknown || pool.tier == api::Tier::kReserved;
+      const bool model = std::any_of(demand.models.begin(), demand.models.end(), [&](const auto& m) { return m.model == pool.model; });
+      return model && priced && demand.tiers.contains(pool.tier);
+    };
+    for (std::size_t pool = 0; pool < rooms.size(); ++pool) {
+      for (std::size_t i = 0; i < plan.training.size(); ++i) {
+        const bool full = !plan.training[i].placement && plan.training[i].cause == Cause::kNoCapacity;
+        const Demand& demand = world.snapshot.training[i].demand;
+        if (full && may_use(demand, pool)) RC_ASSERT(empty_nodes(pool) < demand.replicas);
+      }
+      for (std::size_t i = 0; i < plan.inference.size(); ++i) {
+        const InferenceWorkload& service = world.snapshot.inference[i];
+        const bool spot = world.snapshot.pools[pool].tier == api::Tier::kSpot;
+        const bool tried = may_use(service.demand, pool) && (!spot || service.spot_percent > 0);
+        const bool hopeless = spot && world.snapshot.pools[pool].offering.life.fresh <= world.config.restart_delay;
+        if (plan.inference[i].unplaced > 0 && tried && !hopeless) RC_ASSERT(empty_nodes(pool) == 0);
+      }
+    }
+  });
+}
+
+TEST(Property, AWakeUpLiesAhead) {
+  check("no hot loop", [] {
+    World world = lived_in_world({});
+    for (int i = 0; i < 20; ++i) {
+      const Plan plan = plan_of(world);
+      if (!plan.wake_at) return;
+      RC_ASSERT(*plan.wake_at > world.now);
+      world.snapshot = apply_plan(world.snapshot, plan, world.now, world.config);
+      world.now = *plan.wake_at;
+    }
+  });
+}
+
+// Between two wake-ups nothing changes by itself.
+TEST(Property, NothingChangesBeforeTheWakeUp) {
+  check("wake_at covers every instant that matters", [] {
+    World world = lived_in_world({});
+    RC_LOG() << show(world.snapshot);
+    const Plan first = plan_of(world);
+    world.snapshot = apply_plan(world.snapshot, first, world.now, world.config);
+    const Plan second = plan_of(world);
+    const Instant horizon = second.wake_at.value_or(world.now + std::chrono::hours(200));
+    const auto span = (horizon - world.now).count();
+    const Instant then = world.now + Duration(*rc::gen::inRange<std::int64_t>(0, span));
+    RC_LOG() << "at " << (then - world.now).count() << " of " << span << " ms\n" << named(world.snapshot, second);
+    const Plan later = make_plan(world.snapshot, then, world.config);
+    RC_LOG() << named(world.snapshot, later);
+    for (const TrainingDecision& decision : later.training) {
+      const bool still = decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait;
+      RC_ASSERT(still);
+    }
+    for (std::size_t i = 0; i < later.inference.size(); ++i) RC_ASSERT(counts(later.inference[i]) == counts(second.inference[i]));
+  });
+}
+
+}  // namespace
+}  // namespace spillway::plan::test
