@@ -4,6 +4,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cstdint>
+#include <limits>
 
 namespace spillway::kube {
 namespace {
@@ -56,12 +58,13 @@ struct ResponseReader::Parser {
 
 ResponseReader::ResponseReader(std::size_t max_body_bytes, bool streaming)
     : parser_(std::make_unique<Parser>()) {
-  parser_->parser.eager(true);
+  // Not eager: Beast 1.74's eager parser goes on past a Content-Length above the limit
+  // (finish_header's error is overwritten when body bytes are already there).
+  parser_->parser.eager(false);
   parser_->parser.header_limit(kMaxHeaderBytes);
-  if (streaming)
-    parser_->parser.body_limit(boost::none);
-  else
-    parser_->parser.body_limit(max_body_bytes);
+  // Not boost::none for "no limit": 1.74 takes every Content-Length for larger than none.
+  constexpr auto kEndless = std::numeric_limits<std::uint64_t>::max();
+  parser_->parser.body_limit(streaming ? kEndless : std::uint64_t{max_body_bytes});
 }
 
 ResponseReader::~ResponseReader() = default;

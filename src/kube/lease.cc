@@ -54,6 +54,10 @@ Task<void> LeaderElector::run() {
                                     static_cast<double>(options_.retry_period.count()) * spread));
     if (const auto deadline = fence_deadline(election_, options_))
       until = std::min(until, std::max(*deadline, now + Duration(1)));
+    // A standby is there at the moment at which the lease runs out, not up to a round later.
+    const ElectionAction next = next_action(election_, options_, now);
+    if (const auto* wait = std::get_if<WaitUntil>(&next))
+      until = std::min(until, std::max(wait->when, now + Duration(1)));
     co_await wake_.wait(until);
   }
 }
