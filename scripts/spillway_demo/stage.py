@@ -135,8 +135,8 @@ class Stage:
         endpoint = f"http://127.0.0.1:{self._ports['market']}"
 
         def feed(region):
-            source = {"region": region, "endpoint": endpoint, "pollInterval": "1s", "credentials": "environment"}
-            return {"name": f"aws-{region}", "awsSpot": source, "freshFor": "5m"}
+            source = {"region": region, "endpoint": endpoint, "credentials": "environment"}
+            return {"name": f"aws-{region}", "awsSpot": source, "pollInterval": "1s", "freshFor": "5m"}
 
         return {
             "image": {"repository": "runs-on-this-machine"},

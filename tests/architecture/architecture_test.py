@@ -12,7 +12,7 @@ ASIO_HEADER = "include/spillway/async/asio.h"
 ASIO_HEADERS = (ASIO_HEADER, "include/spillway/async/timers.h")
 BEAST_FILES = (
     "src/kube/beast_transport.cc",
-    "src/control/http_server.cc",
+    "src/control/probe_server.cc",
     "tools/market-server/http_server.cc",
 )
 CLOCK_FILES = ("src/core/clock.cc", "src/core/log.cc", "src/async/")
