@@ -6,29 +6,49 @@
 #include <memory>
 #include <utility>
 
+#include <spillway/plan/programme_library.h>
+
 #include "baselines.h"
 #include "optimum.h"
+#include "refit_programme.h"
+#include "spillway_policy.h"
 #include "statistics.h"
 
 namespace spillway::regret {
 namespace {
 
-using Maker = std::function<std::unique_ptr<Policy>()>;
+using Maker = std::function<std::unique_ptr<Policy>(const Market&)>;
 
-Result<std::vector<std::pair<std::string, Maker>>> makers_of(const std::vector<std::string>& names,
-                                                             const StudyRules& rules) {
-  const JobTerms job = rules.job;
-  const std::vector<std::pair<std::string, Maker>> all{
-      {"on-demand", [] { return make_on_demand(); }},
-      {"greedy", [] { return make_greedy(ZoneRule::kFirst); }},
-      {"uniform-progress", [job] { return make_uniform_progress(job, ZoneRule::kFirst); }},
+struct NamedMaker {
+  std::string name;
+  Maker make;
+};
+
+std::vector<NamedMaker> all_makers(const JobTerms& job, const plan::ProgrammeLibrary& library) {
+  return {
+      {"spillway",
+       [job, &library](const Market& market) {
+         return make_spillway(job, market.tick, market.on_demand_price, library);
+       }},
+      {"on-demand", [](const Market&) { return make_on_demand(); }},
+      {"greedy", [](const Market&) { return make_greedy(ZoneRule::kFirst); }},
+      {"uniform-progress",
+       [job](const Market&) { return make_uniform_progress(job, ZoneRule::kFirst); }},
       {"uniform-progress-longest-life",
-       [job] { return make_uniform_progress(job, ZoneRule::kLongestLife); }},
+       [job](const Market&) { return make_uniform_progress(job, ZoneRule::kLongestLife); }},
+      {"refit-programme",
+       [job](const Market& market) {
+         return make_refit_programme(job, market.tick, market.on_demand_price);
+       }},
   };
-  std::vector<std::pair<std::string, Maker>> chosen;
+}
+
+Result<std::vector<NamedMaker>> makers_of(const std::vector<std::string>& names,
+                                          const std::vector<NamedMaker>& all) {
+  std::vector<NamedMaker> chosen;
   for (const std::string& name : names) {
-    const auto found = std::find_if(all.begin(), all.end(),
-                                    [&](const auto& entry) { return entry.first == name; });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& entry) { return entry.name == name; });
     if (found == all.end()) {
       return invalid(fmt::format("'{}' is no policy: take some of {}", name,
                                  fmt::join(known_policies(), ", ")));
@@ -70,18 +90,23 @@ const PolicyResult* StudyResult::find(const std::string& name) const {
 }
 
 std::vector<std::string> known_policies() {
-  return {"on-demand", "greedy", "uniform-progress", "uniform-progress-longest-life"};
+  std::vector<std::string> names;
+  const plan::ProgrammeLibrary library;
+  for (const NamedMaker& maker : all_makers({}, library))
+    names.push_back(maker.name);
+  return names;
 }
 
 std::vector<std::string> default_policies(bool is_multi_zone) {
-  std::vector<std::string> names{"on-demand", "greedy", "uniform-progress"};
+  std::vector<std::string> names{"spillway", "on-demand", "greedy", "uniform-progress"};
   if (is_multi_zone) names.emplace_back("uniform-progress-longest-life");
   return names;
 }
 
 Result<StudyResult> run_study(const std::vector<Market>& markets, const StudyRules& rules,
                               const std::vector<std::string>& policies) {
-  TRY(makers, makers_of(policies, rules));
+  const plan::ProgrammeLibrary library;
+  TRY(makers, makers_of(policies, all_makers(rules.job, library)));
   StudyResult result;
   for (const auto& [name, maker] : makers)
     result.policies.push_back({.name = name, .outcomes = {}, .ratios = {}});
@@ -102,7 +127,7 @@ Result<StudyResult> run_study(const std::vector<Market>& markets, const StudyRul
                                 .block = first_block + window.start / block_length,
                                 .optimum = *optimum});
       for (std::size_t i = 0; i < makers.size(); ++i) {
-        const std::unique_ptr<Policy> policy = makers[i].second();
+        const std::unique_ptr<Policy> policy = makers[i].make(market);
         result.policies[i].outcomes.push_back(
             simulate(window, rules.job, rules.simulation, *policy));
         result.policies[i].ratios.push_back(result.policies[i].outcomes.back().cost / *optimum);

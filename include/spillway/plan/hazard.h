@@ -1,8 +1,9 @@
 #pragma once
-// How long spot windows (capacity on offer) and gaps between them last. Their lengths are near universal: at age a, in hours,
-// either ends at a rate of s x (0.7 / (a + 0.3) + 0.15) per hour, with s around 1 on every recorded trace (placement.md 17).
-// So a fresh window is distrusted and an old one trusted, and what is learnt of a pool is only s, apart for windows and gaps.
-// Pure values; no clock.
+// How long spot windows (capacity on offer) and gaps between them last. Their lengths are near
+// universal: at age a, in hours, either ends at a rate of s x (0.7 / (a + 0.3) + 0.15) per hour,
+// with s around 1 on every recorded trace (placement.md 17). So a fresh window is distrusted and an
+// old one trusted, and what is learnt of a pool is only s, apart for windows and gaps. Pure values;
+// no clock.
 
 #include <array>
 #include <cstddef>
@@ -14,7 +15,8 @@ namespace spillway::plan {
 
 enum class MarketState { kGap = 0, kWindow = 1 };
 
-// Ages are told apart by bucket: [0, 0.2), [0.2, 0.4), [0.4, 0.8), ... each twice as long, the last without end.
+// Ages are told apart by bucket: [0, 0.2), [0.2, 0.4), [0.4, 0.8), ... each twice as long, the last
+// without end.
 inline constexpr std::size_t kAgeBuckets = 10;
 [[nodiscard]] std::size_t age_bucket(double age_hours);
 // Hours; 0 for the last bucket, which nothing leaves by ageing.
@@ -41,8 +43,9 @@ struct HazardCounts {
 // Learns s of one pool from what is seen of it. A few numbers, so that a status can hold them.
 class HazardMemory {
  public:
-  // The pool was seen up or down at `now`. Sightings come in order; one that is older than the last is ignored. Between two
-  // sightings more than `kLongestStep` apart nothing is assumed: the next sighting begins a period of unknown age, taken as 0.
+  // The pool was seen up or down at `now`. Sightings come in order; one that is older than the last
+  // is ignored. Between two sightings more than `kLongestStep` apart nothing is assumed: the next
+  // sighting begins a period of unknown age, taken as 0.
   void see(MarketState state, Instant now);
 
   static constexpr Duration kLongestStep = std::chrono::minutes(35);

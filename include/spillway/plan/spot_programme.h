@@ -1,20 +1,23 @@
 #pragma once
-// The stochastic dynamic programme behind the spot policy (placement.md 17), tabulated: what waiting, spot and on-demand are
-// expected to cost a job from now to its end, by compute time left, slack, and age of the market's window or gap. It is
-// computed once for (changeover, price ratio, hazard scale, failover) and shared by all jobs; outside the planning pass, some
-// milliseconds each. Immutable once made; reading is safe from any thread.
+// The stochastic dynamic programme behind the spot policy (placement.md 17), tabulated: what
+// waiting, spot and on-demand are expected to cost a job from now to its end, by compute time left,
+// slack, and age of the market's window or gap. It is computed once for (changeover, price ratio,
+// hazard scale, failover) and shared by all jobs; outside the planning pass, some milliseconds
+// each. Immutable once made; reading is safe from any thread.
 //
 // Unit of cost: one hour of spot. On-demand costs `price_ratio` an hour.
 //
-//   slack X = time to deadline - compute time left. A state is forced when X < 2 changeovers + margin: only on-demand is safe.
-//   spot      an hour of work for 1; when the window ends the job is idle (or, with the chance `failover`, another zone has
+//   slack X = time to deadline - compute time left. A state is forced when X < 2 changeovers +
+//   margin: only on-demand is safe. spot      an hour of work for 1; when the window ends the job
+//   is idle (or, with the chance `failover`, another zone has
 //             spot at that moment)
 //   on-demand an hour of work for price_ratio; may be left
 //   idle      slack passes, nothing is paid
 //   enter     a changeover is paid at the price of what is entered, and takes that much slack
 //
-// Jobs larger than the table are scaled down to it at the same ratio of slack to work: there the ratio decides (fluctuations
-// average out), and the table's own largest job is already near that limit.
+// Jobs larger than the table are scaled down to it at the same ratio of slack to work: there the
+// ratio decides (fluctuations average out), and the table's own largest job is already near that
+// limit.
 
 #include <array>
 #include <cstddef>
@@ -27,7 +30,7 @@ namespace spillway::plan {
 
 struct ProgrammeTerms {
   double changeover_hours = 0.2;
-  double price_ratio = 3;   // on-demand / spot, at least 1
+  double price_ratio = 3;  // on-demand / spot, at least 1
   HazardScale scale;
   double failover = 0;      // chance that another zone has spot when a window ends
   double margin_hours = 0;  // slack that the policy keeps beyond two changeovers
@@ -36,12 +39,13 @@ struct ProgrammeTerms {
 
 // Expected cost to the end of the job of each thing to do now, in hours of spot.
 struct ActionCosts {
-  double wait = 0;             // idle for now
-  double enter_spot = 0;       // meaningless in a gap
+  double wait = 0;        // idle for now
+  double enter_spot = 0;  // meaningless in a gap
   double enter_on_demand = 0;
-  double stay_on_demand = 0;   // already on on-demand
-  double stay_spot = 0;        // already on spot; meaningless in a gap
-  double spot_stay_hours = 0;  // expected paid hours of a stay on spot that begins or goes on now; meaningless in a gap
+  double stay_on_demand = 0;  // already on on-demand
+  double stay_spot = 0;       // already on spot; meaningless in a gap
+  double spot_stay_hours =
+      0;  // expected paid hours of a stay on spot that begins or goes on now; meaningless in a gap
 };
 
 class SpotProgramme {
@@ -52,7 +56,8 @@ class SpotProgramme {
   // Slack below which only on-demand is safe.
   [[nodiscard]] double forced_slack_hours() const;
   // `work_hours` > 0. Slack below the forced one is read as the forced one.
-  [[nodiscard]] ActionCosts costs(double work_hours, double slack_hours, MarketState state, std::size_t age_bucket) const;
+  [[nodiscard]] ActionCosts costs(double work_hours, double slack_hours, MarketState state,
+                                  std::size_t age_bucket) const;
   [[nodiscard]] std::size_t bytes() const { return rows_.size() * sizeof(Sample); }
 
  private:
@@ -66,7 +71,9 @@ class SpotProgramme {
   };
   friend class ProgrammeSolver;
 
-  [[nodiscard]] const Sample& at(std::size_t work, std::size_t slack) const { return rows_[work * slacks_.size() + slack]; }
+  [[nodiscard]] const Sample& at(std::size_t work, std::size_t slack) const {
+    return rows_[work * slacks_.size() + slack];
+  }
 
   ProgrammeTerms terms_;
   std::vector<double> works_;   // hours, ascending: the work of each row of samples

@@ -6,25 +6,31 @@
 namespace spillway::plan {
 namespace {
 
-constexpr double kFreshRate = 0.7;      // per hour, times 1 / (age + kFreshAge)
-constexpr double kFreshAge = 0.3;       // hours
-constexpr double kFloorRate = 0.15;     // per hour, at any age
-constexpr double kFirstEdge = 0.2;      // hours
+constexpr double kFreshRate = 0.7;   // per hour, times 1 / (age + kFreshAge)
+constexpr double kFreshAge = 0.3;    // hours
+constexpr double kFloorRate = 0.15;  // per hour, at any age
+constexpr double kFirstEdge = 0.2;   // hours
 constexpr double kHalfLifeHours = 96;
 constexpr double kLateHalfLifeHours = 12;
 constexpr double kPriorEvents = 8;      // of s = 1, against what was learnt
 constexpr double kLatePriorEvents = 4;  // of the long memory, against the short one
-constexpr double kLateWeight = 0.3;     // of the short memory: the mean of exp(-t / 8 h) over the hours that decisions look ahead
+constexpr double kLateWeight =
+    0.3;  // of the short memory: the mean of exp(-t / 8 h) over the hours that decisions look ahead
 
-double edge(std::size_t bucket) { return bucket == 0 ? 0 : std::ldexp(kFirstEdge, static_cast<int>(bucket) - 1); }
+double edge(std::size_t bucket) {
+  return bucket == 0 ? 0 : std::ldexp(kFirstEdge, static_cast<int>(bucket) - 1);
+}
 
-double hours(Duration time) { return std::chrono::duration<double, std::ratio<3600>>(time).count(); }
+double hours(Duration time) {
+  return std::chrono::duration<double, std::ratio<3600>>(time).count();
+}
 
 }  // namespace
 
 std::size_t age_bucket(double age_hours) {
   std::size_t bucket = 0;
-  while (bucket + 1 < kAgeBuckets && age_hours >= edge(bucket + 1)) ++bucket;
+  while (bucket + 1 < kAgeBuckets && age_hours >= edge(bucket + 1))
+    ++bucket;
   return bucket;
 }
 
@@ -39,7 +45,8 @@ double base_exposure(double from_age_hours, double to_age_hours) {
 
 double base_hazard(std::size_t bucket) {
   const double low = edge(bucket);
-  const double beyond = 2 * low + 1;  // of a long bucket the near part counts: few periods reach the far one
+  const double beyond =
+      2 * low + 1;  // of a long bucket the near part counts: few periods reach the far one
   const double high = bucket + 1 == kAgeBuckets ? beyond : std::min(edge(bucket + 1), beyond);
   return base_exposure(low, high) / (high - low);
 }
@@ -82,7 +89,8 @@ void HazardMemory::see(MarketState state, Instant now) {
 HazardScale HazardMemory::scale() const {
   const auto of = [](const HazardCounts& counts) {
     const double slow = (counts.ended + kPriorEvents) / (counts.expected + kPriorEvents);
-    const double fast = (counts.ended_lately + kLatePriorEvents * slow) / (counts.expected_lately + kLatePriorEvents);
+    const double fast = (counts.ended_lately + kLatePriorEvents * slow) /
+                        (counts.expected_lately + kLatePriorEvents);
     return std::pow(fast, kLateWeight) * std::pow(slow, 1 - kLateWeight);
   };
   return {.window = of(counts_[static_cast<std::size_t>(MarketState::kWindow)]),

@@ -8,7 +8,8 @@ namespace {
 
 PhaseChain::Hazards scaled_hazards(double scale) {
   PhaseChain::Hazards hazards{};
-  for (std::size_t b = 0; b < kAgeBuckets; ++b) hazards[b] = scale * base_hazard(b);
+  for (std::size_t b = 0; b < kAgeBuckets; ++b)
+    hazards[b] = scale * base_hazard(b);
   return hazards;
 }
 
@@ -28,8 +29,10 @@ std::array<Rates, kAgeBuckets> rates_of(const PhaseChain::Hazards& hazards, doub
 PhaseChain::PhaseChain(const HazardScale& scale, double failover, double step_hours)
     : PhaseChain(scaled_hazards(scale.gap), scaled_hazards(scale.window), failover, step_hours) {}
 
-PhaseChain::PhaseChain(const Hazards& gap, const Hazards& window, double failover, double step_hours)
-    : gap_(rates_of<Rates>(gap, step_hours)), window_(rates_of<Rates>(window, step_hours)),
+PhaseChain::PhaseChain(const Hazards& gap, const Hazards& window, double failover,
+                       double step_hours)
+    : gap_(rates_of<Rates>(gap, step_hours)),
+      window_(rates_of<Rates>(window, step_hours)),
       failover_(static_cast<float>(failover)) {
   float arriving = 1;  // windows per step that reach the bucket
   for (std::size_t b = 0; b < kAgeBuckets; ++b) {
@@ -39,13 +42,15 @@ PhaseChain::PhaseChain(const Hazards& gap, const Hazards& window, double failove
     arriving *= (1 - rates.ends) * rates.older / leaves;
   }
   const float total = std::accumulate(other_age_.begin(), other_age_.end(), 0.0F);
-  for (float& share : other_age_) share /= total;
+  for (float& share : other_age_)
+    share /= total;
 }
 
 float PhaseChain::after_window(const ByPhase& value) const {
   if (failover_ == 0) return value[0];
   float other = 0;
-  for (std::size_t b = 0; b < kAgeBuckets; ++b) other += other_age_[b] * value[kAgeBuckets + b];
+  for (std::size_t b = 0; b < kAgeBuckets; ++b)
+    other += other_age_[b] * value[kAgeBuckets + b];
   return (1 - failover_) * value[0] + failover_ * other;
 }
 
@@ -59,7 +64,8 @@ ByPhase PhaseChain::expect(const ByPhase& value) const {
       return rates.ends * ended + (1 - rates.ends) * (same + rates.older * (grown - same));
     };
     next[b] = mix(gap_[b], fresh, value[b], value[older]);
-    next[kAgeBuckets + b] = mix(window_[b], over, value[kAgeBuckets + b], value[kAgeBuckets + older]);
+    next[kAgeBuckets + b] =
+        mix(window_[b], over, value[kAgeBuckets + b], value[kAgeBuckets + older]);
   }
   return next;
 }
@@ -70,7 +76,8 @@ ByAge PhaseChain::expect_spot(const ByAge& running, const ByPhase& after) const 
   for (std::size_t b = 0; b < kAgeBuckets; ++b) {
     const Rates& rates = window_[b];
     const float grown = running[std::min(b + 1, kAgeBuckets - 1)];
-    next[b] = rates.ends * over + (1 - rates.ends) * (running[b] + rates.older * (grown - running[b]));
+    next[b] =
+        rates.ends * over + (1 - rates.ends) * (running[b] + rates.older * (grown - running[b]));
   }
   return next;
 }

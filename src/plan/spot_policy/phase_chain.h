@@ -1,5 +1,6 @@
 #pragma once
-// The market as a chain of phases, advanced by one step of the programme: gaps by age bucket, then windows by age bucket.
+// The market as a chain of phases, advanced by one step of the programme: gaps by age bucket, then
+// windows by age bucket.
 
 #include <array>
 #include <cmath>
@@ -15,7 +16,8 @@ using ByAge = std::array<float, kAgeBuckets>;
 
 class PhaseChain {
  public:
-  // `failover`: chance that at the end of a window another zone's window is there to take its place.
+  // `failover`: chance that at the end of a window another zone's window is there to take its
+  // place.
   PhaseChain(const HazardScale& scale, double failover, double step_hours);
   // The same from rates per hour at which gaps and windows end, by age bucket.
   using Hazards = std::array<double, kAgeBuckets>;
@@ -38,7 +40,8 @@ class PhaseChain {
 
   std::array<Rates, kAgeBuckets> gap_{};
   std::array<Rates, kAgeBuckets> window_{};
-  ByAge other_age_{};  // how old the window of another zone is when ours ends: the long-run share of time at each age
+  ByAge other_age_{};  // how old the window of another zone is when ours ends: the long-run share
+                       // of time at each age
   float failover_ = 0;
 };
 

@@ -9,11 +9,11 @@
 namespace spillway::plan {
 namespace {
 
-constexpr double kLongestWork = 48;        // hours; larger jobs are scaled down to it
-constexpr double kLongestStep = 0.2;       // hours
+constexpr double kLongestWork = 48;          // hours; larger jobs are scaled down to it
+constexpr double kLongestStep = 0.2;         // hours
 constexpr double kShortestChangeover = 0.1;  // hours; below it a changeover is a part of a step
-constexpr double kLeastSlackRange = 8;     // hours of slack that even a short job's table covers
-constexpr double kSampleGrowth = 1.12;     // samples lie this much apart, beyond the first ones
+constexpr double kLeastSlackRange = 8;       // hours of slack that even a short job's table covers
+constexpr double kSampleGrowth = 1.12;       // samples lie this much apart, beyond the first ones
 
 double step_for(double changeover_hours) {
   if (changeover_hours < kShortestChangeover) return kLongestStep;
@@ -25,7 +25,8 @@ std::vector<std::size_t> sample_indices(std::size_t first, std::size_t last) {
   std::vector<std::size_t> indices;
   for (std::size_t i = first; i < last;) {
     indices.push_back(i);
-    i = std::max(i + 1, static_cast<std::size_t>(std::lround(static_cast<double>(i) * kSampleGrowth)));
+    i = std::max(i + 1,
+                 static_cast<std::size_t>(std::lround(static_cast<double>(i) * kSampleGrowth)));
   }
   indices.push_back(last);
   return indices;
@@ -39,39 +40,49 @@ struct Cell {
 
 ByPhase blend(const ByPhase& a, const ByPhase& b, float share) {
   ByPhase out{};
-  for (std::size_t p = 0; p < kPhases; ++p) out[p] = a[p] + share * (b[p] - a[p]);
+  for (std::size_t p = 0; p < kPhases; ++p)
+    out[p] = a[p] + share * (b[p] - a[p]);
   return out;
 }
 
 }  // namespace
 
 bool operator==(const ProgrammeTerms& a, const ProgrammeTerms& b) {
-  return a.changeover_hours == b.changeover_hours && a.price_ratio == b.price_ratio && a.scale.window == b.scale.window &&
-         a.scale.gap == b.scale.gap && a.failover == b.failover && a.margin_hours == b.margin_hours;
+  return a.changeover_hours == b.changeover_hours && a.price_ratio == b.price_ratio &&
+         a.scale.window == b.scale.window && a.scale.gap == b.scale.gap &&
+         a.failover == b.failover && a.margin_hours == b.margin_hours;
 }
 
-// Fills the rows of a programme, least work first. Layer j of a row has slack forced + (j - 1) h beyond the forced layer 0.
+// Fills the rows of a programme, least work first. Layer j of a row has slack forced + (j - 1) h
+// beyond the forced layer 0.
 class ProgrammeSolver {
  public:
   explicit ProgrammeSolver(SpotProgramme& out)
-      : out_(out), step_(step_for(out.terms_.changeover_hours)), chain_(out.terms_.scale, out.terms_.failover, step_),
+      : out_(out),
+        step_(step_for(out.terms_.changeover_hours)),
+        chain_(out.terms_.scale, out.terms_.failover, step_),
         steps_(static_cast<std::size_t>(std::lround(kLongestWork / step_))),
-        changeover_steps_(out.terms_.changeover_hours < kShortestChangeover
-                              ? 0
-                              : static_cast<std::size_t>(std::lround(out.terms_.changeover_hours / step_))),
-        layers_(layers(steps_)), before_(layers_), row_(layers_) {}
+        changeover_steps_(
+            out.terms_.changeover_hours < kShortestChangeover
+                ? 0
+                : static_cast<std::size_t>(std::lround(out.terms_.changeover_hours / step_))),
+        layers_(layers(steps_)),
+        before_(layers_),
+        row_(layers_) {}
 
   void solve() {
     const std::vector<std::size_t> works = sample_indices(1, steps_);
     const std::vector<std::size_t> slacks = sample_indices(1, layers_ - 1);
-    for (const std::size_t j : slacks) out_.slacks_.push_back(static_cast<double>(j - 1) * step_);
+    for (const std::size_t j : slacks)
+      out_.slacks_.push_back(static_cast<double>(j - 1) * step_);
     std::size_t next = 0;
     for (std::size_t i = 1; i <= steps_; ++i) {
       solve_row(i);
       const bool is_sampled = next < works.size() && works[next] == i;
       if (is_sampled) {
         out_.works_.push_back(static_cast<double>(i) * step_);
-        for (const std::size_t j : slacks) out_.rows_.push_back(sample(i, std::min(j, layers(i) - 1)));
+        for (const std::size_t j : slacks)
+          out_.rows_.push_back(sample(i, std::min(j, layers(i) - 1)));
         out_.stay_hours_.push_back(stay_);
         ++next;
       }
@@ -85,8 +96,12 @@ class ProgrammeSolver {
     const double range = std::max(kLeastSlackRange, static_cast<double>(work_steps) * step_);
     return 2 + static_cast<std::size_t>(std::ceil(range / step_));
   }
-  [[nodiscard]] float price(bool is_spot) const { return is_spot ? 1.0F : static_cast<float>(out_.terms_.price_ratio); }
-  [[nodiscard]] const Cell& before(std::size_t j) const { return before_[std::min(j, layers_before_ - 1)]; }
+  [[nodiscard]] float price(bool is_spot) const {
+    return is_spot ? 1.0F : static_cast<float>(out_.terms_.price_ratio);
+  }
+  [[nodiscard]] const Cell& before(std::size_t j) const {
+    return before_[std::min(j, layers_before_ - 1)];
+  }
 
   void solve_row(std::size_t i) {
     const auto h = static_cast<float>(step_);
@@ -94,14 +109,16 @@ class ProgrammeSolver {
     if (i == 1) std::fill(before_.begin(), before_.end(), Cell{});
     for (std::size_t j = 0; j < count; ++j) {
       row_[j].spot = chain_.expect_spot(before(j).spot, before(j).idle);
-      for (float& value : row_[j].spot) value += h;
+      for (float& value : row_[j].spot)
+        value += h;
     }
     extend_stay();
     const auto work = static_cast<float>(static_cast<double>(i) * step_);
     const auto changeover = static_cast<float>(out_.terms_.changeover_hours);
     row_[0].idle.fill(price(false) * (work + changeover));
     row_[0].on_demand.fill(price(false) * work);
-    for (std::size_t j = 1; j < count; ++j) solve_cell(j);
+    for (std::size_t j = 1; j < count; ++j)
+      solve_cell(j);
   }
 
   void solve_cell(std::size_t j) {
@@ -122,13 +139,16 @@ class ProgrammeSolver {
 
   [[nodiscard]] ByPhase stay_on_demand_at(std::size_t j) const {
     ByPhase value = chain_.expect(before(j).on_demand);
-    for (float& one : value) one += price(false) * static_cast<float>(step_);
+    for (float& one : value)
+      one += price(false) * static_cast<float>(step_);
     return value;
   }
 
-  // A changeover shorter than a step is paid beside a step of work and takes its own part of a layer.
+  // A changeover shorter than a step is paid beside a step of work and takes its own part of a
+  // layer.
   [[nodiscard]] std::pair<std::size_t, float> short_changeover(std::size_t j) const {
-    const double layer = std::max(0.0, static_cast<double>(j) - out_.terms_.changeover_hours / step_);
+    const double layer =
+        std::max(0.0, static_cast<double>(j) - out_.terms_.changeover_hours / step_);
     const auto low = static_cast<std::size_t>(std::floor(layer));
     return {low, static_cast<float>(layer - std::floor(layer))};
   }
@@ -139,12 +159,15 @@ class ProgrammeSolver {
     if (changeover_steps_ == 0) {
       const auto [low, share] = short_changeover(j);
       value = chain_.expect(blend(before(low).on_demand, before(low + 1).on_demand, share));
-      for (float& one : value) one += price(false) * (static_cast<float>(step_) + changeover);
+      for (float& one : value)
+        one += price(false) * (static_cast<float>(step_) + changeover);
       return value;
     }
     value = row_[j - std::min(j, changeover_steps_)].on_demand;
-    for (std::size_t n = 0; n < changeover_steps_; ++n) value = chain_.expect(value);
-    for (float& one : value) one += price(false) * changeover;
+    for (std::size_t n = 0; n < changeover_steps_; ++n)
+      value = chain_.expect(value);
+    for (float& one : value)
+      one += price(false) * changeover;
     return value;
   }
 
@@ -155,24 +178,30 @@ class ProgrammeSolver {
       const auto [low, share] = short_changeover(j);
       const Cell& near = before(low);
       const Cell& far = before(low + 1);
-      for (std::size_t b = 0; b < kAgeBuckets; ++b) value[b] = near.spot[b] + share * (far.spot[b] - near.spot[b]);
+      for (std::size_t b = 0; b < kAgeBuckets; ++b)
+        value[b] = near.spot[b] + share * (far.spot[b] - near.spot[b]);
       value = chain_.expect_spot(value, blend(near.idle, far.idle, share));
-      for (float& one : value) one += static_cast<float>(step_) + changeover;
+      for (float& one : value)
+        one += static_cast<float>(step_) + changeover;
       return value;
     }
     const Cell& cell = row_[j - std::min(j, changeover_steps_)];
     value = cell.spot;
-    for (std::size_t n = 0; n < changeover_steps_; ++n) value = chain_.expect_spot(value, cell.idle);
-    for (float& one : value) one += changeover;
+    for (std::size_t n = 0; n < changeover_steps_; ++n)
+      value = chain_.expect_spot(value, cell.idle);
+    for (float& one : value)
+      one += changeover;
     return value;
   }
 
-  // Expected paid hours until the window ends or the work is done, one step of work more than before.
+  // Expected paid hours until the window ends or the work is done, one step of work more than
+  // before.
   void extend_stay() {
     ByAge longer{};
     for (std::size_t b = 0; b < kAgeBuckets; ++b) {
       const float grown = stay_[std::min(b + 1, kAgeBuckets - 1)];
-      longer[b] = static_cast<float>(step_) + chain_.survives(b) * (stay_[b] + chain_.grows(b) * (grown - stay_[b]));
+      longer[b] = static_cast<float>(step_) +
+                  chain_.survives(b) * (stay_[b] + chain_.grows(b) * (grown - stay_[b]));
     }
     stay_ = longer;
   }
@@ -199,13 +228,17 @@ class ProgrammeSolver {
 };
 
 SpotProgramme::SpotProgramme(const ProgrammeTerms& terms) : terms_(terms) {
-  SPILLWAY_CHECK(terms.changeover_hours >= 0 && terms.price_ratio >= 1 && terms.failover >= 0 && terms.failover <= 1);
+  SPILLWAY_CHECK(terms.changeover_hours >= 0 && terms.price_ratio >= 1 && terms.failover >= 0 &&
+                 terms.failover <= 1);
   ProgrammeSolver(*this).solve();
 }
 
-double SpotProgramme::forced_slack_hours() const { return 2 * terms_.changeover_hours + terms_.margin_hours; }
+double SpotProgramme::forced_slack_hours() const {
+  return 2 * terms_.changeover_hours + terms_.margin_hours;
+}
 
-ActionCosts SpotProgramme::costs(double work_hours, double slack_hours, MarketState state, std::size_t age) const {
+ActionCosts SpotProgramme::costs(double work_hours, double slack_hours, MarketState state,
+                                 std::size_t age) const {
   double unit = 1;
   if (work_hours > works_.back()) {
     unit = work_hours / works_.back();
@@ -238,7 +271,8 @@ ActionCosts SpotProgramme::costs(double work_hours, double slack_hours, MarketSt
   add(w + 1, s + 1, work_share * slack_share);
   costs.spot_stay_hours = (1 - work_share) * static_cast<double>(stay_hours_[w][age]) +
                           work_share * static_cast<double>(stay_hours_[w + 1][age]);
-  for (double* cost : {&costs.wait, &costs.enter_on_demand, &costs.stay_on_demand, &costs.enter_spot, &costs.stay_spot}) {
+  for (double* cost : {&costs.wait, &costs.enter_on_demand, &costs.stay_on_demand,
+                       &costs.enter_spot, &costs.stay_spot}) {
     *cost *= unit;
   }
   return costs;

@@ -1,0 +1,18 @@
+#pragma once
+// The operator's spot policy (spillway/plan/spot_policy.h) at the rules of the simulator: this file
+// only translates.
+
+#include <memory>
+
+#include <spillway/plan/programme_library.h>
+
+#include "simulator.h"
+
+namespace spillway::regret {
+
+// `library` must outlive the policy.
+[[nodiscard]] std::unique_ptr<Policy> make_spillway(const JobTerms& job, Seconds tick,
+                                                    double on_demand_price,
+                                                    const plan::ProgrammeLibrary& library);
+
+}  // namespace spillway::regret
