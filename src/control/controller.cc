@@ -42,7 +42,7 @@ void Controller::add_cache(kube::ResourceType type, kube::Store<T>& store, typen
   kube::ReflectorOptions options = options_.reflector;
   options.selectors.labels = std::move(selector);
   cache->reflector = std::make_unique<kube::Reflector>(client_, type, *cache->sink, std::move(options));
-  store.set_listener([this](const ObjectKey&, kube::Change) { changed_.notify(); });
+  store.set_listener([this](const ObjectKey&, kube::Change) { changed_.notify(); }, [this] { changed_.notify(); });
   caches_.push_back(std::move(cache));
 }
 

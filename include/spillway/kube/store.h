@@ -39,7 +39,11 @@ class Store {
   // store. An update that changed nothing but the resourceVersion is not reported.
   using Listener = std::function<void(const ObjectKey& key, Change change)>;
 
-  void set_listener(Listener listener) { listener_ = std::move(listener); }
+  // `synced` is called once, when the first complete list is in: an empty one changes no object.
+  void set_listener(Listener listener, std::function<void()> synced = {}) {
+    listener_ = std::move(listener);
+    synced_listener_ = std::move(synced);
+  }
 
   // From a watch event or the answer to an own write (write-through). False when the rules kept
   // what is there.
@@ -102,6 +106,7 @@ class Store {
   std::set<std::string, std::less<>> tombstones_;  // UIDs; in order of their burial in buried_
   std::deque<std::string> buried_;
   Listener listener_;
+  std::function<void()> synced_listener_;
   ResourceVersion seen_version_;
   bool synced_ = false;
 };
@@ -176,7 +181,8 @@ void Store<T>::replace_all(List list) {
     notify(object->meta.key, Change::kDeleted);
   }
   observe_version(list.version);
-  synced_ = true;
+  const bool first = !std::exchange(synced_, true);
+  if (first && synced_listener_) synced_listener_();
 }
 
 template <class T>

@@ -122,6 +122,19 @@ TEST_F(StoreTest, AListDropsWhatVanishedAndMarksTheStoreSynced) {
   EXPECT_EQ(store.seen_version(), ResourceVersion("10"));
 }
 
+// A kind without objects: whoever waits for all caches would otherwise wait for some other change.
+TEST_F(StoreTest, TheFirstListIsReportedOnceEvenIfItIsEmpty) {
+  int synced = 0;
+  store.set_listener([](const ObjectKey&, Change) {}, [&] {
+    EXPECT_TRUE(store.synced());
+    ++synced;
+  });
+  replace({}, "5");
+  EXPECT_EQ(synced, 1);
+  replace({}, "6");
+  EXPECT_EQ(synced, 1);
+}
+
 TEST_F(StoreTest, AListDoesNotUndoWhatWasWrittenAfterIt) {
   store.upsert(thing("mine", "12", 1));
   store.upsert(thing("b", "11", 2));
