@@ -85,8 +85,10 @@ std::string because(const Snapshot& snapshot, const TrainingDecision& decision) 
 
 std::string waiting(const Snapshot& snapshot, const TrainingDecision& decision) {
   const TrainingWorkload& workload = snapshot.training[decision.workload];
-  const std::string demand = fmt::format("{} of {} accelerators", plural(workload.demand.replicas, "replica"),
-                                         workload.demand.per_replica.accelerators.value());
+  std::vector<std::string> models;
+  for (const ModelPreference& preference : workload.demand.models) models.push_back(preference.model.str());
+  const std::string demand = plural(workload.demand.replicas, "replica") + " of " +
+                             plural(workload.demand.per_replica.accelerators.value(), join(models, " or ") + " accelerator");
   switch (decision.cause) {
     case Cause::kWaitingForSpot:
       if (workload.deadline) return "waiting for spot as long as the deadline allows";

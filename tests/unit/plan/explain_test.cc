@@ -38,7 +38,7 @@ TEST(Explain, AWaitNamesNoPriceSoThatItIsWrittenOnce) {
   EXPECT_EQ(world.plan().why("train"), "waiting for spot until 2019-12-20T00:30:00Z, then on-demand");
   world.now += 40min;
   world.pool_named("od").max_nodes = 0;
-  EXPECT_EQ(world.plan().why("train"), "no room for 1 replica of 8 accelerators: every eligible pool is full or stocked out");
+  EXPECT_EQ(world.plan().why("train"), "no room for 1 replica of 8 H100 accelerators: every eligible pool is full or stocked out");
   EXPECT_THAT(world.plan().why("train"), Not(HasSubstr("$")));
 }
 
@@ -46,7 +46,7 @@ TEST(Explain, NoEligiblePoolSaysWhatToCheck) {
   World world;
   world.spot("spot", {.nodes = 1});
   world.job("train", {.replicas = 4, .tiers = api::TierSet{api::Tier::kSpot}});
-  EXPECT_THAT(world.plan().why("train"), HasSubstr("no pool can ever take 4 replicas of 8 accelerators"));
+  EXPECT_THAT(world.plan().why("train"), HasSubstr("no pool can ever take 4 replicas of 8 H100 accelerators"));
 }
 
 TEST(Explain, ADisplacedJobLearnsByWhom) {
