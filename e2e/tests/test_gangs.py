@@ -62,7 +62,7 @@ def test_a_program_that_fails_is_restarted_within_its_limit_and_then_has_failed(
     failed = job.condition("Failed")
     print(failed["reason"], failed["message"])
     assert failed["reason"] == "RestartsExhausted" and "maxRestarts" in failed["message"]
-    assert status["cost"]["rate"] == "0"
+    assert status["cost"]["rate"] == "0.00"
     assert history.created("Job") == ["broken-1", "broken-2"]
     [event] = wait_until(lambda: world.events("broken", "Failed"), 10, "the event")
     assert event["type"] == "Warning"

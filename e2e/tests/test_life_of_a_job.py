@@ -25,7 +25,7 @@ def test_a_suspended_job_gives_everything_back_and_goes_on_as_the_next_attempt(w
     placed = condition(status, "Placed")
     print(placed["reason"], placed["message"])
     assert (placed["status"], placed["reason"]) == ("False", "Suspended")
-    assert "placement" not in status and status["cost"]["rate"] == "0"
+    assert "placement" not in status and status["cost"]["rate"] == "0.00"
     assert not status.get("interruptions", {}).get("count"), "it was asked for"
     other = world.train("other", replicas=2)
     other.wait_running(pool, attempt=1)

@@ -12,13 +12,13 @@ def test_an_observer_shows_what_it_would_do_and_writes_only_status(world):
     second = world.pool("spot-b", tier="Spot", zone=ZONE_B, nodes=2)
     world.pool("on-demand", tier="OnDemand", zone=ZONE_A, fixed="3.06", nodes=4)
     operator = world.start_operator("--observe")
-    first.wait_price("0.9")
+    first.wait_price("0.90")
     job = world.train("train", replicas=2)
     status = job.wait(
         lambda s: s.get("placement", {}).get("pool") == second.name, "to show where it would run"
     )
     print("training:", status["placement"]["reason"])
-    assert status["placement"]["rate"] == "1.4"
+    assert status["placement"]["rate"] == "1.40"
     assert first.name in {item["pool"] for item in status["placement"]["alternatives"]}
     chat = world.serve("chat", replicas=2)
     status = chat.wait(lambda s: s.get("tiers"), "to show where it would run")

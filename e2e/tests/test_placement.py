@@ -42,7 +42,7 @@ def three_zones(world):
     }
     world.start_operator()
     pools["b"].wait_price("0.92")
-    pools["c"].wait_price("1.3")
+    pools["c"].wait_price("1.30")
     return pools
 
 
@@ -68,7 +68,7 @@ def test_a_gang_runs_on_the_cheapest_eligible_spot_pool_until_it_is_complete(wor
     assert (placement["tier"], placement["rate"]) == ("Spot", "1.84")
     assert "0.92" in placement["reason"] and "spot" in placement["reason"].lower()
     others = {item["pool"]: item for item in placement["alternatives"]}
-    assert others[three_zones["a"].name]["rate"] == "2.2"
+    assert others[three_zones["a"].name]["rate"] == "2.20"
     assert world.pool_name("too-small") not in others or "note" in others["too-small"]
     assert is_true(status, "Placed") and is_true(status, "Running")
     assert job.nodes_of_pods() == [f"{three_zones['b'].name}-{n}" for n in range(2)]
@@ -78,7 +78,7 @@ def test_a_gang_runs_on_the_cheapest_eligible_spot_pool_until_it_is_complete(wor
     done = job.wait_condition("Complete", timeout=30)
     assert done["phase"] == "Succeeded"
     assert not is_true(done, "Running")
-    assert done["cost"]["rate"] == "0", "a finished job costs nothing any more"
+    assert done["cost"]["rate"] == "0.00", "a finished job costs nothing any more"
     hours = (parse_time(done["finishedAt"]) - parse_time(status["cost"]["since"])).seconds / 3600
     assert dollars(done["cost"]["total"]) == pytest.approx(1.84 * hours, abs=1.84 / 3600)
     on_demand = dollars(done["cost"]["onDemandEquivalent"])
@@ -154,7 +154,7 @@ def test_a_ripple_moves_nothing_and_a_fall_elsewhere_moves_a_running_job(world):
     first = world.pool("spot-a", tier="Spot", zone=ZONE_A, nodes=2)
     second = world.pool("spot-b", tier="Spot", zone=ZONE_B, nodes=2)
     world.start_operator()
-    first.wait_price("0.9")
+    first.wait_price("0.90")
     second.wait_price("0.94")
     history = world.record()
     job = world.train("train", replicas=2, annotations=stops_in(3))
@@ -162,7 +162,7 @@ def test_a_ripple_moves_nothing_and_a_fall_elsewhere_moves_a_running_job(world):
 
     market.jump(30)
     first.wait_price("0.945")
-    second.wait_price("0.9")
+    second.wait_price("0.90")
     wait_until(lambda: seconds_since(job.status["startedAt"]) > 2, 10, "minRun to be over")
     world.wait_pass()
     status = job.status
@@ -174,7 +174,7 @@ def test_a_ripple_moves_nothing_and_a_fall_elsewhere_moves_a_running_job(world):
     print("reason:", status["placement"]["reason"])
     assert status["restarts"] == 1 and not status.get("restartsCounted")
     assert status["interruptions"]["count"] == 1
-    assert status["placement"]["rate"] == "1.2"
+    assert status["placement"]["rate"] == "1.20"
     assert history.created("Job") == ["train-1", "train-2"]
     history.assert_one_attempt_at_a_time()
     for change in history.changes():
@@ -247,7 +247,7 @@ def test_without_capacity_a_job_says_what_is_missing_and_nothing_spins(world, cl
     for job, reason in wanted.items():
         assert reason in job.condition("Placed")["reason"]
     assert "H900" in no_model.condition("Placed")["message"]
-    assert "0.10" in too_dear.condition("Placed")["message"].replace("0.1 ", "0.10 ")
+    assert "$0.10/h" in too_dear.condition("Placed")["message"]
     world.show("no capacity")
 
     mark = operator.mark()

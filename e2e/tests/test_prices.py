@@ -12,14 +12,14 @@ def test_a_feed_that_is_down_makes_prices_stale_and_moves_nothing_until_it_is_ba
     cheap = world.pool("spot-a", tier="Spot", zone=ZONE_A, nodes=2)
     world.pool("spot-b", tier="Spot", zone=ZONE_B, nodes=2)
     operator = world.start_operator()
-    cheap.wait_price("0.9")
+    cheap.wait_price("0.90")
     running = world.train("running")
     running.wait_running(cheap, attempt=1)
     quality = {"name": "spillway_pool_price_quality", "pool": cheap.name}
     assert operator.metric(**quality, quality="Live") == 1
 
     market.go_down()
-    status = cheap.wait_price("0.9", quality="Stale")
+    status = cheap.wait_price("0.90", quality="Stale")
     print("price:", status["price"], "ready:", condition(status, "Ready"))
     assert condition(status, "Ready")["reason"] == "PriceStale"
     wait_until(lambda: operator.metric(**quality, quality="Stale") == 1, 10, "the metric to say so")
@@ -37,7 +37,7 @@ def test_a_feed_that_is_down_makes_prices_stale_and_moves_nothing_until_it_is_ba
     assert running.status["attempt"] == 1
 
     market.come_back(60)
-    status = cheap.wait_price("0.8", quality="Live")
+    status = cheap.wait_price("0.80", quality="Live")
     assert condition(status, "Ready")["reason"] == "Ready"
     wait_until(lambda: operator.metric(**quality, quality="Live") == 1, 10, "the metric to say so")
     assert running.status["attempt"] == 1 and second.status["attempt"] == 1

@@ -10,7 +10,7 @@ import yaml
 from cluster import Process, wait_until
 from cluster.control_plane import free_ports
 
-START_TIMEOUT = 20  # seconds
+START_TIMEOUT = 60  # seconds
 # Keys of nobody: the market server checks signatures against them, as EC2 would.
 KEYS = {"AWS_ACCESS_KEY_ID": "E2EACCESSKEY", "AWS_SECRET_ACCESS_KEY": "e2e-secret-access-key"}
 # A line of level error or worse, in either log format.
