@@ -84,6 +84,7 @@ def may(kubectl, user, verb, resource, *, name="", namespace="default"):
         ("create", "batch/jobs", True),
         ("patch", "spillway.dev/trainingjobs/status", True),
         ("patch", "spillway.dev/trainingjobs", False),
+        ("delete", "spillway.dev/trainingjobs", True),  # ttlSecondsAfterFinished
         ("delete", "spillway.dev/inferencepools", False),
         ("get", "/secrets", False),
         ("create", "/pods", False),
