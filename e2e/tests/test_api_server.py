@@ -94,7 +94,8 @@ def test_a_short_silence_of_the_api_server_is_survived(world, cluster):
 
 
 def lease_renewals(operator):
-    return operator.metric("spillway_api_requests_total", resource="leases", code="200") or 0
+    leases = {"resource": "leases.coordination.k8s.io", "code": "200"}
+    return operator.metric("spillway_api_requests_total", **leases)
 
 
 def test_a_kind_that_is_removed_and_installed_again_is_served_again(world, kubectl, installation):

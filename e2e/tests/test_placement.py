@@ -66,7 +66,7 @@ def test_a_gang_runs_on_the_cheapest_eligible_spot_pool_until_it_is_complete(wor
     for alternative in placement["alternatives"]:
         print("alternative:", alternative)
     assert (placement["tier"], placement["rate"]) == ("Spot", "1.84")
-    assert "0.92" in placement["reason"] and "spot" in placement["reason"].lower()
+    assert "Spot pool" in placement["reason"] and "$1.84/h" in placement["reason"]
     others = {item["pool"]: item for item in placement["alternatives"]}
     assert others[three_zones["a"].name]["rate"] == "2.20"
     assert world.pool_name("too-small") not in others or "note" in others["too-small"]
