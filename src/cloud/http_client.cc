@@ -148,14 +148,15 @@ class RestClient final : public HttpClient {
     const std::unique_ptr<Timer> timer = timers_.make();
     exchange->waiter = timer.get();
     start(request, exchange);
-    while (!exchange->result) {
+    std::optional<Result<HttpResponse>>& result = exchange->result;
+    while (true) {
       const Wake wake = co_await timer->wait_until(deadline);
-      if (wake == Wake::kTime && !exchange->result) {
+      if (result.has_value()) co_return std::move(result.value());
+      if (wake == Wake::kTime) {
         co_return fail(ErrorCode::kTimeout, "no complete answer from " + request.url.origin() +
                                                 " within " + format_duration(timeout));
       }
     }
-    co_return std::move(*exchange->result);
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include <spillway/core/check.h>
 #include <spillway/core/log.h>
@@ -14,12 +15,15 @@ constexpr Duration kBoundStep = std::chrono::minutes(5);  // as series.h widens
 constexpr Duration kFirstBackoff = std::chrono::seconds(10);
 constexpr Duration kShortestGap = std::chrono::seconds(5);  // between polls, whatever asks for them
 constexpr Duration kForgetAfter = std::chrono::hours(1);
+constexpr Duration kFirstAnswerWithin = std::chrono::seconds(10);
 
 struct KeyState {
   PriceSeries spot;
   std::optional<HourlyRate> on_demand;
   std::optional<Instant> on_demand_heard_at;
   std::optional<Instant> unwanted_since;
+  MonotonicTime wanted_at{};
+  bool asked = false;  // a poll for it has ended, well or badly
 };
 
 struct FeedState {
@@ -82,6 +86,7 @@ class MarketKeeper::Impl {
   [[nodiscard]] PoolPrice price_of(const PoolName& name) const;
   void start(TaskGroup& group);
   void stop();
+  [[nodiscard]] std::optional<MonotonicTime> awaiting_until() const;
   [[nodiscard]] MarketMetrics metrics() const;
   void on_change(Listener listener) { listener_ = std::move(listener); }
 
@@ -137,6 +142,7 @@ void MarketKeeper::Impl::watch(std::vector<PricedPool> pools) {
     for (const PriceKey& key : keys) {
       const auto [entry, added] = feed->keys.try_emplace(key);
       entry->second.unwanted_since.reset();
+      if (added) entry->second.wanted_at = runtime_.clock.monotonic();
       feed->new_keys |= added;
     }
     for (auto& [key, state] : feed->keys) {
@@ -189,7 +195,8 @@ NodePrice MarketKeeper::Impl::on_demand_price(const PricedPool& pool) const {
   if (state == nullptr || !state->on_demand) return fallback_price(std::nullopt, "no catalogue");
   NodePrice price = stated_price(*state->on_demand, feed->source());
   price.observed_at = state->on_demand_heard_at;
-  const Duration age = runtime_.clock.now() - *state->on_demand_heard_at;
+  const Instant now = runtime_.clock.now();
+  const Duration age = now - state->on_demand_heard_at.value_or(now);
   if (age > freshness_of(feed->config)) price.quality = PriceQuality::kStale;
   return price;
 }
@@ -207,6 +214,18 @@ PoolPrice MarketKeeper::Impl::price(const PricedPool& pool) const {
 PoolPrice MarketKeeper::Impl::price_of(const PoolName& name) const {
   const auto found = pools_.find(name);
   return found == pools_.end() ? PoolPrice{} : price(found->second);
+}
+
+std::optional<MonotonicTime> MarketKeeper::Impl::awaiting_until() const {
+  const MonotonicTime now = runtime_.clock.monotonic();
+  std::optional<MonotonicTime> until;
+  for (const auto& feed : feeds_) {
+    for (const auto& [key, state] : feed->keys) {
+      const MonotonicTime limit = state.wanted_at + kFirstAnswerWithin;
+      if (!state.asked && !state.unwanted_since && limit > now) until = std::max(until.value_or(limit), limit);
+    }
+  }
+  return until;
 }
 
 void MarketKeeper::Impl::announce() {
@@ -267,14 +286,20 @@ Task<void> MarketKeeper::Impl::poll(FeedState& feed) {
   ++feed.metrics.polls;
   // Prices are dated when they were asked for: the answer may have been under way for long.
   const Instant polled_at = runtime_.clock.now();
-  const auto result = co_await feed.feed->poll(std::move(wanted));
+  const auto result = co_await feed.feed->poll(wanted);
   if (stopping_) co_return;
+  bool first = false;
+  for (const PriceKey& key : wanted) {
+    const auto asked = feed.keys.find(key);
+    if (asked != feed.keys.end()) first |= !std::exchange(asked->second.asked, true);
+  }
   if (result) {
     take(feed, *result, polled_at);
   } else {
     note_failure(feed, result.error());
   }
   announce();
+  if (first && listener_) listener_({});  // whoever waited for a first answer may go on
   clockwork_.notify();  // what was heard sets the time of its next look
 }
 
@@ -403,6 +428,9 @@ void MarketKeeper::watch(std::vector<PricedPool> pools) {
 }
 PoolPrice MarketKeeper::price_of(const PoolName& pool) const {
   return impl_->price_of(pool);
+}
+std::optional<MonotonicTime> MarketKeeper::awaiting_until() const {
+  return impl_->awaiting_until();
 }
 void MarketKeeper::start(TaskGroup& group) {
   impl_->start(group);

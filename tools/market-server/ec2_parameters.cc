@@ -90,6 +90,7 @@ Ec2Result<Raw> sort_out(const cloud::QueryParameters& parameters) {
 
 std::vector<std::string> values_of(const std::map<unsigned, std::string>& numbered) {
   std::vector<std::string> out;
+  out.reserve(numbered.size());
   for (const auto& [index, value] : numbered)
     out.push_back(value);
   return out;

@@ -94,9 +94,15 @@ class MarketKeeper {
   // is not configured has its fallback price and says so in NodePrice::source.
   [[nodiscard]] PoolPrice price_of(const PoolName& pool) const;
 
+  // While a pool's price has never been asked for: until when its first answer is worth waiting
+  // for (ten seconds at most; a feed that fails has answered). nullopt = nothing is awaited. The
+  // listener is called, with no pools, when a first answer came that changed no price.
+  [[nodiscard]] std::optional<MonotonicTime> awaiting_until() const;
+
   // Starts one loop per feed, and one that wakes when a quality or a bound changes with time alone.
-  // stop() makes them end at their next wait; the group's drained() tells when. The keeper outlives
-  // the group.
+  // stop() makes them end at their next wait; the group's drained() tells when. A request in flight
+  // ends at its own deadline, or at once with HttpClient::shut_down(). The keeper outlives the
+  // group.
   void start(TaskGroup& group);
   void stop();
 

@@ -1,8 +1,8 @@
 """boto3 is the client that proves the market server speaks EC2."""
 
 import datetime
-import subprocess
 import os
+import subprocess
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,7 +20,8 @@ def now():
 @pytest.fixture
 def server(start_server, prices):
     return start_server(
-        f"--prices={prices}", f"--at={NOON}", "--speed=0", "--admin", f"--access-key-id={KEY}", f"--secret-access-key={SECRET}"
+        f"--prices={prices}", f"--at={NOON}", "--speed=0", "--admin",
+        f"--access-key-id={KEY}", f"--secret-access-key={SECRET}",
     )
 
 
@@ -54,7 +55,8 @@ def test_the_paginator_reads_every_page_once(server, client):
         .get_paginator("describe_spot_price_history")
         .paginate(PaginationConfig={"PageSize": 2})
     )
-    rows = [(p["InstanceType"], p["AvailabilityZone"], p["Timestamp"]) for page in pages for p in page["SpotPriceHistory"]]
+    prices = [price for page in pages for price in page["SpotPriceHistory"]]
+    rows = [(p["InstanceType"], p["AvailabilityZone"], p["Timestamp"]) for p in prices]
     assert len(pages) == 2
     assert len(rows) == len(set(rows)) == 4
     assert [row[2] for row in rows] == sorted((row[2] for row in rows), reverse=True)
@@ -101,13 +103,17 @@ def test_boto3_raises_ec2s_errors(server, client):
     assert code_of(lambda: ec2.describe_spot_price_history(Filters=nonsense)) == "InvalidParameterValue"
 
 
-def test_boto3_waits_out_the_throttle(start_server, prices, client):
-    server = start_server(f"--prices={prices}", f"--at={NOON}", "--throttle=1:5")
+def test_beyond_the_burst_boto3_is_throttled(start_server, prices, client):
+    server = start_server(f"--prices={prices}", f"--at={NOON}", "--throttle=1:0")
     ec2 = client(server.url)
     ec2.describe_spot_price_history()
     assert code_of(ec2.describe_spot_price_history) == "RequestLimitExceeded"
+
+
+def test_boto3_waits_out_the_throttle(start_server, prices, client):
+    server = start_server(f"--prices={prices}", f"--at={NOON}", "--throttle=1:5")
     patient = client(server.url, attempts=8)
-    for _ in range(3):
+    for _ in range(4):
         assert patient.describe_spot_price_history()["SpotPriceHistory"]
 
 
@@ -120,24 +126,29 @@ def test_it_is_healthy_and_ends_cleanly(start_server, prices, tmp_path):
     assert server.stop() == 0
 
 
+HEADER = "instance_type,az,timestamp_utc,usd_per_hour\n"
+GOOD = HEADER + "p3,a,2020-01-01T00:00:00Z,1\n"
+
+
 @pytest.mark.parametrize(
     "content, flags, sentence",
     [
-        ("instance_type,az,timestamp_utc,usd_per_hour\np3,a,2020-01-01T00:00:00Z,abc\n", [], "line 2: usd_per_hour 'abc'"),
-        ("instance_type,az,timestamp_utc,usd_per_hour\np3,a,2020-01-01T00:00:00Z,1\np3,a,noon,1\n", [], "line 3: the time"),
+        (HEADER + "p3,a,2020-01-01T00:00:00Z,abc\n", [], "line 2: usd_per_hour 'abc'"),
+        (GOOD + "p3,a,noon,1\n", [], "line 3: the time"),
         ("a,b\n", [], "names no known columns"),
         ("", [], "is empty"),
         (None, [], "there is no price file"),
-        ("instance_type,az,timestamp_utc,usd_per_hour\np3,a,2020-01-01T00:00:00Z,1\n", ["--at=noon"], "--at: 'noon'"),
-        ("instance_type,az,timestamp_utc,usd_per_hour\np3,a,2020-01-01T00:00:00Z,1\n", ["--throttle=fast"], "write 100:20"),
-        ("instance_type,az,timestamp_utc,usd_per_hour\np3,a,2020-01-01T00:00:00Z,1\n", ["--access-key-id=x"], "belong together"),
+        (GOOD, ["--at=noon"], "--at: 'noon'"),
+        (GOOD, ["--throttle=fast"], "write 100:20"),
+        (GOOD, ["--access-key-id=x"], "belong together"),
+        (GOOD, ["--listen=somewhere"], "write 127.0.0.1:8080"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, content, flags, sentence):
     path = tmp_path / "prices.csv"
     if content is not None:
         path.write_text(content)
-    command = [os.environ["MARKET_SERVER"], f"--prices={path}", "--listen=127.0.0.1:0", *flags]
+    command = [os.environ["MARKET_SERVER"], f"--prices={path}", *flags]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2

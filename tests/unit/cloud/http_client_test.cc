@@ -185,6 +185,27 @@ TEST_F(HttpClientTest, lets_go_of_a_request_in_flight_when_it_is_destroyed) {
   }  // the client goes before the io_context; neither hangs
 }
 
+TEST_F(HttpClientTest, shutting_down_ends_what_is_in_flight_and_refuses_the_rest) {
+  CannedServer server({""});
+  const HttpRequest request = get(server.url());
+  client_ = make_http_client(runtime_, {.allowed_origins = {request.url.origin()}});
+  std::optional<ErrorCode> first;
+  asio::co_spawn(io_, client_->send(request, std::chrono::seconds(20)),
+                 [&](const std::exception_ptr&, const Result<HttpResponse>& result) {
+                   ASSERT_FALSE(result);
+                   first = result.error().code;
+                 });
+  while (server.received().empty())
+    io_.run_for(std::chrono::milliseconds(1));
+  client_->shut_down();
+  io_.restart();
+  io_.run();
+  EXPECT_EQ(first, ErrorCode::kCancelled);
+  const auto second = exchange(request, std::chrono::seconds(20));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kCancelled);
+}
+
 TEST(HttpStatusError, maps_each_kind_and_takes_retry_after) {
   const auto code = [](int status) { return http_status_error({.status = status}).code; };
   EXPECT_EQ(code(302), ErrorCode::kRejected);
