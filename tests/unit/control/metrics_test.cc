@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -150,6 +152,15 @@ TEST_F(Metrics, names_units_and_help_follow_the_conventions) {
     EXPECT_EQ(text.help.at(name).back(), '.') << name << ": " << text.help.at(name);
   }
   EXPECT_GT(text.series.size(), 60U);
+}
+
+TEST_F(Metrics, every_metric_is_in_the_manual) {
+  std::ifstream file(SPILLWAY_SOURCE_DIR "/docs/operations.md");
+  const std::string manual{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_FALSE(manual.empty());
+  for (const auto& family : metric_families(view_)) {
+    EXPECT_NE(manual.find("`" + family.name + "`"), std::string::npos) << family.name;
+  }
 }
 
 TEST_F(Metrics, pools_show_price_use_nodes_and_state) {
