@@ -24,7 +24,8 @@ void add_options(CLI::App& app, spillway::regret::Options& options) {
       ->capture_default_str();
   app.add_option("--on-demand-price", options.on_demand_price, "Dollars per hour")
       ->capture_default_str();
-  app.add_option("--spot-price", options.spot_price, "Dollars per hour, unless --prices is given")
+  app.add_option("--spot-price", options.spot_price,
+                 "Dollars per hour; with --prices, of a typical hour")
       ->capture_default_str();
   app.add_option("--windows", options.windows, "Windows per market, at random starts")
       ->capture_default_str();
@@ -35,8 +36,9 @@ void add_options(CLI::App& app, spillway::regret::Options& options) {
                "The files are zones of one market, not a market each");
   app.add_option("--prices", options.prices,
                  "Recorded spot prices: instance_type,az,timestamp_utc,usd_per_hour");
-  app.add_option("--instance-type", options.instance_type,
-                 "Rows of the price file; default: by the on-demand price");
+  app.add_option(
+      "--instance-type", options.instance_type,
+      "Rows of the price file; default: the type whose mean price is nearest to --spot-price");
   app.add_option("--sees", options.sees,
                  "all: availability is known; launches: learnt from own launches and losses")
       ->capture_default_str();

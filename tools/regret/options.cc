@@ -65,16 +65,12 @@ Result<StudyRules> rules_of(const Options& options) {
 }
 
 Result<std::vector<ZoneSeries>> zones_of(const Options& options, const std::vector<Trace>& traces,
-                                         HourlyRate spot, HourlyRate on_demand,
-                                         std::vector<std::string>& remarks) {
+                                         HourlyRate spot, std::vector<std::string>& remarks) {
   std::optional<PriceFile> file;
   InstanceType type(options.instance_type);
   if (!options.prices.empty()) {
     TRY(read, PriceFile::read(options.prices));
-    if (type.empty()) {
-      TRY(chosen, read.type_for(on_demand));
-      type = chosen;
-    }
+    if (type.empty()) type = read.type_near(spot);
     file = std::move(read);
     remarks.push_back(
         fmt::format("Spot prices of {} from '{}', first price laid on the first tick: availability "
@@ -162,7 +158,7 @@ Result<Setup> check(const Options& options) {
   }
   if (traces.empty())
     return invalid("no file is left: in none of them does availability ever change");
-  TRY(zones, zones_of(options, traces, spot, on_demand, setup.remarks));
+  TRY(zones, zones_of(options, traces, spot, setup.remarks));
   TRY(markets, markets_of(options, traces, std::move(zones), on_demand));
   setup.markets = std::move(markets);
   setup.policies =

@@ -26,7 +26,7 @@ struct Options {
   std::uint64_t seed = 1;
   bool multi_zone = false;
   std::string prices;         // path, empty: the constant spot price
-  std::string instance_type;  // empty: chosen by the on-demand price
+  std::string instance_type;  // empty: chosen by the spot price
   std::string sees = "all";
   double launch_spacing_minutes = 10;
   std::string part = "all";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <tuple>
@@ -100,26 +101,25 @@ Result<std::vector<double>> PriceFile::dollars_per_tick(const InstanceType& type
   return prices;
 }
 
-Result<InstanceType> PriceFile::type_for(HourlyRate on_demand) const {
-  std::optional<InstanceType> best;
-  HourlyRate best_price;
+InstanceType PriceFile::type_near(HourlyRate typical) const {
+  const InstanceType* best = nullptr;
+  double least = 0;
   for (const auto& [type, zones] : series_) {
-    HourlyRate dearest;
+    double sum = 0;
+    std::size_t count = 0;
     for (const auto& [zone, series] : zones) {
       for (const PricePoint& point : series)
-        dearest = std::max(dearest, point.price);
+        sum += point.price.approximate_dollars();
+      count += series.size();
     }
-    if (dearest > on_demand || (best && dearest <= best_price)) continue;
-    best = type;
-    best_price = dearest;
+    const double distance =
+        std::abs(std::log(sum / static_cast<double>(count) / typical.approximate_dollars()));
+    if (best == nullptr || distance < least) {
+      best = &type;
+      least = distance;
+    }
   }
-  if (!best) {
-    return invalid(fmt::format(
-        "'{}' has no instance type with spot prices up to the on-demand price ${}: name one with "
-        "--instance-type, or raise --on-demand-price",
-        name_, on_demand.to_string()));
-  }
-  return *best;
+  return *best;  // parse() refuses a file without prices
 }
 
 }  // namespace spillway::regret

@@ -33,9 +33,9 @@ class PriceFile {
                                                              const Zone& zone, Seconds tick,
                                                              std::size_t ticks) const;
 
-  // The type whose prices come closest to `on_demand` without exceeding it: a spot price is capped
-  // at on-demand.
-  [[nodiscard]] Result<InstanceType> type_for(HourlyRate on_demand) const;
+  // The type whose mean price is nearest, as a ratio, to what is usual for the instance in
+  // question.
+  [[nodiscard]] InstanceType type_near(HourlyRate typical) const;
 
  private:
   using Series = std::vector<PricePoint>;  // by time

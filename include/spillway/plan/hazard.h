@@ -21,6 +21,10 @@ inline constexpr std::size_t kAgeBuckets = 10;
 [[nodiscard]] std::size_t age_bucket(double age_hours);
 // Hours; 0 for the last bucket, which nothing leaves by ageing.
 [[nodiscard]] double age_bucket_width(std::size_t bucket);
+// The rate per hour at s = 1 at an age, and the age with that rate (never below zero; capped far
+// out, where the rate is flat).
+[[nodiscard]] double hazard_at(double age_hours);
+[[nodiscard]] double age_of_hazard(double rate);
 // Mean rate per hour at which a window or gap whose age lies in the bucket ends, at s = 1.
 [[nodiscard]] double base_hazard(std::size_t bucket);
 // Expected number of ends between two ages at s = 1: the integral of the rate.

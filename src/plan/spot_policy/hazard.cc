@@ -9,6 +9,7 @@ namespace {
 constexpr double kFreshRate = 0.7;   // per hour, times 1 / (age + kFreshAge)
 constexpr double kFreshAge = 0.3;    // hours
 constexpr double kFloorRate = 0.15;  // per hour, at any age
+constexpr double kOldestAge = 100;   // hours, beyond all buckets
 constexpr double kFirstEdge = 0.2;   // hours
 constexpr double kHalfLifeHours = 96;
 constexpr double kLateHalfLifeHours = 12;
@@ -41,6 +42,15 @@ double age_bucket_width(std::size_t bucket) {
 double base_exposure(double from_age_hours, double to_age_hours) {
   return kFreshRate * std::log((to_age_hours + kFreshAge) / (from_age_hours + kFreshAge)) +
          kFloorRate * (to_age_hours - from_age_hours);
+}
+
+double hazard_at(double age_hours) {
+  return kFreshRate / (age_hours + kFreshAge) + kFloorRate;
+}
+
+double age_of_hazard(double rate) {
+  const double above_floor = std::max(rate - kFloorRate, kFreshRate / kOldestAge);
+  return std::max(0.0, kFreshRate / above_floor - kFreshAge);
 }
 
 double base_hazard(std::size_t bucket) {

@@ -8,6 +8,9 @@
 namespace spillway::plan {
 namespace {
 
+constexpr double kIntoGapHours = 1;
+constexpr double kIntoWindowHours = 3;
+
 // Expected length of a window or gap, in hours, at a scale: the integral of its survival, bucket by
 // bucket.
 double mean_length(double scale) {
@@ -36,9 +39,13 @@ Outlook::Outlook(const SpotMarket& market) {
     states_.push_back({.is_up = offer.sight.state == MarketState::kWindow,
                        .age_hours = in_hours(offer.sight.age + offer.sight.seen_ago),
                        .long_run = window / (window + gap),
-                       .scale_gap = offer.scale.gap,
-                       .scale_window = offer.scale.window});
+                       .scale = offer.scale});
   }
+  price_later(market);
+  if (!states_.empty()) merge();
+}
+
+void Outlook::price_later(const SpotMarket& market) {
   std::vector<std::size_t> by_price(states_.size());
   std::iota(by_price.begin(), by_price.end(), std::size_t{0});
   const auto price = [&](std::size_t i) { return market.offers[i].price; };
@@ -51,35 +58,53 @@ Outlook::Outlook(const SpotMarket& market) {
     paid += all_down * states_[i].long_run * price(i).approximate_dollars();
     all_down *= 1 - states_[i].long_run;
   }
-  later_price_ = all_down < 1 ? paid / (1 - all_down) : market.on_demand.approximate_dollars();
-  later_price_ = std::min(later_price_, market.on_demand.approximate_dollars());
+  const double on_demand = market.on_demand.approximate_dollars();
+  later_price_ = all_down < 1 ? std::min(paid / (1 - all_down), on_demand) : on_demand;
 }
 
-Outlook::Gap Outlook::gap(std::size_t without) const {
-  double rate = 0;
-  double youngest = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (i == without) continue;
-    const double age = states_[i].is_up ? 0 : states_[i].age_hours;
-    rate += states_[i].scale_gap * base_hazard(age_bucket(age));
-    youngest = std::min(youngest, age);
+void Outlook::merge() {
+  if (states_.size() == 1) {
+    scale_ = states_.front().scale;
+    gap_age_hours_ = states_.front().is_up ? 0 : states_.front().age_hours;
+    return;
   }
-  if (rate == 0) return {};
-  return {.age_hours = youngest, .scale = rate / base_hazard(age_bucket(youngest))};
+  double share = 0;
+  double window = 0;
+  double youngest = std::numeric_limits<double>::infinity();
+  for (const State& state : states_) {
+    share += state.long_run;
+    window += state.long_run * state.scale.window;
+    youngest = std::min(youngest, state.is_up ? 0 : state.age_hours);
+  }
+  scale_.window = window / share;
+  gap_age_hours_ = youngest;
+  // Offerings that went at different times come back independently of each other: their rates add
+  // up. Taken some time into the common gap, because one number has to stand for all of it.
+  double rate = 0;
+  for (const State& state : states_) {
+    rate += state.scale.gap * hazard_at((state.is_up ? 0 : state.age_hours) + kIntoGapHours);
+  }
+  scale_.gap = rate / hazard_at(youngest + kIntoGapHours);
+  // Of a window like those of the market: is another there when it ends?
+  for (std::size_t lost = 0; lost < states_.size(); ++lost) {
+    double none = 1;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      if (i != lost) none *= 1 - chance_up(states_[i], kIntoWindowHours);
+    }
+    failover_ += states_[lost].long_run / share * (1 - none);
+  }
+}
+
+double Outlook::market_age_hours(std::size_t offer, double age_hours) const {
+  if (states_.size() == 1) return age_hours;
+  const double relative = states_[offer].scale.window / scale_.window;
+  return std::max(0.0, age_of_hazard(relative * hazard_at(age_hours)));
 }
 
 double Outlook::chance_up(const State& state, double hours) const {
-  const double scale = state.is_up ? state.scale_window : state.scale_gap;
+  const double scale = state.is_up ? state.scale.window : state.scale.gap;
   const double same = std::exp(-scale * base_exposure(state.age_hours, state.age_hours + hours));
   return same * (state.is_up ? 1.0 : 0.0) + (1 - same) * state.long_run;
-}
-
-double Outlook::failover(std::size_t lost, double hours) const {
-  double none = 1;
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    if (i != lost) none *= 1 - chance_up(states_[i], hours);
-  }
-  return 1 - none;
 }
 
 }  // namespace spillway::plan

@@ -19,29 +19,32 @@ class Outlook {
   // Dollars per hour, expected of a later start on spot: the cheapest offering that is there then.
   // At most on-demand.
   [[nodiscard]] double later_price() const { return later_price_; }
-  // The gap that lasts until one of the offerings other than `without` comes up;
-  // market.offers.size() = none left out.
-  struct Gap {
-    double age_hours = 0;
-    double scale = 1;
-  };
-  [[nodiscard]] Gap gap(std::size_t without) const;
-  // Chance that an offering other than `lost` is there when the window of `lost` ends `hours` from
-  // now.
-  [[nodiscard]] double failover(std::size_t lost, double hours) const;
+  // What the shared programme reckons with for this market as a whole.
+  [[nodiscard]] const HazardScale& scale() const { return scale_; }
+  // Chance that, when a window ends, another offering is there.
+  [[nodiscard]] double failover() const { return failover_; }
+  // Age of the present gap, if none is there: since the last one went.
+  [[nodiscard]] double gap_age_hours() const { return gap_age_hours_; }
+  // The age at which a window of the market ends as soon as one of this offering does at its own
+  // age.
+  [[nodiscard]] double market_age_hours(std::size_t offer, double age_hours) const;
 
  private:
   struct State {
     bool is_up = false;    // as last seen
     double age_hours = 0;  // now, if that still holds
     double long_run = 0;   // share of time that it is there
-    double scale_gap = 1;
-    double scale_window = 1;
+    HazardScale scale;
   };
+  void price_later(const SpotMarket& market);
+  void merge();
   [[nodiscard]] double chance_up(const State& state, double hours) const;
 
   std::vector<State> states_;
   double later_price_ = 0;
+  HazardScale scale_;
+  double failover_ = 0;
+  double gap_age_hours_ = 0;
 };
 
 }  // namespace spillway::plan

@@ -45,57 +45,55 @@ class Decision {
 
   SpotChoice choose() {
     const Valued gap = value_gap();
-    best_wait_ = gap.wait;
-    best_on_demand_ = job_.footing == Footing::kOnDemand ? gap.stay_on_demand : gap.enter_on_demand;
     Valued best;
     Valued running;
     for (std::size_t i = 0; i < market_.offers.size(); ++i) {
       const bool runs_here = job_.footing == Footing::kSpot && job_.offer == i;
       if (!runs_here && !market_.offers[i].may_launch) continue;
       const Valued one = value(i);
-      best_wait_ = std::min(best_wait_, one.wait);
-      best_on_demand_ =
-          std::min(best_on_demand_,
-                   job_.footing == Footing::kOnDemand ? one.stay_on_demand : one.enter_on_demand);
       if (runs_here) {
         running = one;
       } else if (one.enter < best.enter) {
         best = one;
       }
     }
+    // With an offering that is dearer than what may come later, waiting may also mean to wait for
+    // another.
+    const bool has_best = best.enter != kImpossible;
+    best_wait_ = has_best ? std::min(best.wait, gap.wait) : gap.wait;
+    best_on_demand_ = has_best ? std::min(on_demand(best), on_demand(gap)) : on_demand(gap);
     return job_.footing == Footing::kSpot ? from_spot(running, best) : from_elsewhere(best);
   }
 
  private:
-  [[nodiscard]] ProgrammeTerms terms(double window_scale, double gap_scale, double failover) const {
+  [[nodiscard]] double on_demand(const Valued& valued) const {
+    return job_.footing == Footing::kOnDemand ? valued.stay_on_demand : valued.enter_on_demand;
+  }
+
+  // One set of terms for the whole market: values of different tables must not be compared with
+  // each other.
+  [[nodiscard]] ActionCosts costs(MarketState state, double age_hours) const {
     const double later = std::max(outlook_.later_price(), 1e-6);
-    return {.changeover_hours = changeover_,
-            .price_ratio = market_.on_demand.approximate_dollars() / later,
-            .scale = {.window = window_scale, .gap = gap_scale},
-            .failover = failover,
-            .margin_hours = 0};
+    return library_.costs({.terms = {.changeover_hours = changeover_,
+                                     .price_ratio = market_.on_demand.approximate_dollars() / later,
+                                     .scale = outlook_.scale(),
+                                     .failover = outlook_.failover(),
+                                     .margin_hours = 0},
+                           .work_hours = work_,
+                           .spare_hours = spare_,
+                           .state = state,
+                           .age_hours = age_hours});
   }
 
   // Nothing is there now.
   [[nodiscard]] Valued value_gap() const {
     if (market_.offers.empty()) {
       Valued only;
-      const double hours = work_ + (job_.footing == Footing::kOnDemand ? 0 : changeover_);
-      only.enter_on_demand = only.stay_on_demand = hours * market_.on_demand.approximate_dollars();
+      only.stay_on_demand = work_ * market_.on_demand.approximate_dollars();
+      only.enter_on_demand = (work_ + changeover_) * market_.on_demand.approximate_dollars();
       return only;
     }
-    const Outlook::Gap gap = outlook_.gap(market_.offers.size());
-    double window_scale = 0;
-    for (const SpotOffer& offer : market_.offers)
-      window_scale += offer.scale.window;
-    window_scale /= static_cast<double>(market_.offers.size());
-    const double failover = outlook_.failover(0, 24);  // in the long run
-    return in_dollars(library_.costs({.terms = terms(window_scale, gap.scale, failover),
-                                      .work_hours = work_,
-                                      .spare_hours = spare_,
-                                      .state = MarketState::kGap,
-                                      .age_hours = gap.age_hours}),
-                      0, false);
+    return in_dollars(costs(MarketState::kGap, outlook_.gap_age_hours()), 0, false);
   }
 
   // If the offering is up. Where its age is not known, the mean over ages that it may have.
@@ -118,19 +116,10 @@ class Decision {
   }
 
   [[nodiscard]] Valued value_at(std::size_t offer, double age_hours) const {
-    const HazardScale& scale = market_.offers[offer].scale;
-    const double life = 1 / (scale.window * base_hazard(age_bucket(age_hours)));
-    const Outlook::Gap gap = outlook_.gap(market_.offers.size());
-    const double gap_scale = market_.offers.size() == 1 ? scale.gap : gap.scale;
-    const ActionCosts costs =
-        library_.costs({.terms = terms(scale.window, gap_scale, outlook_.failover(offer, life)),
-                        .work_hours = work_,
-                        .spare_hours = spare_,
-                        .state = MarketState::kWindow,
-                        .age_hours = age_hours});
     const double dearer =
         market_.offers[offer].price.approximate_dollars() - outlook_.later_price();
-    Valued valued = in_dollars(costs, dearer, true);
+    Valued valued = in_dollars(
+        costs(MarketState::kWindow, outlook_.market_age_hours(offer, age_hours)), dearer, true);
     valued.offer = offer;
     return valued;
   }
