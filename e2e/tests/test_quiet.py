@@ -113,6 +113,34 @@ def test_the_writes_for_a_job_from_creation_to_completion_are_few(world):
     assert len(pools) <= 2 * 4 + 1, "one for each pod that came or went is the most"
 
 
+# A gang that loses a rank: one attempt ends, the next one begins.
+LIFE_OF_AN_INTERRUPTION = {
+    "patch trainingjobs/status": 5,
+    "delete jobs": 1,
+    "create jobs": 1,
+    "create events": 2,
+    "patch events": 1,
+}
+
+
+def test_the_writes_for_an_interruption_are_few(world):
+    world.pool("spot", tier="Spot", zone=ZONE_A, fixed="0.90", nodes=4)
+    operator = world.start_operator()
+    job = world.train("train", replicas=4)
+    job.wait_running(attempt=1)
+    settled(operator)
+    mark = operator.mark()
+    victim = job.pods()[0]["metadata"]["name"]
+    world.kubectl("delete", "pod", victim, f"-n={world.namespace}", "--wait=false")
+    job.wait_running(attempt=2)
+    settled(operator)
+    writes = of_workload(world, mark)
+    for write in writes:
+        print(write)
+    assert all(write.code < 300 for write in writes), "no write was in vain"
+    assert_at_most(counts(writes), LIFE_OF_AN_INTERRUPTION)
+
+
 def test_the_writes_for_a_service_are_few(world):
     world.pool("spot", tier="Spot", zone=ZONE_A, fixed="0.90", nodes=4)
     operator = world.start_operator()
