@@ -46,11 +46,4 @@ Files reference_files() {
   return files;
 }
 
-std::string policies_text() {
-  std::string text(kGenerated);
-  for (const Json& object : api::admission_policies())
-    text += "---\n" + to_yaml(object);
-  return text;
-}
-
 }  // namespace spillway::crdgen

@@ -10,6 +10,5 @@ using Files = std::map<std::string, std::string>;  // name -> text
 
 Files crd_files();        // crds/
 Files reference_files();  // docs/reference/
-std::string policies_text();
 
 }  // namespace spillway::crdgen

@@ -47,9 +47,7 @@ Result<void> print_pod_template(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{
-      "Writes CustomResourceDefinitions, reference pages and admission policies from the field "
-      "tables"};
+  CLI::App app{"Writes CustomResourceDefinitions and reference pages from the field tables"};
   app.require_subcommand(1);
   std::string openapi;
   std::string folder;
@@ -66,9 +64,6 @@ int main(int argc, char** argv) {
   auto* docs = app.add_subcommand("docs", "Write the reference pages");
   docs->add_option("--out", folder, "Folder to write to")->required();
   docs->callback([&] { result = write_files(folder, crdgen::reference_files()); });
-  auto* policies =
-      app.add_subcommand("policies", "Print the ValidatingAdmissionPolicies and their bindings");
-  policies->callback([&] { std::cout << crdgen::policies_text(); });
   CLI11_PARSE(app, argc, argv);
   if (!result) {
     std::cerr << "crdgen: " << result.error().message << '\n';

@@ -24,9 +24,4 @@ template <>
 nlohmann::ordered_json custom_resource_definition<CapacityPool>(
     const nlohmann::ordered_json& pod_template);
 
-// The rules that a CRD cannot hold, because they need the time of creation: a
-// ValidatingAdmissionPolicy and its binding, as a list of two objects. It refuses a TrainingJob
-// whose deadline lies before its creation.
-nlohmann::ordered_json admission_policies();
-
 }  // namespace spillway::api

@@ -154,18 +154,6 @@ TEST(CapacityPoolSchema, keeps_what_a_pool_is) {
   EXPECT_FALSE(spec["nodes"].contains("x-kubernetes-validations"));
 }
 
-TEST(AdmissionPolicies, compare_the_deadline_with_the_creation_only_when_it_is_new) {
-  const Json policies = admission_policies();
-  ASSERT_EQ(policies.size(), 2U);
-  const Json& spec = policies[0]["spec"];
-  EXPECT_EQ(spec["matchConstraints"]["resourceRules"][0]["resources"],
-            Json::array({"trainingjobs"}));
-  EXPECT_EQ(spec["validations"][0]["expression"],
-            "timestamp(object.spec.deadline) > timestamp(object.metadata.creationTimestamp)");
-  EXPECT_EQ(policies[1]["spec"]["policyName"], policies[0]["metadata"]["name"]);
-  EXPECT_EQ(policies[1]["spec"]["validationActions"], Json::array({"Deny"}));
-}
-
 // `crdgen crds --out crds && crdgen docs --out docs/reference` makes this pass again after a field
 // has changed.
 TEST(Generated, files_that_are_checked_in_are_those_that_crdgen_writes) {
