@@ -40,8 +40,11 @@ format: ## Format the C++ sources
 lint: ## Check formatting, and run clang-tidy over the sources of a configured preset (PRESET=...)
 	@scripts/lint $(BUILD)
 
-generate: build ## Write the files that are made from the resource types: CRDs and their reference
-	cmake --build $(BUILD) -j$(JOBS) --target generate
+generate: ## Write the files that are made from the resource types: CRDs and their reference
+	cmake --preset $(PRESET)
+	cmake --build $(BUILD) -j$(JOBS) --target crdgen
+	$(BUILD)/tools/crdgen/crdgen crds --out crds
+	$(BUILD)/tools/crdgen/crdgen docs --out docs/reference
 
 clean: ## Remove the builds; the tools in the cache stay
 	rm -rf build

@@ -55,12 +55,13 @@ def test_training_jobs_say_what_runs_where_at_what_rate(full_world):
     print(printed)
     rows = {row["NAME"]: row for row in table(printed)}
     train = rows["train"]
-    assert list(train) == ["NAME", "PHASE", "POOL", "TIER", "USD/H", "REPLICAS", "AGE"]
+    assert list(train) == ["NAME", "PHASE", "POOL", "TIER", "USD/H", "REPLICAS", "WHY", "AGE"]
     assert train["PHASE"] == "Running" and train["TIER"] == "Reserved"
     assert train["POOL"] == full_world.pool_name("reserved")
     assert float(train["USD/H"]) == pytest.approx(7.84)
-    assert rows["stuck"]["PHASE"] == "Pending"
-    assert all(len(line) < 140 for line in printed.splitlines())
+    assert train["WHY"] == "ReservedBaseline"
+    assert (rows["stuck"]["PHASE"], rows["stuck"]["WHY"]) == ("Pending", "NoEligiblePool")
+    assert all(len(line) < 120 for line in printed.splitlines()), "one line of a terminal each"
 
     wide = full_world.kubectl(*get, "-o", "wide")
     print(wide)
@@ -74,7 +75,7 @@ def test_services_and_pools_say_the_same_in_their_way(full_world):
     printed = full_world.kubectl("get", "ipool", f"-n={full_world.namespace}")
     print(printed)
     rows = {row["NAME"]: row for row in table(printed)}
-    assert list(rows["chat"]) == ["NAME", "REPLICAS", "READY", "TIERS", "USD/H", "AGE"]
+    assert list(rows["chat"]) == ["NAME", "REPLICAS", "READY", "TIERS", "USD/H", "WHY", "AGE"]
     assert (rows["chat"]["REPLICAS"], rows["chat"]["READY"]) == ("2", "2")
     assert "Reserved" in rows["chat"]["TIERS"] and "Spot" in rows["batch"]["TIERS"]
 
@@ -83,8 +84,8 @@ def test_services_and_pools_say_the_same_in_their_way(full_world):
     rows = {row["NAME"]: row for row in table(printed)}
     reserved = rows[full_world.pool_name("reserved")]
     assert reserved["TIER"] == "Reserved" and reserved["INSTANCE"] == "p3.16xlarge"
-    assert (reserved["READY"], reserved["MAX"]) == ("1", "1")
-    assert (reserved["USED"], reserved["FREE"]) == ("6", "2")
+    assert (reserved["NODES"], reserved["MAX NODES"]) == ("1", "1")
+    assert (reserved["ACCEL USED"], reserved["ACCEL FREE"]) == ("6", "2")
     spot = rows[full_world.pool_name("spot-a")]
     assert (spot["NODE USD/H"], spot["QUALITY"]) == ("0.918", "Live")
     assert spot["AVAILABILITY"] == "Available"

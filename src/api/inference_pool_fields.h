@@ -149,6 +149,8 @@ struct Described<InferencePool> {
       PrinterColumn{"Ready", "integer", ".status.readyReplicas", "Replicas that are ready"},
       PrinterColumn{"Tiers", "string", ".status.summary", "Where the replicas are"},
       PrinterColumn{"USD/h", "string", ".status.cost.rate", "What the replicas cost now"},
+      PrinterColumn{"Why", "string", ".status.conditions[?(@.type==\"Placed\")].reason",
+                    "Why the replicas are where they are, in one word"},
       PrinterColumn{"Total USD", "string", ".status.cost.total",
                     "Cost up to the last change of the rate", true},
       PrinterColumn{"Reason", "string", ".status.reason", "Why the replicas are where they are",

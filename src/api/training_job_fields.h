@@ -155,6 +155,8 @@ struct Described<TrainingJob> {
       PrinterColumn{"Tier", "string", ".status.placement.tier", "Tier of the pool"},
       PrinterColumn{"USD/h", "string", ".status.cost.rate", "What the job costs now"},
       PrinterColumn{"Replicas", "integer", ".spec.replicas", "Pods of an attempt"},
+      PrinterColumn{"Why", "string", ".status.conditions[?(@.type==\"Placed\")].reason",
+                    "Why it is where it is, or is not placed, in one word"},
       PrinterColumn{"Attempt", "integer", ".status.attempt", "Number of the latest attempt", true},
       PrinterColumn{"Restarts", "integer", ".status.restarts", "Attempts after the first", true},
       PrinterColumn{"Total USD", "string", ".status.cost.total",
