@@ -14,7 +14,7 @@ RECORDED = "data/spot-prices/aws-p3-2019-12-22_2020-02-19.csv"
 
 
 def recording(root):
-    """The file of recorded prices: the shared data beside the checkout when it is there, else the excerpt in examples."""
+    """The file of recorded prices: the shared data beside the checkout when it is there, else the made-up market in examples."""
     shared = pathlib.Path(os.environ.get("SPILLWAY_SHARED", root.parent / "shared")) / RECORDED
     if shared.is_file():
         return shared
@@ -22,6 +22,11 @@ def recording(root):
     if not excerpts:
         raise FileNotFoundError(f"there are no recorded prices: neither {shared} nor examples/market/*p3*.csv")
     return excerpts[0]
+
+
+def is_recorded(path, root):
+    """False for the small market in examples, whose prices are made up."""
+    return root / "examples" not in path.parents
 
 
 def moments(path):

@@ -79,7 +79,7 @@ class Stage:
             "--admin",
         ]
         self.market.start(command, {**os.environ, **KEYS})
-        self._wait_for(self.market, lambda: self._http("market", "/") is not None)
+        self._wait_for(self.market, lambda: self._http("market", "/healthz") is not None)
 
     def jump_to(self, at):
         """Sets the market's clock forward."""
@@ -142,8 +142,8 @@ class Stage:
             "image": {"repository": "runs-on-this-machine"},
             "config": {
                 "feeds": [feed("us-east-1"), feed("us-east-2")],
-                # A minute of demo stands for weeks of a market: moves need not wait ten minutes after a start.
-                "placement": {"minRun": "1s", "restartDelay": "6m"},
+                # A minute of demo stands for weeks of a market, and simulated pods start in a second.
+                "placement": {"minRun": "1s", "restartDelay": "5s"},
             },
         }
 

@@ -12,7 +12,7 @@ POLL_SECONDS = 0.2
 
 RESERVED, FIRST, SECOND = "reserved-us-east-1c", "spot-us-east-1b", "spot-us-east-1d"
 CHAT, EXPERIMENT = "chat/chat", "experiment/reranker"
-SEARCH, PRETRAIN, REPORT = "search/hyperparameters", "pretrain/pretrain", "report/quarterly-forecast"
+SEARCH, FINETUNE, REPORT = "search/hyperparameters", "finetune/finetune", "report/quarterly-forecast"
 
 
 class Story:
@@ -69,7 +69,8 @@ class Story:
             f"etcd, kube-apiserver, kube-controller-manager and kube-scheduler {self._stage.cluster.version}; "
             f"{len(names)} nodes with V100s in five zones, whose kubelets kwok plays."
         )
-        self.say("A market: recorded AWS spot prices, over the EC2 query API")
+        origin = "recorded AWS" if prices.is_recorded(recording, self._stage.root) else "made-up"
+        self.say(f"A market: {origin} spot prices, over the EC2 query API")
         self._stage.start_market(recording, start)
         self.note(f"{recording}, from {prices.text(start)} on.")
         self.say("The operator, with the chart's configuration and the rights of its ServiceAccount")
@@ -85,7 +86,7 @@ class Story:
             lambda p: p.ready(CHAT) == {RESERVED: 2}
             and p.ready(EXPERIMENT)
             and p.runs_in(SEARCH) == FIRST
-            and p.runs_in(PRETRAIN) == RESERVED
+            and p.runs_in(FINETUNE) == RESERVED
             and p.runs_in(REPORT),
         )
         self.show()
@@ -111,14 +112,14 @@ class Story:
         self.say("kubectl scale inferencepool.spillway.dev/chat --replicas=6: the baseline is wanted back")
         self._stage.kubectl("scale", "inferencepool.spillway.dev/chat", "--namespace=chat", "--replicas=6")
         picture = self.until(
-            f"six replicas of {CHAT} in {RESERVED} and {PRETRAIN} to run elsewhere",
-            lambda p: p.ready(CHAT) == {RESERVED: 6} and p.runs_in(PRETRAIN) not in (None, RESERVED),
+            f"six replicas of {CHAT} in {RESERVED} and {FINETUNE} to run elsewhere",
+            lambda p: p.ready(CHAT) == {RESERVED: 6} and p.runs_in(FINETUNE) not in (None, RESERVED),
         )
         self.note(
             "Six replicas of chat would cost most elsewhere, so the gang of four gave its slots back and started again, as a "
             "whole, where it is cheapest now:"
         )
-        self.note(f"{PRETRAIN}: {picture.reason(PRETRAIN)}")
+        self.note(f"{FINETUNE}: {picture.reason(FINETUNE)}")
 
     def end(self):
         self.say(f"kubectl get spillway -A, {time.monotonic() - self._began:.0f} s after the start")

@@ -98,6 +98,7 @@ MonotonicTime Controller::next_look() const {
   MonotonicTime next = now + options_.longest_rest;
   if (wake_at_) next = std::min(next, now + std::max(*wake_at_ - runtime_.clock.now(), Duration(1)));
   if (const auto retry = executor_->next_retry()) next = std::min(next, *retry);
+  if (prices_awaited_until_) next = std::min(next, *prices_awaited_until_);
   return next;
 }
 
@@ -116,7 +117,9 @@ Task<void> Controller::loop() {
     co_await settle();
     if (stopping_) break;
     watch_prices();
-    if (leading_()) pass();
+    // A pool whose price was never asked for is no input yet (a plan waits for all of them).
+    prices_awaited_until_ = market_.awaiting_until();
+    if (leading_() && !prices_awaited_until_) pass();
   }
 }
 

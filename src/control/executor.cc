@@ -1,6 +1,7 @@
 #include <spillway/control/executor.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <spillway/api/codec.h>
@@ -91,7 +92,12 @@ Task<void> Executor::run(Work work) {
       outcome = fail(ErrorCode::kCancelled, "stopping");
       break;
     }
-    outcome = co_await perform(write);
+    // One place for what a library throws at an answer that nobody expected: an error of this object, not of the process.
+    try {
+      outcome = co_await perform(write);
+    } catch (const std::exception& thrown) {
+      outcome = fail(ErrorCode::kInternal, std::string("an answer was not understood: ") + thrown.what());
+    }
     if (!outcome) break;
     if (std::holds_alternative<WriteStatus>(write)) tell(work);
   }
@@ -214,15 +220,18 @@ Task<Result<void>> Executor::remove(const DeleteObject& write) {
 void Executor::note_failure(const kube::ObjectReference& subject, const Error& error) {
   ++metrics_.failures;
   ++metrics_.failures_by_code[std::string(to_string(error.code))];
+  const MonotonicTime now = client_.runtime().clock.monotonic();
+  // What has not failed again for so long is forgotten: it was mended, or the object is gone.
+  std::erase_if(failures_, [&](const auto& entry) { return now - entry.second.try_again > 2 * options_.backoff_cap; });
   const bool somebody_else_was_faster = error.code == ErrorCode::kConflict || error.code == ErrorCode::kCancelled;
   Failure& failure = failures_[identity(subject)];
-  failure.count = std::min(failure.count + 1, 30);
+  if (!somebody_else_was_faster) failure.count = std::min(failure.count + 1, 30);
   const int doublings = somebody_else_was_faster ? 0 : failure.count - 1;
   Duration delay = options_.backoff_base;
   for (int i = 0; i < doublings && delay < options_.backoff_cap; ++i) delay *= 2;
   delay = std::min(delay, options_.backoff_cap);
   if (error.retry_after) delay = std::max(delay, *error.retry_after);
-  failure.try_again = client_.runtime().clock.monotonic() + delay;
+  failure.try_again = now + delay;
   if (needs_a_person(error)) failure.trouble = error.message;
   if (somebody_else_was_faster || error.code == ErrorCode::kFenced) return;
   log::warning("work on an object failed", {{"kind", subject.kind}, {"object", subject.key.to_string()}, {"error", error.message},

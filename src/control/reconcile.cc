@@ -179,15 +179,14 @@ class Reconciler::Pass {
     const std::string made_from = object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
     apply(work, object, kube::kServices, world_.services.find(object.meta.key), object.meta.key, made_from,
           [&] { return inference_service(object); });
-    const InferenceChildren& children = picture_.inference_children[decision.workload];
-    for (const plan::InferenceShare& share : decision.shares) deployment(work, object, made_from, children, share);
     std::vector<Write> deletions;
-    for (const auto& [pool, there] : children.shares) {
-      const bool used = std::any_of(decision.shares.begin(), decision.shares.end(),
-                                    [&](const auto& share) { return picture_.snapshot.pools[share.pool].name == pool; });
-      if (used || !there.deployment) continue;
-      deletions.emplace_back(DeleteObject{kube::kDeployments, there.deployment->meta.key, there.deployment->meta.uid,
-                                          kube::Propagation::kBackground});
+    for (const DeploymentTarget& target : targets(decision)) {
+      if (target.replicas > 0) {
+        deployment(work, object, made_from, target);
+      } else {
+        deletions.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key, target.existing->meta.uid,
+                                            kube::Propagation::kBackground});
+      }
     }
     if (!deletions.empty() && !status_written) {
       work.writes.emplace_back(ConfirmCurrent{kInferencePools, object.meta.key, object.meta.resource_version});
@@ -197,22 +196,57 @@ class Reconciler::Pass {
           [&] { return inference_budget(object); });
   }
 
-  void deployment(Work& work, const api::InferencePool& object, const std::string& made_from, const InferenceChildren& children,
-                  const plan::InferenceShare& share) {
-    const Shared<api::CapacityPool>& pool = picture_.pools[share.pool];
-    const plan::Pool& offered = picture_.snapshot.pools[share.pool];
+  struct DeploymentTarget {
+    std::size_t pool = 0;
+    std::int64_t replicas = 0;
+    Shared<kube::Deployment> existing;
+  };
+
+  // Make before break: replicas that serve are given back only as the ones that take their place become ready. Growing
+  // Deployments come first, so that the new ones are asked for before anything shrinks.
+  std::vector<DeploymentTarget> targets(const plan::InferenceDecision& decision) const {
+    const InferenceChildren& children = picture_.inference_children[decision.workload];
+    std::vector<DeploymentTarget> list;
+    std::int64_t missing = 0;  // replicas that are wanted somewhere and do not serve yet
+    for (const plan::InferenceShare& share : decision.shares) {
+      const auto there = children.shares.find(picture_.snapshot.pools[share.pool].name);
+      Shared<kube::Deployment> existing = there == children.shares.end() ? nullptr : there->second.deployment;
+      missing += std::max<std::int64_t>(share.replicas - (existing ? existing->ready : 0), 0);
+      list.push_back({.pool = share.pool, .replicas = share.replicas, .existing = std::move(existing)});
+    }
+    for (std::size_t pool = 0; pool < picture_.pools.size(); ++pool) {
+      const auto there = children.shares.find(picture_.snapshot.pools[pool].name);
+      const bool wanted = std::any_of(decision.shares.begin(), decision.shares.end(), [&](const auto& s) { return s.pool == pool; });
+      if (wanted || there == children.shares.end() || !there->second.deployment) continue;
+      list.push_back({.pool = pool, .existing = there->second.deployment});
+    }
+    for (DeploymentTarget& target : list) {
+      if (!target.existing || target.existing->replicas <= target.replicas) continue;
+      const std::int64_t serving = std::max<std::int64_t>(target.existing->ready - target.replicas, 0);
+      const std::int64_t kept = std::min(serving, missing);
+      target.replicas += kept;
+      missing -= kept;
+    }
+    const auto shrinks = [](const DeploymentTarget& t) { return t.existing && t.existing->replicas >= t.replicas; };
+    std::sort(list.begin(), list.end(), [&](const auto& a, const auto& b) {
+      return std::pair(shrinks(a), a.pool) < std::pair(shrinks(b), b.pool);
+    });
+    return list;
+  }
+
+  void deployment(Work& work, const api::InferencePool& object, const std::string& made_from, const DeploymentTarget& target) {
+    const Shared<api::CapacityPool>& pool = picture_.pools[target.pool];
+    const plan::Pool& offered = picture_.snapshot.pools[target.pool];
     const ObjectKey key{object.meta.key.ns, deployment_name(object.meta.key.name, offered.name)};
-    const auto there = children.shares.find(offered.name);
-    const Shared<kube::Deployment> existing = there == children.shares.end() ? nullptr : there->second.deployment;
     const std::string fingerprint = made_from + ":" + pool->meta.uid.str() + ":" + std::to_string(pool->meta.generation) + ":" +
-                                    std::to_string(share.replicas);
+                                    std::to_string(target.replicas);
     const auto make = [&] {
-      const HourlyRate rate = workload_rate(offered.offering.price.likely, share.replicas, object.spec.accelerator.per_replica,
+      const HourlyRate rate = workload_rate(offered.offering.price.likely, target.replicas, object.spec.accelerator.per_replica,
                                             offered.accelerators_per_node);
-      return inference_deployment(object, *pool, {.replicas = share.replicas, .rate = rate});
+      return inference_deployment(object, *pool, {.replicas = target.replicas, .rate = rate});
     };
-    const bool scaled_by_hand = existing && existing->replicas != share.replicas;
-    apply(work, object, kube::kDeployments, existing, key, fingerprint, make, scaled_by_hand);
+    const bool scaled_by_hand = target.existing && target.existing->replicas != target.replicas;
+    apply(work, object, kube::kDeployments, target.existing, key, fingerprint, make, scaled_by_hand);
   }
 
   // Applies the object that `make` builds unless the one that is there carries its hash already.

@@ -34,6 +34,13 @@ HourlyRate on_demand_rate(const Picture& picture, std::size_t pool, std::int64_t
   return workload_rate(offered.offering.on_demand, replicas, per_replica, offered.accelerators_per_node);
 }
 
+// A price that moves a little is not worth a write now: it is taken over within kRateRefresh.
+bool only_drifts(const api::CostStatus& cost, HourlyRate rate, Instant now) {
+  if (rate == HourlyRate() || cost.rate == HourlyRate() || now - cost.since >= kRateRefresh) return false;
+  const HourlyRate change = rate > cost.rate ? rate - cost.rate : cost.rate - rate;
+  return change.scaled(100, 1) < cost.rate.scaled(kRateDriftPercent, 1);
+}
+
 std::string note_of(const plan::Alternative& alternative) {
   if (alternative.excluded) return std::string(plan::to_string(*alternative.excluded));
   return "eligible, dearer per useful hour";
@@ -163,8 +170,7 @@ class TrainingStatus {
       rate = rate_on(picture_, workload_.placement->pool, job_.spec.replicas, job_.spec.accelerator.per_replica)
                  .value_or(HourlyRate());
       if (!charged_before && children_.first_bound_at) at = std::min(now_, *children_.first_bound_at);
-      const bool moved_only = charged_before && now_ - old_.cost->since < kRateRefresh;
-      if (moved_only) return;
+      if (charged_before && only_drifts(*old_.cost, rate, now_)) return;
     }
     if (finishing() && next_.status.finished_at) at = *next_.status.finished_at;
     if (!old_.cost && rate == HourlyRate()) return;
@@ -351,11 +357,7 @@ class InferenceStatus {
     }
     if (!old_.cost && rate == HourlyRate()) return;
     if (old_.cost && old_.cost->rate == rate) return;
-    const bool same_replicas = !moved_ && next_.status.ready_replicas == old_.ready_replicas;
-    if (old_.cost && same_replicas && rate > HourlyRate() && old_.cost->rate > HourlyRate() &&
-        now_ - old_.cost->since < kRateRefresh) {
-      return;
-    }
+    if (old_.cost && only_drifts(*old_.cost, rate, now_)) return;
     accrue(next_.status.cost, rate, on_demand, now_);
   }
 

@@ -12,7 +12,7 @@
 //     - name: stated
 //       fixed: {prices: [{instanceType: p3.2xlarge, zone: us-east-1a, perNodeHour: "0.97"}]}
 //   onDemandCatalogue: {path: /etc/spillway/on-demand.csv}
-//   placement: {moveMarginPercent: 15, minRun: 10m, restartDelay: 6m, assumedDuration: 4h}
+//   placement: {moveMarginPercent: 15, minRun: 10m, restartDelay: 6m, assumedDuration: 1h}
 
 #include <cstddef>
 #include <string>

@@ -94,6 +94,7 @@ class Controller {
   PassFacts facts_;
   Duration last_cost_{};
   std::optional<Instant> wake_at_;
+  std::optional<MonotonicTime> prices_awaited_until_;
   bool stopping_ = false;
 };
 

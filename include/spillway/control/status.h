@@ -30,8 +30,10 @@ struct NextStatus {
 // `on_demand` is what the same replicas cost on demand per hour, at the old rate; zero = not known, then as much as was paid.
 void accrue(std::optional<api::CostStatus>& cost, HourlyRate rate, HourlyRate on_demand_before, Instant at);
 
-// Rates in status follow a moving price at most this often; placements, starts and ends are always recorded.
+// Rates in status follow a price that moves by less than kRateDriftPercent at most this often; placements, starts, ends and
+// larger changes are always recorded.
 inline constexpr Duration kRateRefresh = std::chrono::minutes(15);
+inline constexpr std::int64_t kRateDriftPercent = 5;
 
 // Why children could not be written, by the server's own word; empty when all is well.
 using Trouble = std::string;

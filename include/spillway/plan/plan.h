@@ -27,7 +27,7 @@ struct Config {
   // Changeover: provisioning, image, start. Charged at the new offering's price until it is measured per job.
   Duration restart_delay = std::chrono::minutes(6);
   // Remaining work of a job that gives no `duration`, for expected cost.
-  Duration assumed_duration = std::chrono::hours(4);
+  Duration assumed_duration = std::chrono::hours(1);
   // Offerings this close in expected cost are equal; life, spread and what runs decide.
   std::int64_t near_equal_percent = 3;
   // A pool that did not deliver: first retry, doubled each time, capped (placement.md 5).

@@ -113,6 +113,14 @@ inline json pod_json(const std::string& training, int attempt, int index, const 
   return pod;
 }
 
+inline json deployment_json(const std::string& inference, const std::string& pool, int replicas, int ready) {
+  json meta = metadata("team-a", inference + "-" + pool, "uid-" + inference + "-" + pool);
+  meta["labels"] = {{"spillway.dev/inference-pool", inference}, {"spillway.dev/pool", pool},
+                    {"app.kubernetes.io/managed-by", "spillway"}};
+  meta["ownerReferences"] = owner("InferencePool", inference);
+  return {{"metadata", meta}, {"spec", {{"replicas", replicas}}}, {"status", {{"replicas", replicas}, {"readyReplicas", ready}}}};
+}
+
 // A world that is filled object by object and counts as synced.
 class WorldBuilder {
  public:
@@ -122,6 +130,7 @@ class WorldBuilder {
   WorldBuilder& node(const json& object) { return put(world.nodes, kube::Node::from_json(object)); }
   WorldBuilder& pod(const json& object) { return put(world.pods, kube::Pod::from_json(object)); }
   WorldBuilder& job(const json& object) { return put(world.jobs, kube::Job::from_json(object)); }
+  WorldBuilder& deployment(const json& object) { return put(world.deployments, kube::Deployment::from_json(object)); }
   World world;
 
  private:

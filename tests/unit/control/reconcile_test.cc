@@ -1,5 +1,7 @@
 #include <spillway/control/reconcile.h>
 
+#include <map>
+
 #include "unit/control/fixtures.h"
 
 namespace spillway::control {
@@ -159,6 +161,34 @@ TEST(Reconcile, makes_the_children_of_an_inference_pool_after_recording_its_tier
   EXPECT_EQ(deployment.object.at("/spec/replicas"_json_pointer), 2);
   EXPECT_FALSE(deployment.known);
   EXPECT_EQ(std::get<ApplyChild>(work[0].writes[3]).type, kube::kPodDisruptionBudgets);
+}
+
+// What a pass asks of the Deployments of a pool of two replicas that moves from spot-a to spot-b.
+std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready, std::optional<int> new_ready) {
+  WorldBuilder builder = base();
+  builder.pool(pool_json("spot-b", "Spot", 2, "3.00")).inference(inference_json("chat"));
+  builder.deployment(testing::deployment_json("chat", "spot-a", old_replicas, old_ready));
+  if (new_ready) builder.deployment(testing::deployment_json("chat", "spot-b", 2, *new_ready));
+  plan::Plan plan;
+  plan.inference.push_back({.workload = 0, .shares = {{.pool = 1, .replicas = 2}}});
+  std::map<std::string, int> asked;
+  const std::vector<Work> work = work_for("InferencePool", builder.world, plan);
+  for (const Write& write : work.at(0).writes) {
+    if (const auto* apply = std::get_if<ApplyChild>(&write); apply != nullptr && apply->type == kube::kDeployments) {
+      asked[apply->object.at("/metadata/name"_json_pointer)] = apply->object.at("/spec/replicas"_json_pointer);
+    }
+    if (const auto* gone = std::get_if<DeleteObject>(&write)) asked[gone->key.name.str()] = 0;
+  }
+  return asked;
+}
+
+TEST(Reconcile, replicas_that_serve_stay_until_those_that_replace_them_are_ready) {
+  using Asked = std::map<std::string, int>;
+  EXPECT_EQ(replicas_asked_for(2, 2, std::nullopt), (Asked{{"chat-spot-a", 2}, {"chat-spot-b", 2}}));
+  EXPECT_EQ(replicas_asked_for(2, 2, 0).at("chat-spot-a"), 2);
+  EXPECT_EQ(replicas_asked_for(2, 2, 1).at("chat-spot-a"), 1);
+  EXPECT_EQ(replicas_asked_for(2, 2, 2).at("chat-spot-a"), 0);
+  EXPECT_EQ(replicas_asked_for(2, 0, 0).at("chat-spot-a"), 0);  // what does not serve protects nobody
 }
 
 TEST(Reconcile, a_finished_job_goes_when_its_time_to_live_has_passed) {

@@ -147,6 +147,19 @@ TEST(TrainingStatus, tells_what_the_server_refused) {
   EXPECT_EQ(running->message, "creating Job: exceeded quota");
 }
 
+TEST(TrainingStatus, a_rate_that_drifts_is_taken_over_later_and_one_that_jumps_at_once) {
+  const auto rate_after = [](const std::string& recorded, Duration later) {
+    json training = running_job("2026-11-21T11:12:00Z");
+    training["status"]["cost"]["rate"] = recorded;
+    training["status"]["cost"]["since"] = "2026-11-21T12:00:00Z";
+    const WorldBuilder builder = world_with(training, true);
+    return next_status(picture_of(builder.world), keep(), "", kNow + later).status.cost->rate.to_string();
+  };
+  EXPECT_EQ(rate_after("1.95", std::chrono::minutes(5)), "1.95");
+  EXPECT_EQ(rate_after("1.95", kRateRefresh), "2.00");
+  EXPECT_EQ(rate_after("1.50", std::chrono::minutes(5)), "2.00");
+}
+
 TEST(Accrue, adds_what_was_spent_at_the_old_rate) {
   std::optional<api::CostStatus> cost;
   accrue(cost, HourlyRate(Money::dollars(3)), HourlyRate(), kNow);
