@@ -35,7 +35,7 @@ HourlyRate rate_of_all(const Pass& pass, const Service& service) {
 std::int64_t movable_on(Pass& pass, const Service& service, api::Tier tier) {
   std::int64_t sum = 0;
   for (const Share& share : service.shares) {
-    if (pass.pool(share.pool).tier != tier) continue;
+    if (pass.pool(share.pool).tier != tier || share.replicas == 0) continue;
     if (settled(pass, share)) {
       sum += share.replicas;
     } else {
@@ -129,7 +129,7 @@ void give_back(Pass& pass, Service& service, api::Tier tier, std::int64_t replic
       return std::tuple(offer != nullptr ? held_cost(*offer) : kInfinite, pass.catalogue.rank(share.pool));
     };
     for (const Share& share : service.shares) {
-      if (pass.pool(share.pool).tier != tier) continue;
+      if (pass.pool(share.pool).tier != tier || share.replicas == 0) continue;
       if (dearest == nullptr || order(share) > order(*dearest)) dearest = &share;
     }
     if (dearest == nullptr) return;
@@ -278,7 +278,7 @@ bool wants_turn(Pass& pass, const Service& service) {
   if (has.total() != service.workload->demand.replicas || has.spot != target) return true;
   if (has.reserved > service.workload->demand.replicas - target) return true;
   return std::any_of(service.shares.begin(), service.shares.end(),
-                     [&](const Share& share) { return better_offer(pass, service, share) != nullptr; });
+                     [&](const Share& share) { return share.replicas > 0 && better_offer(pass, service, share) != nullptr; });
 }
 
 void settle(Pass& pass, Service& service) {

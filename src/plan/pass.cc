@@ -37,7 +37,7 @@ bool cut_at(std::vector<Bound>& list, std::size_t node) {
 }  // namespace
 
 const Share* Service::find(std::size_t pool) const {
-  const auto at = std::find_if(shares.begin(), shares.end(), [&](const Share& share) { return share.pool == pool; });
+  const auto at = std::find_if(shares.begin(), shares.end(), [&](const Share& share) { return share.pool == pool && share.replicas > 0; });
   return at == shares.end() ? nullptr : &*at;
 }
 
@@ -285,16 +285,31 @@ Share& Pass::share_on(Service& service, std::size_t where) {
   return *service.shares.insert(next, Share{.pool = where, .since = now});
 }
 
+// Replicas that were to leave stay where there is still room for them.
+std::int64_t Pass::keep_leaving(const Need& need, Share& share, std::int64_t replicas) {
+  std::int64_t kept = 0;
+  for (std::size_t i = share.leave.size(); i > 0 && kept < replicas; --i) {
+    const std::size_t node = share.leave[i - 1];
+    if (!room.take_on(node, need)) continue;
+    share.bound.push_back({.node = node, .replicas = 1});
+    share.leave.erase(share.leave.begin() + static_cast<std::ptrdiff_t>(i - 1));
+    ++kept;
+  }
+  return kept;
+}
+
 std::int64_t Pass::grow(Service& service, std::size_t where, std::int64_t replicas) {
-  const std::vector<Bound> taken = room.take(where, kind(service).need, replicas);
-  const std::int64_t took = count(taken);
-  if (took == 0) return 0;
+  const Need& need = kind(service).need;
+  if (replicas <= 0 || room.slots(where, need) == 0) return 0;
   Share& share = share_on(service, where);
+  std::int64_t found = keep_leaving(need, share, replicas);
+  const std::vector<Bound> taken = room.take(where, need, replicas - found);
   share.taken.insert(share.taken.end(), taken.begin(), taken.end());
-  share.replicas += took;
-  expose(where, service.workload->demand, took);
+  found += count(taken);
+  share.replicas += found;
+  expose(where, service.workload->demand, found);
   changed = true;
-  return took;
+  return found;
 }
 
 void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
@@ -307,7 +322,6 @@ void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
   room.release(kind(service).need, leaving);
   share.replicas -= replicas;
   expose(where, service.workload->demand, -replicas);
-  if (share.replicas == 0) std::erase_if(service.shares, [&](const Share& other) { return other.pool == where; });
   changed = true;
 }
 
@@ -320,7 +334,6 @@ void Pass::remove_replica(Service& service, std::size_t where, std::size_t node)
   room.release(kind(service).need, {{.node = node, .replicas = 1}});
   --share.replicas;
   expose(where, service.workload->demand, -1);
-  if (share.replicas == 0) std::erase_if(service.shares, [&](const Share& other) { return other.pool == where; });
   changed = true;
 }
 

@@ -49,7 +49,7 @@ struct Job {
   [[nodiscard]] bool running() const { return continues && workload->state == AttemptState::kRunning; }
 };
 
-// What an inference workload holds on one pool.
+// What an inference workload holds on one pool; without replicas, what it has given back there in this pass.
 struct Share {
   std::size_t pool = 0;
   std::int64_t replicas = 0;
@@ -124,7 +124,7 @@ class Pass {
 
   void place(Job& job, const Offer& offer, Cause cause);
   void take_back(Job& job, Cause cause);
-  std::int64_t grow(Service& service, std::size_t pool, std::int64_t replicas);  // how many it took
+  std::int64_t grow(Service& service, std::size_t pool, std::int64_t replicas);  // how many found room
   void shrink(Service& service, std::size_t pool, std::int64_t replicas);
   void remove_replica(Service& service, std::size_t pool, std::size_t node);
 
@@ -140,6 +140,7 @@ class Pass {
   void note_stock_out(std::size_t pool, Instant since);
   void expose(std::size_t pool, const Demand& demand, std::int64_t replicas);
   Share& share_on(Service& service, std::size_t pool);
+  std::int64_t keep_leaving(const Need& need, Share& share, std::int64_t replicas);
 
   std::vector<bool> stocked_out_;
 };

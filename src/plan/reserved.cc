@@ -87,40 +87,31 @@ class ReservedStep {
     return false;
   }
 
-  // Reserved pools that would take the job now if there were room. Too late is only tolerated when it is too late everywhere.
-  std::vector<const Offer*> admissible(const Job& job) {
-    const DemandKind& kind = pass_.kind(job);
-    const DeadlineRule deadline(*job.workload, kind, pass_.now, pass_.config);
+  // Reserved pools that would take the job if there were room: the fastest model first, then the pool that it fills best, so
+  // that room for large gangs stays together.
+  std::vector<const Offer*> admissible(const Job& job, const DeadlineRule& deadline, bool in_time) {
     std::vector<const Offer*> offers;
-    for (const bool in_time : {true, false}) {
-      for (const Offer& offer : kind.reserved) {
-        const auto cause = excluded(pass_, job, offer, 0, deadline, {});
-        if (cause && cause != Cause::kNoCapacity && cause != Cause::kDeadline) continue;
-        if (!pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time) offers.push_back(&offer);
-      }
-      const bool hope = std::any_of(kind.bought.begin(), kind.bought.end(), [&](const Offer& offer) {
-        return offer.tier == api::Tier::kOnDemand && deadline.allows_start(offer);
-      });
-      if (!offers.empty() || hope) break;
+    for (const Offer& offer : pass_.kind(job).reserved) {
+      const auto cause = excluded(pass_, job, offer, 0, deadline, {});
+      const bool could = !cause || cause == Cause::kNoCapacity || cause == Cause::kDeadline;
+      if (could && !pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time) offers.push_back(&offer);
     }
+    const auto order = [&](const Offer* offer) {
+      return std::tuple(-offer->rates.speed, pass_.room.slots(offer->pool, pass_.kind(job).need), pass_.catalogue.rank(offer->pool));
+    };
+    std::sort(offers.begin(), offers.end(), [&](const Offer* a, const Offer* b) { return order(a) < order(b); });
     return offers;
   }
 
-  void serve(Job& job, const Claim& claim) {
-    std::vector<const Offer*> offers = admissible(job);
-    // The fastest model, then the pool that it fills best, so that room for large gangs stays together.
-    std::sort(offers.begin(), offers.end(), [&](const Offer* a, const Offer* b) {
-      const auto order = [&](const Offer* offer) {
-        return std::tuple(-offer->rates.speed, pass_.room.slots(offer->pool, pass_.kind(job).need), pass_.catalogue.rank(offer->pool));
-      };
-      return order(a) < order(b);
-    });
+  bool take_free(Job& job, const std::vector<const Offer*>& offers) {
     const auto free = std::find_if(offers.begin(), offers.end(), [&](const Offer* offer) { return open_to(job, *offer); });
-    if (free != offers.end()) {
-      if (job.placed()) pass_.take_back(job, Cause::kPriceMove);
-      return pass_.place(job, **free, Cause::kReservedBaseline);
-    }
-    if (!job.waiting()) return;
+    if (free == offers.end()) return false;
+    if (job.placed()) pass_.take_back(job, Cause::kPriceMove);
+    pass_.place(job, **free, Cause::kReservedBaseline);
+    return true;
+  }
+
+  bool displace(Job& job, const Claim& claim, const std::vector<const Offer*>& offers) {
     const std::int64_t replicas = job.workload->demand.replicas;
     std::optional<Displacement> best;
     const Offer* where = nullptr;
@@ -130,9 +121,20 @@ class ReservedStep {
       best = std::move(found);
       where = offer;
     }
-    if (!best) return;
+    if (!best) return false;
     incumbents_.displace(*best, claim.beneficiary);
     pass_.place(job, *where, Cause::kReservedBaseline);
+    return true;
+  }
+
+  void serve(Job& job, const Claim& claim) {
+    const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
+    const std::vector<const Offer*> offers = admissible(job, deadline, true);
+    if (take_free(job, offers)) return;
+    if (!job.waiting() || displace(job, claim, offers) || !deadline.exists()) return;
+    // Too late is better than idle, unless bought capacity is still in time.
+    const auto bought = best_bought(pass_, job, work_of(pass_, job), deadline, {});
+    if (!bought || bought->urgency > 0) take_free(job, admissible(job, deadline, false));
   }
 
   void serve(Service& service, const Claim& claim) {

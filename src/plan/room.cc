@@ -204,6 +204,13 @@ std::int64_t Room::take_level(PoolRoom& room, const Need& need, std::int64_t lev
   return total;
 }
 
+bool Room::take_on(std::size_t node, const Need& need) {
+  const std::uint32_t index = static_cast<std::uint32_t>(node);
+  if (!nodes_[index].open || slots_on(nodes_[index], need.resources) == 0) return false;
+  change(index, need, 1);
+  return true;
+}
+
 std::vector<Bound> Room::take(std::size_t pool, const Need& need, std::int64_t replicas) {
   PoolRoom& room = pools_[pool];
   std::vector<Bound> taken;

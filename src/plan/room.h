@@ -38,6 +38,9 @@ class Room {
   // nodes that are not there yet.
   std::vector<Bound> take(std::size_t pool, const Need& need, std::int64_t replicas);
 
+  // One replica onto that node; false when it does not fit there.
+  bool take_on(std::size_t node, const Need& need);
+
   // How many replicas would fit if nothing of ours ran there. An upper bound: nodes are taken for as good as the best.
   std::int64_t slots_when_empty(std::size_t pool, const Need& need);
 

@@ -167,13 +167,14 @@ std::optional<Move> better_place(Pass& pass, const Job& job) {
 }
 
 // While a job holds out for spot it does not take spot that is dearer than the on-demand that it is holding out against.
-bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Choice& choice, const DeadlineRule& deadline) {
+bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Choice& choice, const DeadlineRule& deadline,
+                          const Patience& patience) {
   if (choice.offer->tier != api::Tier::kSpot) return false;
   for (const Offer& offer : pass.kind(job).bought) {
     if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
     if (offer.tier != api::Tier::kOnDemand) continue;
     const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
-    if (cost < choice.cost && !excluded(pass, job, offer, cost, deadline, {})) return true;
+    if (cost < choice.cost && excluded(pass, job, offer, cost, deadline, patience) == Cause::kWaitingForSpot) return true;
   }
   return false;
 }
@@ -205,7 +206,7 @@ void settle(Pass& pass, Job& job) {
     const Work work = work_of(pass, job);
     const Patience patience = patience_of(pass, job, work, deadline);
     const auto choice = best_bought(pass, job, work, deadline, {.patience = patience});
-    const bool holds_out = choice && !patience.on_demand_at_once && worse_than_on_demand(pass, job, work, *choice, deadline);
+    const bool holds_out = choice && worse_than_on_demand(pass, job, work, *choice, deadline, patience);
     if (choice && !holds_out) pass.place(job, *choice->offer, cause_of(pass, job, work, *choice, deadline.exists()));
     return;
   }

@@ -159,7 +159,9 @@ namespace {
 std::vector<InferenceShare> shares_of(const Service& service) {
   std::vector<InferenceShare> shares;
   shares.reserve(service.shares.size());
-  for (const Share& share : service.shares) shares.push_back({.pool = share.pool, .replicas = share.replicas, .leave = share.leave});
+  for (const Share& share : service.shares) {
+    if (share.replicas > 0) shares.push_back({.pool = share.pool, .replicas = share.replicas, .leave = share.leave});
+  }
   return shares;
 }
 
@@ -171,7 +173,8 @@ bool as_in_force(const Service& service) {
     const Share* share = service.find(allocation.pool);
     if (share == nullptr || share->replicas != allocation.desired) return false;
   }
-  return holding == service.shares.size();
+  return holding == static_cast<std::size_t>(std::count_if(service.shares.begin(), service.shares.end(),
+                                                           [](const Share& share) { return share.replicas > 0; }));
 }
 
 std::optional<Cause> why_not(Pass& pass, const Service& service, const Offer& offer, double cost) {
@@ -206,9 +209,9 @@ Cause cause_of(Pass& pass, const Service& service, std::int64_t unplaced) {
   if (unplaced > 0) return Cause::kNoCapacity;
   if (service.spot_missing > 0) return Cause::kSpotUnavailable;
   const bool all_reserved = std::all_of(service.shares.begin(), service.shares.end(), [&](const Share& share) {
-    return pass.pool(share.pool).tier == api::Tier::kReserved;
+    return pass.pool(share.pool).tier == api::Tier::kReserved || share.replicas == 0;
   });
-  return all_reserved && !service.shares.empty() ? Cause::kReservedBaseline : Cause::kCheapest;
+  return all_reserved && service.total() > 0 ? Cause::kReservedBaseline : Cause::kCheapest;
 }
 
 }  // namespace

@@ -116,6 +116,18 @@ TEST_F(Deadline, OneThatCannotBeMetGetsLastingCapacity) {
   EXPECT_EQ(world.plan().pool_of("train"), "od");
 }
 
+TEST_F(Deadline, TooLateOnReservedIsBetterThanIdling) {
+  world.pool_named("spot").max_nodes = world.pool_named("od").max_nodes = 0;
+  world.reserved("fast", {.nodes = 1});
+  world.reserved("slow", {.nodes = 1, .model = "A100"});
+  job(5h);
+  world.job_named("train").demand.models.push_back({.model = AcceleratorModel("A100"), .speed_percent = 50});
+  EXPECT_EQ(world.plan().pool_of("train"), "fast");
+  world.service("api", {.replicas = 8, .baseline = 8, .priority = 1});
+  world.serves("api", "fast", 8);
+  EXPECT_EQ(world.plan().pool_of("train"), "slow");
+}
+
 TEST_F(Deadline, AJobThatCouldNotStartAgainKeepsItsReservedSlots) {
   world.reserved("own", {.nodes = 1});
   job(4h);

@@ -170,6 +170,22 @@ TEST_F(Inference, TerminatingKeepsItsSharesAndGetsNothingNew) {
   EXPECT_EQ(world.plan().service("api").unplaced, 0);
 }
 
+// A service that yields slots to a higher priority and finds room again in the same pass keeps the replicas it can keep.
+TEST_F(Inference, ReplicasThatMustLeaveAreNamedByNode) {
+  world.node(world.index_of("own"));
+  world.pool_named("own").max_nodes = 2;
+  world.pool_named("od").max_nodes = 0;
+  world.service("api", {.replicas = 12, .baseline = 12});
+  world.serves("api", "own", 12);
+  world.job("urgent", {.replicas = 1, .priority = 1, .tiers = TierSet{Tier::kReserved}});
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("urgent"), "own");
+  EXPECT_EQ(planned.shares_of("api"), "own:8");
+  const std::vector<std::size_t>& leave = planned.service("api").shares[0].leave;
+  ASSERT_EQ(leave.size(), 4U);
+  for (const std::size_t node : leave) EXPECT_EQ(node, leave[0]);  // one node is emptied
+}
+
 TEST_F(Inference, NoPoolAtAllIsSaid) {
   world.service("api", {.replicas = 2, .models = {{.model = AcceleratorModel("B300")}}});
   EXPECT_EQ(world.plan().service("api").cause, Cause::kNoEligiblePool);

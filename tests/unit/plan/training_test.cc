@@ -147,6 +147,14 @@ TEST(Training, HoldsOutForCheapSpotRatherThanTakeDearSpot) {
   EXPECT_EQ(world.plan().pool_of("train"), "od");
 }
 
+TEST(Training, TakesNearEqualSpotWithoutHoldingOut) {
+  World world;
+  world.spot("spot", {.price = 24.2, .zone = "zone-a"});
+  world.on_demand("z-od", {.price = 24});
+  world.job("train");
+  EXPECT_EQ(world.plan().pool_of("train"), "spot");
+}
+
 TEST(Training, DoesNotWaitForSpotThatCouldNeverServe) {
   World world;
   world.spot("small", {.nodes = 1});

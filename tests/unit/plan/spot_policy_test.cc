@@ -1,0 +1,144 @@
+// What the spot policy decides, and why: one situation a test.
+
+#include <spillway/plan/spot_policy.h>
+
+#include <gtest/gtest.h>
+
+namespace spillway::plan {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+const ProgrammeLibrary& library() {
+  static const ProgrammeLibrary shared;
+  return shared;
+}
+
+HourlyRate dollars(double value) { return HourlyRate(Money::micros(static_cast<std::int64_t>(value * 1e6))); }
+
+SpotOffer up(Duration age, double price = 1) {
+  return {.price = dollars(price), .sight = {.state = MarketState::kWindow, .age = age, .seen_ago = {}}};
+}
+SpotOffer down(Duration age, double price = 1) {
+  return {.price = dollars(price), .sight = {.state = MarketState::kGap, .age = age, .seen_ago = {}}, .may_launch = false};
+}
+
+SpotJob job_with_slack(Duration slack, Footing footing) {
+  return {.work_left = hours(40),
+          .time_left = hours(40) + slack,
+          .changeover = minutes(12),
+          .patience = minutes(5),
+          .footing = footing};
+}
+
+SpotMarket market_of(std::vector<SpotOffer> offers) { return {.on_demand = dollars(3), .offers = std::move(offers)}; }
+
+SpotMove decide(const SpotJob& job, const SpotMarket& market) { return choose_spot_move(job, market, library()).move; }
+
+TEST(SpotPolicy, WaitsInAFreshGapAndBuysInAnOldOneWhenSlackIsThin) {
+  const SpotJob job = job_with_slack(hours(7), Footing::kNothing);
+  EXPECT_EQ(decide(job, market_of({down(minutes(5))})), SpotMove::kWait);
+  EXPECT_EQ(decide(job, market_of({down(hours(5))})), SpotMove::kLaunchOnDemand);
+  EXPECT_EQ(decide(job_with_slack(hours(30), Footing::kNothing), market_of({down(hours(5))})), SpotMove::kWait);
+}
+
+TEST(SpotPolicy, LeavesOnDemandForAnOldWindowAndNotForAFreshOne) {
+  const SpotJob job = job_with_slack(hours(3), Footing::kOnDemand);
+  EXPECT_EQ(decide(job, market_of({up(minutes(5))})), SpotMove::kStay);
+  EXPECT_EQ(decide(job, market_of({up(hours(6))})), SpotMove::kLaunchSpot);
+}
+
+TEST(SpotPolicy, StaysOnSpotWhateverTheSlack) {
+  SpotJob job = job_with_slack(minutes(1), Footing::kSpot);
+  EXPECT_EQ(decide(job, market_of({up(minutes(5))})), SpotMove::kStay);
+  job.time_left = hours(1);
+  EXPECT_EQ(decide(job, market_of({up(minutes(5))})), SpotMove::kStay) << "too late anyway: on-demand would cost a changeover";
+}
+
+TEST(SpotPolicy, IsForcedToOnDemandWhereSlackEnds) {
+  const SpotJob job = job_with_slack(minutes(24), Footing::kNothing);
+  EXPECT_TRUE(is_forced(job)) << "two changeovers and nothing more: equality is unsafe";
+  const SpotChoice choice = choose_spot_move(job, market_of({up(hours(20))}), library());
+  EXPECT_EQ(choice.move, SpotMove::kLaunchOnDemand);
+  EXPECT_EQ(choice.reason, SpotReason::kForced);
+  EXPECT_FALSE(is_forced(job_with_slack(minutes(35), Footing::kNothing)));
+}
+
+TEST(SpotPolicy, KeepsTheMarginForALongOnDemandLaunch) {
+  SpotJob job = job_with_slack(hours(2), Footing::kNothing);
+  EXPECT_FALSE(is_forced(job));
+  job.margin = hours(2);
+  EXPECT_TRUE(is_forced(job));
+}
+
+TEST(SpotPolicy, TakesSpotWhenForcedWithoutOnDemand) {
+  SpotMarket market = market_of({up(minutes(1), 2), up(minutes(1), 1)});
+  market.on_demand_available = false;
+  const SpotChoice choice = choose_spot_move(job_with_slack(minutes(10), Footing::kNothing), market, library());
+  EXPECT_EQ(choice.move, SpotMove::kLaunchSpot);
+  EXPECT_EQ(choice.offer, 1U);
+  EXPECT_EQ(choice.reason, SpotReason::kOnlyPossible);
+}
+
+TEST(SpotPolicy, TakesTheOlderOfTwoEqualPricesAndTheCheaperOfTwoEqualAges) {
+  const SpotJob job = job_with_slack(hours(8), Footing::kNothing);
+  const auto offer = [&](std::vector<SpotOffer> offers) {
+    const SpotChoice choice = choose_spot_move(job, market_of(std::move(offers)), library());
+    EXPECT_EQ(choice.move, SpotMove::kLaunchSpot);
+    return choice.offer;
+  };
+  EXPECT_EQ(offer({up(minutes(10)), up(hours(10))}), 1U);
+  EXPECT_EQ(offer({up(hours(2), 1), up(hours(2), 0.7)}), 1U);
+  EXPECT_EQ(offer({up(hours(2), 0.7), up(hours(2), 1)}), 0U);
+}
+
+TEST(SpotPolicy, MovesToAMuchCheaperOldWindowAndNotForNothing) {
+  SpotJob job = job_with_slack(hours(12), Footing::kSpot);
+  const SpotChoice move = choose_spot_move(job, market_of({up(hours(8), 2), up(hours(8), 0.8)}), library());
+  EXPECT_EQ(move.move, SpotMove::kLaunchSpot);
+  EXPECT_EQ(move.offer, 1U);
+  EXPECT_EQ(decide(job, market_of({up(hours(8), 1), up(hours(8), 1)})), SpotMove::kStay);
+  EXPECT_EQ(decide(job, market_of({up(hours(8), 1), up(minutes(3), 0.95)})), SpotMove::kStay);
+}
+
+TEST(SpotPolicy, DoesNotBuySpotThatCostsAsMuchAsOnDemand) {
+  const SpotJob job = job_with_slack(hours(1), Footing::kNothing);
+  EXPECT_NE(decide(job, market_of({up(minutes(5), 3.2)})), SpotMove::kLaunchSpot);
+  SpotJob running = job_with_slack(hours(3), Footing::kSpot);
+  EXPECT_EQ(decide(running, market_of({up(hours(1), 6)})), SpotMove::kLaunchOnDemand);
+}
+
+TEST(SpotPolicy, TriesWhatItHasNotSeenForLong) {
+  SpotJob job = job_with_slack(hours(12), Footing::kOnDemand);
+  SpotOffer unseen = down(hours(1));
+  unseen.may_launch = true;
+  unseen.sight.seen_ago = hours(12);
+  EXPECT_EQ(decide(job, market_of({unseen})), SpotMove::kLaunchSpot);
+  job = job_with_slack(minutes(90), Footing::kOnDemand);
+  unseen.sight.seen_ago = minutes(10);
+  EXPECT_EQ(decide(job, market_of({unseen})), SpotMove::kStay) << "what came up meanwhile is too fresh to be worth it";
+}
+
+TEST(SpotPolicy, GoesToOnDemandWithoutSpotOffers) {
+  EXPECT_EQ(decide(job_with_slack(hours(12), Footing::kNothing), market_of({})), SpotMove::kLaunchOnDemand);
+  EXPECT_EQ(decide(job_with_slack(hours(12), Footing::kOnDemand), market_of({})), SpotMove::kStay);
+}
+
+TEST(SpotPolicy, EndsWithTheWork) {
+  SpotJob job = job_with_slack(hours(1), Footing::kOnDemand);
+  job.work_left = {};
+  EXPECT_EQ(choose_spot_move(job, market_of({up(hours(1))}), library()).reason, SpotReason::kDone);
+}
+
+TEST(SpotPolicy, ScalesLargeJobsDownAtTheSameRatioOfSlack) {
+  SpotJob large = job_with_slack(hours(7), Footing::kNothing);
+  large.work_left = hours(400);
+  large.time_left = hours(470);
+  EXPECT_EQ(decide(large, market_of({down(minutes(5))})), SpotMove::kWait);
+  large.time_left = hours(420);
+  EXPECT_EQ(decide(large, market_of({down(hours(5))})), SpotMove::kLaunchOnDemand);
+}
+
+}  // namespace
+}  // namespace spillway::plan
