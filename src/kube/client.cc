@@ -49,6 +49,42 @@ std::string write(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// The server reads an apply as YAML. That refuses some characters which JSON allows ("control
+// characters are not allowed": DEL, the C1 controls, the byte order mark, U+FFFE and U+FFFF) and
+// folds others as line breaks (U+0085, U+2028, U+2029): all of them are escaped.
+std::string write_apply(const nlohmann::json& value) {
+  const std::string plain = write(value);
+  const auto byte = [&plain](std::size_t at) {
+    return at < plain.size() ? static_cast<unsigned char>(plain[at]) : 0U;
+  };
+  std::string escaped;
+  escaped.reserve(plain.size());
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    if (byte(i) == 0x7F) {
+      escaped += "\\u007f";
+    } else if (byte(i) == 0xC2 && byte(i + 1) < 0xA0) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      const unsigned code = byte(++i);
+      escaped += "\\u00";
+      escaped += kDigits[code >> 4U];
+      escaped += kDigits[code & 15U];
+    } else if (byte(i) == 0xE2 && byte(i + 1) == 0x80 &&
+               (byte(i + 2) == 0xA8 || byte(i + 2) == 0xA9)) {
+      escaped += byte(i + 2) == 0xA8 ? "\\u2028" : "\\u2029";
+      i += 2;
+    } else if (byte(i) == 0xEF && byte(i + 1) == 0xBB && byte(i + 2) == 0xBF) {
+      escaped += "\\ufeff";
+      i += 2;
+    } else if (byte(i) == 0xEF && byte(i + 1) == 0xBF && byte(i + 2) >= 0xBE) {
+      escaped += byte(i + 2) == 0xBE ? "\\ufffe" : "\\uffff";
+      i += 2;
+    } else {
+      escaped += plain[i];
+    }
+  }
+  return escaped;
+}
+
 void add_query(std::string& target, std::string_view name, std::string_view value) {
   target += target.find('?') == std::string::npos ? '?' : '&';
   target += name;
@@ -136,7 +172,7 @@ Task<Result<nlohmann::json>> Client::apply(ResourceType type, nlohmann::json obj
   add_query(call.request.target, "fieldManager", options.field_manager.str());
   if (options.force) add_query(call.request.target, "force", "true");
   call.request.content_type = kApplyPatch;
-  call.request.body = write(object);
+  call.request.body = write_apply(object);
   call.idempotent = !options.resource_version;
   if (call.idempotent) call.max_attempts = options_.max_attempts;
   co_return co_await answer_object(std::move(call));

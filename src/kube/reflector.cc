@@ -55,6 +55,11 @@ std::optional<ObjectKey> key_of(const nlohmann::json& object) {
   return key;
 }
 
+Uid uid_of(const nlohmann::json& object) {
+  std::optional<Error> ignored;
+  return Uid(JsonReader(object, ignored).at("metadata").text("uid"));
+}
+
 Reflector::Reflector(Client& client, ResourceType type, ObjectSink& sink, ReflectorOptions options)
     : client_(client),
       type_(type),

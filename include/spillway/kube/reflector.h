@@ -23,6 +23,8 @@ namespace spillway::kube {
 
 // The name and namespace of any object; nothing when it has none.
 std::optional<ObjectKey> key_of(const nlohmann::json& object);
+// Its UID; empty when it has none.
+Uid uid_of(const nlohmann::json& object);
 
 // What a reflector writes to. An error says that the object could not be understood: it is counted,
 // logged and skipped.
@@ -84,8 +86,11 @@ class StoreSink final : public ObjectSink {
     return {};
   }
   Result<void> erase(const nlohmann::json& object) override {
-    TRY(decoded, decode_(object));
-    store_.erase(decoded.meta.key, decoded.meta.uid);
+    // Identity is enough: an object that cannot be understood can still be deleted.
+    const auto key = key_of(object);
+    const Uid uid = uid_of(object);
+    if (!key || uid.empty()) return invalid("a deleted object has to have a name and a uid");
+    store_.erase(*key, uid);
     return {};
   }
   void observe(const ResourceVersion& version) override { store_.observe_version(version); }
@@ -120,6 +125,8 @@ class Reflector {
 
   // Runs until stop(). Never fails: whatever happens is counted, logged and tried again.
   Task<void> run();
+  // Ends run() at once while it watches or pauses. A list or the opening of a watch that is under
+  // way ends with its deadline, or when the transport is closed.
   void stop();
 
   [[nodiscard]] const ReflectorState& state() const { return state_; }

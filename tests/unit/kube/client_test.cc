@@ -52,6 +52,18 @@ TEST_F(ClientTest, AppliesWithItsFieldManager) {
       << "plain UTF-8: the server parses YAML";
   EXPECT_EQ((metrics.requests[{"apply", "jobs.batch/status", "200"}].count), 1U);
 }
+TEST_F(ClientTest, AnApplyEscapesWhatYamlDoesNotAllow) {
+  transport.answer(200, object_json("llama-1", "5"));
+  json object = object_json("llama-1", "");
+  object["text"] =
+      "a\x7f \xc2\x80 \xc2\x85 \xc2\x9f \xc2\xa0 \xe2\x80\xa8 \xe2\x80\xa9 \xe2\x80\xaa "
+      "\xef\xbb\xbf \xef\xbf\xbe \xef\xbf\xbf \xef\xbf\xbd \xc3\xa9";
+  ASSERT_TRUE(run(client.apply(kJobs, object, {.field_manager = FieldManager("f")})));
+  EXPECT_THAT(transport.sent[0].request.body,
+              HasSubstr("\"a\\u007f \\u0080 \\u0085 \\u009f \xc2\xa0 \\u2028 \\u2029 \xe2\x80\xaa "
+                        "\\ufeff \\ufffe \\uffff \xef\xbf\xbd \xc3\xa9\""));
+  EXPECT_EQ(sent_body()["text"], object["text"]);
+}
 TEST_F(ClientTest, PatchesWithAPrecondition) {
   transport.answer(200, object_json("llama-1", "5"));
   ASSERT_TRUE(run(client.merge_patch(kJobs, kKey, {{"spec", {{"suspend", true}}}},

@@ -257,6 +257,15 @@ TEST_F(ReflectorTest, AnObjectThatCannotBeReadIsSkippedAndTheStreamGoesOn) {
   EXPECT_EQ(metrics.undecodable_objects["services"], 1U);
   EXPECT_EQ(version(), "12");
 }
+TEST_F(ReflectorTest, AnObjectThatCannotBeReadCanStillBeDeleted) {
+  const auto stream = begin_in_step();
+  json last = object_json("a", "11");
+  last["metadata"]["labels"] = 7;
+  stream->push("DELETED", last);
+  time.settle();
+  EXPECT_THAT(changes, ElementsAre("-a"));
+  EXPECT_EQ(metrics.undecodable_objects["services"], 0U);
+}
 TEST_F(ReflectorTest, AnObjectOfAListThatCannotBeReadIsNotTakenForDeleted) {
   const auto stream = begin_in_step();
   transport.answer(200, page({undecodable("a", "30"), object_json("b", "4")}, "60"));
