@@ -1,0 +1,58 @@
+#pragma once
+// The operator as one process of the simulated world: the real client, recorder, market keeper and controller, wired as the
+// program wires them, on virtual time and a connection that faults can reach.
+
+#include <functional>
+#include <memory>
+
+#include <spillway/control/controller.h>
+#include <spillway/sim/connection.h>
+#include <spillway/sim/price_book.h>
+
+namespace spillway::sim {
+
+struct OperatorOptions {
+  control::ControllerOptions controller;
+  kube::ClientOptions client;
+  NetworkDelays network;
+  Duration price_poll_interval = std::chrono::minutes(1);
+  Duration price_freshness = std::chrono::minutes(15);
+};
+inline const FeedName kBookFeed{"book"};  // what pools name to be priced by the PriceBook
+
+class OperatorProcess {
+ public:
+  // Starts at once. `on_death` is called when a fault ends it. Everything referred to outlives it.
+  OperatorProcess(VirtualTime& time, ApiServer& server, const PriceBook& prices, std::uint64_t seed, OperatorOptions options,
+                  FaultPlan faults, std::function<void()> on_death);
+  // The process has to have ended.
+  ~OperatorProcess();
+  OperatorProcess(const OperatorProcess&) = delete;
+  OperatorProcess& operator=(const OperatorProcess&) = delete;
+
+  // From now on nothing that it does has an effect. Its coroutines end in no time to speak of.
+  void kill();
+  [[nodiscard]] bool alive() const { return !timers_.dead(); }
+  [[nodiscard]] bool ended() const { return tasks_.running() == 0; }
+
+  [[nodiscard]] const control::Controller& controller() const { return *controller_; }
+  [[nodiscard]] const kube::ClientMetrics& metrics() const { return metrics_; }
+  [[nodiscard]] Connection& connection() { return connection_; }
+
+ private:
+  VirtualTime& time_;
+  std::function<void()> on_death_;
+  ProcessTimers timers_;
+  std::unique_ptr<Random> random_;
+  Runtime runtime_;
+  Connection connection_;
+  kube::ClientMetrics metrics_;
+  kube::OpenFence fence_;
+  kube::Client client_;
+  std::unique_ptr<kube::EventRecorder> events_;
+  std::unique_ptr<market::MarketKeeper> market_;
+  std::unique_ptr<control::Controller> controller_;
+  TaskGroup tasks_;
+};
+
+}  // namespace spillway::sim

@@ -1,0 +1,143 @@
+#pragma once
+// A whole cluster with the operator in it, on virtual time: the API server, the models of Kubernetes' controllers, a node
+// autoscaler, a market, and the operator as a process that can be killed and started again. Faults are asked for in advance
+// or when the time comes; the invariants of design §9 are checked after every step in which something changed.
+//
+//   World world({.seed = 1});
+//   world.add_pool({.name = "spot-a", .tier = api::Tier::kSpot, .spot = "8.00", ...});
+//   world.start_operator();
+//   world.submit(training_job("train", {...}));
+//   world.run_for(std::chrono::hours(2));
+//   EXPECT_THAT(world.violations(), IsEmpty());
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <spillway/sim/autoscaler.h>
+#include <spillway/sim/deployment_controller.h>
+#include <spillway/sim/garbage_collector.h>
+#include <spillway/sim/invariants.h>
+#include <spillway/sim/job_controller.h>
+#include <spillway/sim/operator_process.h>
+
+namespace spillway::sim {
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  Instant start = VirtualTime::kDefaultStart;
+  OperatorOptions operator_options;
+  NodeTimes node_times;
+};
+
+// A CapacityPool with the node group behind it.
+struct PoolPlan {
+  std::string name;
+  api::Tier tier = api::Tier::kOnDemand;
+  std::string model = "H100";
+  std::string zone = "zone-a";
+  int accelerators_per_node = 8;
+  int max_nodes = 4;
+  std::string fixed;      // per node-hour; empty: `spot` in the price book
+  std::string spot;       // at the start
+  std::string on_demand;  // per node-hour on demand, if stated
+  Duration provisioning = std::chrono::seconds(90);
+  bool provisioned = false;  // all nodes are there from the start and stay (reserved)
+  std::optional<Duration> idle_removal = std::chrono::minutes(10);
+};
+
+// When and how the operator's process is to end: with its `write`-th write (Events not counted), counted over all of its
+// lives, and started again after `downtime`.
+struct CrashPlan {
+  std::uint64_t write = 0;
+  Fate fate = Fate::kDieAfterSend;
+  Duration downtime = std::chrono::seconds(20);
+};
+
+class World {
+ public:
+  explicit World(WorldOptions options = {});
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // ---- what there is
+  void add_pool(const PoolPlan& plan);
+  void set_spot(const std::string& pool, const std::string& per_node_hour);
+  // Creates an object as a user would; a refusal ends the process: scenarios are valid.
+  void submit(nlohmann::json object);
+  void patch(const kube::ResourceType& type, const std::string& name, const nlohmann::json& merge_patch);
+  void remove(const kube::ResourceType& type, const std::string& name);
+
+  // ---- the operator
+  void start_operator();
+  void kill_operator();  // it stays dead
+  void restart_operator(Duration downtime);
+  void plan_crash(CrashPlan crash) { crash_ = crash; }
+  // Faults of every life of the operator from the next start on, or of the present one at once.
+  void set_faults(FaultPlan faults);
+  [[nodiscard]] OperatorProcess* running_operator() { return operator_ && operator_->alive() ? operator_.get() : nullptr; }
+
+  // ---- time
+  void run_for(Duration duration);
+  // False when `done` does not hold within `patience`.
+  bool run_until(const std::function<bool()>& done, Duration patience);
+
+  // ---- what is seen
+  [[nodiscard]] Object find(const kube::ResourceType& type, const std::string& name) const;  // in "default", or cluster-scoped
+  [[nodiscard]] std::string phase(const std::string& training_job) const;
+  [[nodiscard]] std::string pool_of(const std::string& training_job) const;  // empty: not placed
+  [[nodiscard]] std::vector<Object> pods_on(const std::string& pool) const;   // not ended, not being deleted
+  // Every write of the operator so far over all of its lives; of Events only when asked for.
+  [[nodiscard]] std::vector<WriteRecord> writes(bool events = false) const;
+  [[nodiscard]] const std::vector<std::string>& violations() const { return invariants_.violations(); }
+  [[nodiscard]] std::uint64_t crashes() const { return crashes_; }
+  // The whole history of the store as text, one line a change: for comparing runs byte for byte.
+  [[nodiscard]] const std::string& history() const { return history_; }
+  void keep_history(bool keep) { keeps_history_ = keep; }
+
+  VirtualTime& time() { return time_; }
+  ApiServer& server() { return server_; }
+  PriceBook& prices() { return prices_; }
+  Kubelets& kubelets() { return kubelets_; }
+  NodeController& nodes() { return nodes_; }
+  Autoscaler& autoscaler() { return autoscaler_; }
+
+ private:
+  void launch_operator();
+  void collect_writes();
+  RequestFate fate_of(const RequestSeen& seen);
+  void step_checks();
+
+  WorldOptions options_;
+  asio::io_context io_;
+  VirtualTime time_;
+  std::unique_ptr<Random> random_;
+  ApiServer server_;
+  PriceBook prices_;
+  OwnerIndex owners_;
+  GarbageCollector collector_;
+  JobController jobs_;
+  DeploymentController deployments_;
+  ReplicaSetController replica_sets_;
+  Scheduler scheduler_;
+  Kubelets kubelets_;
+  NodeController nodes_;
+  Autoscaler autoscaler_;
+  Invariants invariants_;
+  FaultPlan faults_;
+  std::map<std::string, market::PriceKey> price_keys_;  // by pool
+  std::optional<CrashPlan> crash_;
+  std::uint64_t counted_writes_ = 0;
+  std::uint64_t crashes_ = 0;
+  std::uint64_t lives_ = 0;
+  std::uint64_t checked_version_ = 0;
+  std::vector<WriteRecord> earlier_writes_;
+  std::string history_;
+  bool keeps_history_ = false;
+  std::unique_ptr<OperatorProcess> operator_;
+};
+
+}  // namespace spillway::sim

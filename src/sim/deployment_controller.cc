@@ -1,0 +1,178 @@
+#include <spillway/sim/deployment_controller.h>
+
+#include <algorithm>
+
+#include <spillway/core/text.h>
+
+namespace spillway::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration kLatency = std::chrono::milliseconds(20);
+constexpr const char* kHash = "pod-template-hash";
+
+ObjectKey key_of(const json& object) {
+  return {.ns = Namespace(object.at("metadata").at("namespace").get<std::string>()),
+          .name = ObjectName(object.at("metadata").at("name").get<std::string>())};
+}
+
+int wanted_of(const json& object) { return object.value("/spec/replicas"_json_pointer, 1); }
+int status_of(const json& object, const char* field) { return object.value("status", json::object()).value(field, 0); }
+
+// "25%" or 2, of `total`.
+int share(const json& amount, int total, bool up) {
+  if (amount.is_number_integer()) return amount.get<int>();
+  const int percent = std::stoi(amount.get<std::string>());
+  return (total * percent + (up ? 99 : 0)) / 100;
+}
+
+void owners_looked_at(const Change& change, const std::string& kind, const std::function<void(const ObjectKey&)>& look) {
+  for (const json& owner : change.object->at("metadata").value("ownerReferences", json::array())) {
+    if (owner.value("kind", "") == kind) look({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
+  }
+}
+
+void number(json& status, const char* field, int value) {
+  status.erase(field);
+  if (value != 0) status[field] = value;
+}
+
+}  // namespace
+
+DeploymentController::DeploymentController(VirtualTime& time, ApiServer& server, const OwnerIndex& owners)
+    : Model(time, server, "kube-controller-manager", kLatency), owners_(owners) {
+  server.listen([this](const Change& change) { note(change); });
+}
+
+void DeploymentController::note(const Change& change) {
+  if (change.type == kube::kDeployments) look_at(change.key);
+  if (change.type == kReplicaSets) owners_looked_at(change, "Deployment", [this](const ObjectKey& key) { look_at(key); });
+}
+
+Object DeploymentController::current_set(const ObjectKey& key, const json& deployment) {
+  const json& pods = deployment.at("spec").at("template");
+  const std::string hash = name_suffix(pods.dump());
+  const ObjectKey set_key{.ns = key.ns, .name = ObjectName(key.name.str() + "-" + hash)};
+  if (Object there = server_.find(kReplicaSets, set_key)) return there;
+  json set = {{"metadata", {{"name", set_key.name.str()}, {"namespace", key.ns.str()}, {"labels", pods.value("/metadata/labels"_json_pointer, json::object())},
+                            {"ownerReferences", json::array({controller_reference(deployment, kube::kDeployments)})}}},
+              {"spec", {{"replicas", 0}, {"selector", deployment.at("spec").at("selector")}, {"template", pods}}}};
+  set["metadata"]["labels"][kHash] = hash;
+  set["spec"]["selector"]["matchLabels"][kHash] = hash;
+  set["spec"]["template"]["metadata"]["labels"][kHash] = hash;
+  create(kReplicaSets, std::move(set));
+  return server_.find(kReplicaSets, set_key);
+}
+
+void DeploymentController::sync(const ObjectKey& key) {
+  const Object deployment = server_.find(kube::kDeployments, key);
+  if (!deployment || is_deleting(*deployment)) return;
+  const Object current = current_set(key, *deployment);
+  if (!current || !controlled_by(*current, deployment->at("metadata").at("uid"))) return;
+  const auto sets = owners_.children(deployment->at("metadata").at("uid").get<std::string>(), kReplicaSets);
+  roll(*deployment, current, sets);
+  int replicas = 0;
+  int ready = 0;
+  for (const Object& set : sets) {
+    replicas += status_of(*set, "replicas");
+    ready += status_of(*set, "readyReplicas");
+  }
+  edit(kube::kDeployments, key, "status", [&](json& next) {
+    json& status = next["status"];
+    status["observedGeneration"] = next["metadata"]["generation"];
+    number(status, "replicas", replicas);
+    number(status, "readyReplicas", ready);
+    number(status, "availableReplicas", ready);
+    number(status, "updatedReplicas", status_of(*current, "replicas"));
+    number(status, "unavailableReplicas", std::max(0, wanted_of(next) - ready));
+    const bool available = ready >= wanted_of(next) - share(next["spec"]["strategy"].value("/rollingUpdate/maxUnavailable"_json_pointer, json(0)), wanted_of(next), false);
+    set_condition(status, "Available", available, available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
+                  available ? "Deployment has minimum availability." : "Deployment does not have minimum availability.", stamp());
+  });
+}
+
+void DeploymentController::roll(const json& deployment, const Object& current, const std::vector<Object>& sets) {
+  const int wanted = wanted_of(deployment);
+  const json strategy = deployment.at("spec").at("strategy");
+  const bool at_once = strategy.at("type") == "Recreate";
+  const int surge = at_once ? 0 : share(strategy.value("/rollingUpdate/maxSurge"_json_pointer, json(0)), wanted, true);
+  const int unavailable = at_once ? wanted : share(strategy.value("/rollingUpdate/maxUnavailable"_json_pointer, json(0)), wanted, false);
+  int others = 0;
+  int available = 0;
+  for (const Object& set : sets) {
+    if (set != current) others += std::max(wanted_of(*set), status_of(*set, "replicas"));
+    available += status_of(*set, "readyReplicas");
+  }
+  const int room = std::max(0, wanted + surge - others);
+  const int now = wanted_of(*current);
+  // Down to what is asked at once; up as far as the old ones leave room.
+  scale(*current, now > wanted ? wanted : std::max(now, std::min(wanted, room)));
+  int may_go = std::max(0, available - (wanted - unavailable));
+  for (const Object& set : sets) {
+    if (set == current || wanted_of(*set) == 0) continue;
+    const int unready = std::max(0, wanted_of(*set) - status_of(*set, "readyReplicas"));
+    const int go = std::min(wanted_of(*set), unready + may_go);
+    may_go -= std::max(0, go - unready);
+    scale(*set, wanted_of(*set) - go);
+  }
+}
+
+void DeploymentController::scale(const json& set, int replicas) {
+  if (wanted_of(set) == replicas) return;
+  edit(kReplicaSets, key_of(set), "", [&](json& next) { next["spec"]["replicas"] = replicas; });
+}
+
+// ---- ReplicaSets
+
+ReplicaSetController::ReplicaSetController(VirtualTime& time, ApiServer& server, const OwnerIndex& owners)
+    : Model(time, server, "kube-controller-manager", kLatency), owners_(owners) {
+  server.listen([this](const Change& change) { note(change); });
+}
+
+void ReplicaSetController::note(const Change& change) {
+  if (change.type == kReplicaSets) look_at(change.key);
+  if (change.type == kube::kPods) owners_looked_at(change, "ReplicaSet", [this](const ObjectKey& key) { look_at(key); });
+}
+
+void ReplicaSetController::start(const ObjectKey& key, const json& set, int count) {
+  for (int i = 0; i < count; ++i) {
+    json pod = set.at("spec").at("template");
+    pod["metadata"]["name"] = key.name.str() + "-" + name_suffix(key.to_string() + "/" + std::to_string(++made_) + stamp());
+    pod["metadata"]["namespace"] = key.ns.str();
+    pod["metadata"]["ownerReferences"] = json::array({controller_reference(set, kReplicaSets)});
+    create(kube::kPods, std::move(pod));
+  }
+}
+
+void ReplicaSetController::sync(const ObjectKey& key) {
+  const Object set = server_.find(kReplicaSets, key);
+  if (!set || is_deleting(*set)) return;
+  std::vector<Object> active;
+  for (const Object& pod : owners_.children(set->at("metadata").at("uid").get<std::string>(), kube::kPods)) {
+    const std::string phase = pod->value("/status/phase"_json_pointer, "");
+    if (!is_deleting(*pod) && phase != "Succeeded" && phase != "Failed") active.push_back(pod);
+  }
+  const int wanted = wanted_of(*set);
+  const int there = static_cast<int>(active.size());
+  if (there < wanted) start(key, *set, wanted - there);
+  // The unbound go first, then those that are not ready, then the youngest.
+  std::ranges::sort(active, [](const Object& a, const Object& b) {
+    const auto rank = [](const json& pod) {
+      return std::tuple(!pod.value("/spec/nodeName"_json_pointer, "").empty(), condition_holds(pod, "Ready"));
+    };
+    if (rank(*a) != rank(*b)) return rank(*a) < rank(*b);
+    return std::tie(b->at("metadata").at("creationTimestamp").get_ref<const std::string&>(), b->at("metadata").at("name").get_ref<const std::string&>()) <
+           std::tie(a->at("metadata").at("creationTimestamp").get_ref<const std::string&>(), a->at("metadata").at("name").get_ref<const std::string&>());
+  });
+  for (int i = 0; i < there - wanted; ++i) remove(kube::kPods, key_of(*active[static_cast<std::size_t>(i)]), *active[static_cast<std::size_t>(i)]);
+  const auto ready = std::ranges::count_if(active, [](const Object& pod) { return condition_holds(*pod, "Ready"); });
+  edit(kReplicaSets, key, "status", [&](json& next) {
+    next["status"]["replicas"] = there;
+    number(next["status"], "readyReplicas", static_cast<int>(ready));
+    number(next["status"], "availableReplicas", static_cast<int>(ready));
+    next["status"]["observedGeneration"] = next["metadata"]["generation"];
+  });
+}
+
+}  // namespace spillway::sim

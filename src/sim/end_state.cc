@@ -1,0 +1,121 @@
+#include <spillway/sim/end_state.h>
+
+#include <algorithm>
+#include <array>
+
+#include <spillway/control/keys.h>
+#include <spillway/control/world.h>
+#include <spillway/sim/model.h>
+
+namespace spillway::sim {
+namespace {
+
+using nlohmann::json;
+
+const std::array kCompared = {control::kTrainingJobs, control::kInferencePools, control::kCapacityPools, kube::kJobs, kube::kDeployments,
+                              kube::kServices, kube::kPodDisruptionBudgets};
+const std::array kMade = {kube::kJobs, kube::kDeployments, kube::kServices, kube::kPodDisruptionBudgets};
+
+std::string name_of(const kube::ResourceType& type, const ObjectKey& key) { return type.to_string() + " " + key.to_string(); }
+
+// Fields that are amounts of time or money, or sentences that name them.
+bool varies(const std::string& field) {
+  constexpr std::array kFields = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "deletionTimestamp", "cost", "eta",
+                                  "lostSeconds", "message", "life", "note", "controller-uid", "batch.kubernetes.io/controller-uid",
+                                  "clusterIP", "clusterIPs", "observedAt", "uncountedTerminatedPods", "spillway.dev/placed-at"};
+  return std::ranges::find(kFields, field) != kFields.end();
+}
+
+bool is_instant(const json& value) {
+  if (!value.is_string()) return false;
+  const auto& text = value.get_ref<const std::string&>();
+  return text.size() >= 20 && text[4] == '-' && text[10] == 'T' && parse_instant(text).has_value();
+}
+
+void normalise(json& value) {
+  if (value.is_array()) {
+    for (json& item : value) normalise(item);
+  }
+  if (!value.is_object()) return;
+  for (auto at = value.begin(); at != value.end();) {
+    if (varies(at.key())) {
+      at = value.erase(at);
+      continue;
+    }
+    if (is_instant(at.value())) at.value() = "<time>";
+    else normalise(at.value());
+    ++at;
+  }
+}
+
+json normalised(const json& object) {
+  json copy = object;
+  normalise(copy);
+  if (copy.contains("status") && copy["status"].contains("placement")) {
+    copy["status"]["placement"].erase("reason");        // names prices and times
+    copy["status"]["placement"].erase("alternatives");  // the prices of the moment
+  }
+  if (copy.contains("status")) {
+    copy["status"].erase("alternatives");
+    copy["status"].erase("reason");
+  }
+  return copy;
+}
+
+std::string describe(const json& pod) {
+  const json labels = pod.at("metadata").value("labels", json::object());
+  const std::string owner = labels.value("batch.kubernetes.io/job-name", labels.value("spillway.dev/inference-pool", std::string("somebody's")));
+  return owner + " " + labels.value("batch.kubernetes.io/job-completion-index", "") + " " + pod.value("/status/phase"_json_pointer, "") +
+         " on " + labels.value("spillway.dev/pool", "") + (is_deleting(pod) ? " ending" : "");
+}
+
+void compare_counts(const char* what, const std::map<std::string, int>& expected, const std::map<std::string, int>& found,
+                    std::vector<std::string>& sentences) {
+  std::map<std::string, std::pair<int, int>> both;
+  for (const auto& [name, count] : expected) both[name].first = count;
+  for (const auto& [name, count] : found) both[name].second = count;
+  for (const auto& [name, counts] : both) {
+    if (counts.first == counts.second) continue;
+    sentences.push_back(name + ": " + what + " " + std::to_string(counts.second) + " times instead of " + std::to_string(counts.first));
+  }
+}
+
+}  // namespace
+
+LifeCounter::LifeCounter(ApiServer& server) : server_(server) {
+  server.listen([this](const Change& change) {
+    if (std::ranges::find(kMade, change.type) == kMade.end()) return;
+    if (change.kind == ChangeKind::kAdded) ++created_[name_of(change.type, change.key)];
+    if (change.kind == ChangeKind::kDeleted) ++deleted_[name_of(change.type, change.key)];
+  });
+}
+
+EndState LifeCounter::end_state() const {
+  EndState state{.created = created_, .deleted = deleted_};
+  for (const kube::ResourceType& type : kCompared) {
+    for (const auto& [key, object] : server_.all(type)) state.objects[name_of(type, key)] = normalised(*object);
+  }
+  for (const auto& [key, pod] : server_.all(kube::kPods)) ++state.pods[describe(*pod)];
+  return state;
+}
+
+std::vector<std::string> differences(const EndState& expected, const EndState& found) {
+  std::vector<std::string> sentences;
+  for (const auto& [name, object] : expected.objects) {
+    const auto there = found.objects.find(name);
+    if (there == found.objects.end()) {
+      sentences.push_back(name + " is missing");
+    } else if (there->second != object) {
+      sentences.push_back(name + " differs: " + json::diff(object, there->second).dump());
+    }
+  }
+  for (const auto& [name, object] : found.objects) {
+    if (!expected.objects.contains(name)) sentences.push_back(name + " should not be there");
+  }
+  compare_counts("there", expected.pods, found.pods, sentences);
+  compare_counts("created", expected.created, found.created, sentences);
+  compare_counts("deleted", expected.deleted, found.deleted, sentences);
+  return sentences;
+}
+
+}  // namespace spillway::sim

@@ -1,0 +1,174 @@
+#include <algorithm>
+
+#include <spillway/core/check.h>
+#include <spillway/sim/api_server.h>
+
+#include "target.h"
+
+namespace spillway::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxPages = 100;  // lists that were begun and not finished
+constexpr int kDefaultWatchSeconds = 1800;
+
+const json& labels_of(const json& object) {
+  static const json none;
+  const auto found = object.at("metadata").find("labels");
+  return found == object.at("metadata").end() ? none : *found;
+}
+
+std::string line_of(std::string_view type, const json& object) {
+  return R"({"type":")" + std::string(type) + R"(","object":)" + object.dump(-1, ' ', false, json::error_handler_t::replace) + "}";
+}
+
+WatchFrame frame_of(std::string_view type, const ObjectKey& key, std::uint64_t version, const json& object) {
+  return {.type = type, .key = key, .version = version, .line = line_of(type, object)};
+}
+
+std::uint64_t version_of(const json& object) {
+  return std::stoull(object.at("metadata").at("resourceVersion").get_ref<const std::string&>());
+}
+
+json bookmark_object(const Kind& kind, std::uint64_t version) {
+  return {{"kind", kind.type.kind}, {"apiVersion", kind.type.api_version()},
+          {"metadata", {{"resourceVersion", std::to_string(version)}, {"creationTimestamp", nullptr}}}};
+}
+
+}  // namespace
+
+Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
+  const auto selector = LabelSelector::parse(target.parameter("labelSelector"));
+  if (!selector) return bad_request("unable to parse requirement: " + selector.error().message);
+  const Answer<std::uint64_t> at_least = parse_version(target.parameter("resourceVersion"));
+  if (!at_least) return Refused(at_least.error());
+  if (*at_least > store_.version()) return version_too_large(*at_least, store_.version());
+  const std::string limit_text = target.parameter("limit");
+  const std::size_t limit = limit_text.empty() ? 0 : std::stoul(limit_text);
+
+  Page page{.version = store_.version(), .rest = {}};
+  if (const std::string token = target.parameter("continue"); !token.empty()) {
+    const auto begun = pages_.find(token);
+    if (begun == pages_.end() || begun->second.version < store_.compacted()) {
+      return expired("The provided continue parameter is too old to display a consistent list result. You can start a new list "
+                     "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+                     "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+                     "modified, or deleted between the time the first chunk was returned and now may show up in the list.");
+    }
+    page = begun->second;
+  } else {
+    for (const auto& [key, object] : store_.collection(target.kind->type)) {
+      const bool here = target.key.ns.empty() || key.ns == target.key.ns;
+      if (here && selector->matches(labels_of(*object))) page.rest.push_back(object);
+    }
+  }
+  json metadata = {{"resourceVersion", std::to_string(page.version)}};
+  std::size_t given = page.rest.size();
+  if (limit > 0 && given > limit) {
+    given = limit;
+    if (pages_.size() >= kMaxPages) pages_.erase(pages_.begin());
+    char token[32];
+    std::snprintf(token, sizeof token, "page-%012llu", static_cast<unsigned long long>(++pages_given_));
+    pages_[token] = {.version = page.version, .rest = {page.rest.begin() + static_cast<std::ptrdiff_t>(limit), page.rest.end()}};
+    metadata["continue"] = token;
+    if (selector->everything()) metadata["remainingItemCount"] = page.rest.size() - limit;
+  }
+  json items = json::array();
+  for (std::size_t i = 0; i < given; ++i) {
+    json item = *page.rest[i];
+    if (!target.kind->own) {  // only custom resources repeat them on every item
+      item.erase("apiVersion");
+      item.erase("kind");
+    }
+    items.push_back(std::move(item));
+  }
+  return json_response(200, {{"kind", std::string(target.kind->type.kind) + "List"}, {"apiVersion", target.kind->type.api_version()},
+                             {"metadata", std::move(metadata)}, {"items", std::move(items)}});
+}
+
+ApiServer::Opened ApiServer::open(const kube::HttpRequest& request, Sink sink) {
+  const auto refuse = [&](const Refusal& refusal) {
+    if (refusal.code == 501) note_unknown(request);
+    return Opened{.head = json_response(refusal.code, refusal.to_json())};
+  };
+  const Answer<Target> target = parse(request);
+  if (!target) return refuse(target.error());
+  if (request.method != kube::Method::kGet || !target->flag("watch") || !target->key.name.empty()) {
+    return refuse(not_implemented(request.target).value());
+  }
+  const auto selector = LabelSelector::parse(target->parameter("labelSelector"));
+  if (!selector) return refuse(bad_request("unable to parse requirement: " + selector.error().message).value());
+  const Answer<std::uint64_t> from = parse_version(target->parameter("resourceVersion"));
+  if (!from) return refuse(from.error());
+  if (target->flag("sendInitialEvents") && target->parameter("resourceVersionMatch") != "NotOlderThan") {
+    return refuse(not_implemented(request.target).value());
+  }
+  if (*from > store_.version()) return refuse(version_too_large(*from, store_.version()).value());
+  const std::string seconds = target->parameter("timeoutSeconds");
+  Opened opened{.head = {.status = 200}, .id = ++last_watch_,
+                .timeout = std::chrono::seconds(seconds.empty() ? kDefaultWatchSeconds : std::stoi(seconds)),
+                .bookmarks = target->flag("allowWatchBookmarks")};
+  const Watch watch{.kind = target->kind, .ns = target->key.ns, .selector = *selector, .sink = std::move(sink)};
+  start_watch(watch, *target);
+  watches_.emplace(opened.id, watch);
+  return opened;
+}
+
+// What a new watch hears at once: what is there (from nothing, "0" or when asked for), or what it missed.
+void ApiServer::start_watch(const Watch& watch, const Target& target) {
+  const std::uint64_t from = parse_version(target.parameter("resourceVersion")).value();
+  const bool initial = target.flag("sendInitialEvents");
+  if (initial || from == 0) {
+    for (const auto& [key, object] : store_.collection(watch.kind->type)) {
+      const bool here = watch.ns.empty() || key.ns == watch.ns;
+      if (here && watch.selector.matches(labels_of(*object))) watch.sink(frame_of("ADDED", key, version_of(*object), *object));
+    }
+    if (!initial || !target.flag("allowWatchBookmarks")) return;
+    json end = bookmark_object(*watch.kind, store_.version());
+    end["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
+    watch.sink(frame_of("BOOKMARK", {}, store_.version(), end));
+    return;
+  }
+  if (from < store_.compacted()) {
+    const Refusal gone = expired("too old resource version: " + std::to_string(from) + " (" + std::to_string(store_.compacted()) + ")").value();
+    watch.sink({.type = "ERROR", .line = line_of("ERROR", gone.to_json())});
+    return;
+  }
+  for (const Change& change : store_.history()) {
+    if (change.version <= from || !(change.type == watch.kind->type)) continue;
+    if (!watch.ns.empty() && change.key.ns != watch.ns) continue;
+    const bool was = change.before && watch.selector.matches(labels_of(*change.before));
+    const bool is = change.kind != ChangeKind::kDeleted && watch.selector.matches(labels_of(*change.object));
+    if (!was && !is) continue;
+    const std::string_view type = was && is ? "MODIFIED" : is ? "ADDED" : "DELETED";
+    watch.sink(frame_of(type, change.key, change.version, *change.object));
+  }
+}
+
+void ApiServer::tell_watches(const Change& change) {
+  std::map<std::string_view, std::string> lines;  // each written once for all who hear it
+  for (const auto& [id, watch] : watches_) {
+    if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns)) continue;
+    const bool was = change.before && watch.selector.matches(labels_of(*change.before));
+    const bool is = change.kind != ChangeKind::kDeleted && watch.selector.matches(labels_of(*change.object));
+    if (!was && !is) continue;
+    const std::string_view type = was && is ? "MODIFIED" : is ? "ADDED" : "DELETED";
+    std::string& line = lines[type];
+    if (line.empty()) line = line_of(type, *change.object);
+    watch.sink({.type = type, .key = change.key, .version = change.version, .line = line});
+  }
+}
+
+WatchFrame ApiServer::bookmark(WatchId id) const {
+  const auto watch = watches_.find(id);
+  SPILLWAY_CHECK(watch != watches_.end());
+  return frame_of("BOOKMARK", {}, store_.version(), bookmark_object(*watch->second.kind, store_.version()));
+}
+
+void ApiServer::compact() {
+  store_.compact(store_.version());
+  pages_.clear();
+}
+
+}  // namespace spillway::sim

@@ -1,0 +1,191 @@
+#include <spillway/sim/scheduler.h>
+
+#include <algorithm>
+
+#include <spillway/api/enums.h>
+#include <spillway/core/quantity.h>
+
+namespace spillway::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration kLatency = std::chrono::milliseconds(10);
+
+bool is_over(const json& pod) {
+  const std::string phase = pod.value("/status/phase"_json_pointer, "Pending");
+  return phase == "Succeeded" || phase == "Failed";
+}
+
+api::TaintEffect effect_of(const std::string& text) {
+  if (text == "NoExecute") return api::TaintEffect::kNoExecute;
+  return text == "PreferNoSchedule" ? api::TaintEffect::kPreferNoSchedule : api::TaintEffect::kNoSchedule;
+}
+
+// How full a node would be, in thousandths of the resource that is fullest.
+std::int64_t fullness(const Amounts& wanted, const Amounts& allocatable, const Amounts& used) {
+  std::int64_t fullest = 0;
+  for (const auto& [name, amount] : wanted) {
+    const auto all = allocatable.find(name);
+    const auto now = used.find(name);
+    if (all == allocatable.end() || all->second == 0 || name == "pods") continue;
+    fullest = std::max(fullest, ((now == used.end() ? 0 : now->second) + amount) * 1000 / all->second);
+  }
+  return fullest;
+}
+
+}  // namespace
+
+Amounts requested_by(const kube::Pod& pod) {
+  Amounts amounts{{"pods", 1}};
+  if (pod.requests.cpu.value() > 0) amounts["cpu"] = pod.requests.cpu.value();
+  if (pod.requests.memory.value() > 0) amounts["memory"] = pod.requests.memory.value();
+  for (const auto& [name, count] : pod.requests.extended) amounts[name.str()] = count;
+  return amounts;
+}
+
+void add(Amounts& to, const Amounts& what, int sign) {
+  for (const auto& [name, amount] : what) to[name] += sign * amount;
+}
+
+bool fits(const Amounts& wanted, const Amounts& allocatable, const Amounts& used) {
+  return std::ranges::all_of(wanted, [&](const auto& entry) {
+    const auto all = allocatable.find(entry.first);
+    const auto now = used.find(entry.first);
+    return all != allocatable.end() && (now == used.end() ? 0 : now->second) + entry.second <= all->second;
+  });
+}
+
+api::PodShape shape_of(const json& pod) { return api::PodTemplate::from_json({{"spec", pod.at("spec")}}).shape(); }
+
+Labels labels_of_node(const json& node) { return node.at("metadata").value("labels", Labels()); }
+
+std::vector<api::Taint> taints_of(const json& node) {
+  std::vector<api::Taint> taints;
+  for (const json& taint : node.value("/spec/taints"_json_pointer, json::array())) {
+    taints.push_back({.key = taint.value("key", ""), .value = taint.value("value", ""), .effect = effect_of(taint.value("effect", ""))});
+  }
+  return taints;
+}
+
+Amounts allocatable_of(const json& node) {
+  Amounts amounts;
+  const json allocatable = node.value("/status/allocatable"_json_pointer, json::object());
+  for (const auto& [name, text] : allocatable.items()) {
+    const auto value = text.get<std::string>();
+    const auto parsed = name == "cpu" ? parse_quantity_milli(value) : parse_quantity(value);
+    amounts[name] = parsed.value_or(0);
+  }
+  return amounts;
+}
+
+std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name, const Labels& labels,
+                                      const std::vector<api::Taint>& taints) {
+  for (const api::Taint& taint : taints) {
+    if (taint.effect == api::TaintEffect::kPreferNoSchedule || api::tolerates(shape.tolerations, taint)) continue;
+    return "node(s) had untolerated taint(s)";
+  }
+  if (!api::selects(shape, NodeName(node_name), labels)) return "node(s) didn't match Pod's node affinity/selector";
+  return std::nullopt;
+}
+
+Scheduler::Scheduler(VirtualTime& time, ApiServer& server) : Model(time, server, "kube-scheduler", kLatency) {
+  server.listen([this](const Change& change) { note(change); });
+}
+
+Scheduler::Turn Scheduler::turn_of(const ObjectKey& key, const json& pod) {
+  return {-pod.value("/spec/priority"_json_pointer, std::int64_t{0}), pod.at("metadata").at("creationTimestamp"), key};
+}
+
+void Scheduler::note(const Change& change) {
+  if (change.type == kube::kPods) note_pod(change);
+  if (change.type == kube::kNodes) note_node(change);
+}
+
+void Scheduler::note_node(const Change& change) {
+  const std::string name = change.key.name.str();
+  if (change.kind == ChangeKind::kDeleted) {
+    nodes_.erase(name);
+    return;
+  }
+  NodeView& view = nodes_[name];
+  const json& node = *change.object;
+  view.labels = labels_of_node(node);
+  view.taints = taints_of(node);
+  view.allocatable = allocatable_of(node);
+  view.unschedulable = node.value("/spec/unschedulable"_json_pointer, false) || !condition_holds(node, "Ready");
+  if (!queue_.empty()) look_at({});
+}
+
+void Scheduler::note_pod(const Change& change) {
+  const json& pod = *change.object;
+  const bool gone = change.kind == ChangeKind::kDeleted || is_over(pod);
+  const std::string node = pod.value("/spec/nodeName"_json_pointer, "");
+  const bool waits = !gone && node.empty() && !is_deleting(pod) && pod.value("/spec/schedulingGates"_json_pointer, json::array()).empty();
+  const Turn turn = turn_of(change.key, pod);
+  if (!waits) queue_.erase(turn);
+  if (waits && !queue_.contains(turn)) {
+    const auto typed = kube::Pod::from_json(pod);
+    if (!typed) return;  // the API server took it; the scheduler cannot
+    queue_.emplace(turn, Waiting{.shape = shape_of(pod), .wanted = requested_by(*typed)});
+    look_at({});
+  }
+  const auto before = bound_.find(change.key);
+  const bool holds = !gone && !node.empty();
+  if (before != bound_.end() && !holds) {
+    add(nodes_[before->second.first].used, before->second.second, -1);
+    bound_.erase(before);
+    if (!queue_.empty()) look_at({});
+  } else if (before == bound_.end() && holds) {
+    const auto typed = kube::Pod::from_json(pod);
+    if (!typed) return;
+    const auto& entry = bound_.emplace(change.key, std::pair(node, requested_by(*typed))).first->second;
+    add(nodes_[node].used, entry.second);
+  }
+}
+
+void Scheduler::sync(const ObjectKey&) {
+  const auto queue = queue_;  // binding changes it
+  for (const auto& [turn, waiting] : queue) place(std::get<2>(turn), waiting);
+}
+
+void Scheduler::place(const ObjectKey& pod, const Waiting& waiting) {
+  std::string best;
+  std::int64_t emptiest = 0;
+  std::map<std::string, int> reasons;
+  int nodes = 0;
+  for (const auto& [name, view] : nodes_) {
+    if (view.allocatable.empty()) continue;  // pods are bound to it, but it is no node any more
+    ++nodes;
+    std::optional<std::string> why;
+    if (view.unschedulable) why = "node(s) were unschedulable";
+    if (!why) why = keeps_away(waiting.shape, name, view.labels, view.taints);
+    if (!why && !fits(waiting.wanted, view.allocatable, view.used)) why = "Insufficient resources";
+    if (why) {
+      ++reasons[*why];
+      continue;
+    }
+    const std::int64_t full = fullness(waiting.wanted, view.allocatable, view.used);
+    if (best.empty() || full < emptiest) {
+      best = name;
+      emptiest = full;
+    }
+  }
+  if (!best.empty()) {
+    edit(kube::kPods, pod, "binding", [&](json& next) {
+      next["spec"]["nodeName"] = best;
+      set_condition(next["status"], "PodScheduled", true, "", "", stamp());
+    });
+    return;
+  }
+  std::string message = "0/" + std::to_string(nodes) + " nodes are available";
+  const char* separator = ": ";
+  for (const auto& [reason, count] : reasons) {
+    message += separator + std::to_string(count) + " " + reason;
+    separator = ", ";
+  }
+  edit(kube::kPods, pod, "status",
+       [&](json& next) { set_condition(next["status"], "PodScheduled", false, "Unschedulable", message + ".", stamp()); });
+}
+
+}  // namespace spillway::sim
