@@ -3,6 +3,7 @@
 import time
 
 from cluster import wait_until
+from support.installation import wait_established
 from support.world import is_true
 
 ZONE_A = "us-east-1a"
@@ -117,7 +118,7 @@ def test_a_kind_that_is_removed_and_installed_again_is_served_again(world, kubec
         crd["metadata"].pop(field, None)
     crd.pop("status")
     kubectl.apply(crd, "--server-side")
-    kubectl("wait", "--for=condition=Established", "crd/trainingjobs.spillway.dev")
+    wait_established(kubectl, "crd/trainingjobs.spillway.dev")
     after = wait_until(lambda: world.train("after"), 20, "the kind to be served again")
     after.wait_running(pool, attempt=1, timeout=90)
     assert expected_jobs(world, "after-1")

@@ -69,7 +69,9 @@ def test_a_gang_runs_on_the_cheapest_eligible_spot_pool_until_it_is_complete(wor
     assert "Spot pool" in placement["reason"] and "$1.84/h" in placement["reason"]
     others = {item["pool"]: item for item in placement["alternatives"]}
     assert others[three_zones["a"].name]["rate"] == "2.20"
-    assert world.pool_name("too-small") not in others or "note" in others["too-small"]
+    assert others[world.pool_name("too-small")]["note"] == "NoEligiblePool"
+    assert others[world.pool_name("on-demand")]["note"] == "WaitingForSpot"
+    assert world.pool_name("other-model") not in others
     assert is_true(status, "Placed") and is_true(status, "Running")
     assert job.nodes_of_pods() == [f"{three_zones['b'].name}-{n}" for n in range(2)]
     assert status["cost"]["rate"] == "1.84"

@@ -39,7 +39,7 @@ def install(kubectl, kubernetes_version, *helm_arguments):
         raise AssertionError("there are no CRDs in crds/")
     files = [f"--filename={path}" for path in crds]
     kubectl("apply", "--server-side", *files)
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", *files)
+    wait_established(kubectl, *files)
     objects = render(kubernetes_version, *helm_arguments)
     left_out = LEFT_OUT | {"CustomResourceDefinition"}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -52,6 +52,15 @@ def install(kubectl, kubernetes_version, *helm_arguments):
         "the API server to have taken up the admission policy",
     )
     return Installation(objects)
+
+
+def wait_established(kubectl, *crds):
+    """Returns when the API server serves these CRDs, given by name or as --filename=..."""
+
+    def established():  # kubectl refuses to wait for a CRD that has no conditions yet
+        return kubectl("wait", "--for=condition=Established", "--timeout=30s", *crds)
+
+    wait_until(established, 30, "the CRDs to be established")
 
 
 def render(kubernetes_version, *helm_arguments):
