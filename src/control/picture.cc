@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include <spillway/api/codec.h>
 #include <spillway/control/keys.h>
 #include <spillway/core/text.h>
 
@@ -128,6 +129,7 @@ class PictureBuilder::Pass {
       const auto assumed = assumptions_.training_jobs.find(stored->meta.key);
       const Shared<api::TrainingJob>& job = assumed != assumptions_.training_jobs.end() ? assumed->second : stored;
       if (finished(*job)) return picture_.finished.push_back(job);
+      if (refuse(job, job->status.placement.has_value(), picture_.refused_training)) return;
       training_index_.emplace(job->meta.key, picture_.training.size());
       picture_.training.push_back(job);
     });
@@ -135,11 +137,21 @@ class PictureBuilder::Pass {
     world_.inference_pools.for_each([&](const Shared<api::InferencePool>& stored) {
       const auto assumed = assumptions_.inference_pools.find(stored->meta.key);
       const Shared<api::InferencePool>& pool = assumed != assumptions_.inference_pools.end() ? assumed->second : stored;
+      if (refuse(pool, !pool->status.tiers.empty(), picture_.refused_inference)) return;
       inference_index_.emplace(pool->meta.key, picture_.inference.size());
       picture_.inference.push_back(pool);
     });
     picture_.inference_children.resize(picture_.inference.size());
     world_.deployments.for_each([&](const Shared<kube::Deployment>& deployment) { add_deployment(deployment); });
+  }
+
+  template <class Kind>
+  static bool refuse(const Shared<Kind>& object, bool placed, std::vector<Picture::Refused<Kind>>& refused) {
+    if (placed || object->meta.deleted_at) return false;
+    const auto valid = api::validate(*object);
+    if (valid) return false;
+    refused.push_back({.object = object, .sentence = valid.error().message});
+    return true;
   }
 
   void add_deployment(const Shared<kube::Deployment>& deployment) {

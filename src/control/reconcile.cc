@@ -37,6 +37,8 @@ class Reconciler::Pass {
     for (std::size_t i = 0; i < picture_.pools.size(); ++i) pool(i);
     for (const plan::TrainingDecision& decision : plan_.training) training(decision);
     for (const plan::InferenceDecision& decision : plan_.inference) inference(decision);
+    for (const auto& [job, sentence] : picture_.refused_training) refused("TrainingJob", kTrainingJobs, *job, sentence);
+    for (const auto& [pool, sentence] : picture_.refused_inference) refused("InferencePool", kInferencePools, *pool, sentence);
     for (const Shared<api::TrainingJob>& job : picture_.finished) expire(*job);
     result_.wake_at = earlier(result_.wake_at, memory_.next_change(now_));
     result_.wake_at = earlier(result_.wake_at, plan_.wake_at);
@@ -71,6 +73,15 @@ class Reconciler::Pass {
   [[nodiscard]] bool failure_recorded(const plan::TrainingWorkload& workload) const {
     const auto memory = stock_out_memory(picture_.pools[workload.placement->pool]->status);
     return memory.failed_at && *memory.failed_at >= workload.placement->since;
+  }
+
+  template <class Kind>
+  void refused(std::string_view kind, const kube::ResourceType& type, const Kind& object, const std::string& sentence) {
+    auto next = refused_status(object, sentence, now_);
+    if (next.status == object.status) return;
+    Work work{.subject = reference_to(kind, object.meta), .notables = std::move(next.notables)};
+    work.writes.emplace_back(WriteStatus{type, object.meta.key, object.meta.resource_version, api::write(next.status)});
+    add(std::move(work));
   }
 
   // ---- training

@@ -308,8 +308,7 @@ class InferenceStatus {
     next_.status.alternatives = alternatives_of(picture_, decision_.alternatives);
     api::set_condition(next_.status.conditions,
                        condition(api::condition::kPlaced, placed, pool_.meta.generation, reason, next_.status.reason, now_));
-    if (moved_) tell(!placed, placed ? "Placed" : std::string(reason), "Place", next_.status.summary + ": " + next_.status.reason);
-    if (!moved_ && news) tell(!placed, std::string(reason), "Place", next_.status.reason);
+    if (news) tell(!placed, moved_ && placed ? "Placed" : std::string(reason), "Place", next_.status.reason);
   }
 
   void keep_generation(std::string_view type, const api::Condition& old) {
@@ -436,6 +435,28 @@ NextStatus<api::TrainingJobStatus> next_status(const Picture& picture, const pla
 NextStatus<api::InferencePoolStatus> next_status(const Picture& picture, const plan::InferenceDecision& decision,
                                                  const Trouble& trouble, Instant now) {
   return InferenceStatus(picture, decision, trouble, now).run();
+}
+
+namespace {
+
+template <class Kind>
+auto refuse(const Kind& object, const std::string& sentence, Instant now) {
+  NextStatus<decltype(Kind::status)> next{.status = object.status};
+  next.status.observed_generation = object.meta.generation;
+  const bool news = api::set_condition(next.status.conditions, condition(api::condition::kPlaced, false, object.meta.generation,
+                                                                         "InvalidSpec", sentence, now));
+  if (news) next.notables.push_back({.warning = true, .reason = "InvalidSpec", .action = "Place", .note = sentence});
+  return next;
+}
+
+}  // namespace
+
+NextStatus<api::TrainingJobStatus> refused_status(const api::TrainingJob& job, const std::string& sentence, Instant now) {
+  return refuse(job, sentence, now);
+}
+
+NextStatus<api::InferencePoolStatus> refused_status(const api::InferencePool& pool, const std::string& sentence, Instant now) {
+  return refuse(pool, sentence, now);
 }
 
 NextStatus<api::CapacityPoolStatus> next_status(const Picture& picture, std::size_t index, const plan::PoolUse& use,

@@ -64,6 +64,14 @@ struct Picture {
   // Running on a pool that is not there (any more): left alone until it ends or the pool comes back.
   std::vector<Shared<api::TrainingJob>> held;
   std::vector<Shared<api::TrainingJob>> finished;
+  // Without a placement, and never to get one as they are: what the API server cannot check (a quantity inside the template).
+  template <class Kind>
+  struct Refused {
+    Shared<Kind> object;
+    std::string sentence;
+  };
+  std::vector<Refused<api::TrainingJob>> refused_training;
+  std::vector<Refused<api::InferencePool>> refused_inference;
 };
 
 // What the market knows of a pool's price.

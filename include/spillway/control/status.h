@@ -42,6 +42,9 @@ NextStatus<api::TrainingJobStatus> next_status(const Picture& picture, const pla
                                                const Trouble& trouble, Instant now);
 NextStatus<api::InferencePoolStatus> next_status(const Picture& picture, const plan::InferenceDecision& decision,
                                                  const Trouble& trouble, Instant now);
+// Of a workload that cannot be placed as it is written; `sentence` says what to write instead.
+NextStatus<api::TrainingJobStatus> refused_status(const api::TrainingJob& job, const std::string& sentence, Instant now);
+NextStatus<api::InferencePoolStatus> refused_status(const api::InferencePool& pool, const std::string& sentence, Instant now);
 // `memory` and `sums` are what the pool should remember now.
 NextStatus<api::CapacityPoolStatus> next_status(const Picture& picture, std::size_t pool, const plan::PoolUse& use,
                                                 const market::StockOutMemory& memory, const market::LifeSums& sums,

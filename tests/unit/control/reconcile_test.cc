@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include <gmock/gmock.h>
+
 #include "unit/control/fixtures.h"
 
 namespace spillway::control {
@@ -161,6 +163,20 @@ TEST(Reconcile, makes_the_children_of_an_inference_pool_after_recording_its_tier
   EXPECT_EQ(deployment.object.at("/spec/replicas"_json_pointer), 2);
   EXPECT_FALSE(deployment.known);
   EXPECT_EQ(std::get<ApplyChild>(work[0].writes[3]).type, kube::kPodDisruptionBudgets);
+}
+
+TEST(Reconcile, a_job_that_cannot_be_placed_as_written_is_told_so_and_gets_nothing) {
+  json bad = training_json("llama");
+  bad["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = "5x";
+  WorldBuilder builder = base();
+  builder.training(bad);
+  const auto work = work_for("TrainingJob", builder.world, {});
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 1U);
+  const json condition = std::get<WriteStatus>(work[0].writes[0]).status.at("conditions").at(0);
+  EXPECT_EQ(condition.at("reason"), "InvalidSpec");
+  EXPECT_THAT(condition.at("message").get<std::string>(), ::testing::HasSubstr("5x"));
+  ASSERT_EQ(work[0].notables.size(), 1U);
 }
 
 // What a pass asks of the Deployments of a pool of two replicas that moves from spot-a to spot-b.

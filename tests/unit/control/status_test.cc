@@ -160,6 +160,22 @@ TEST(TrainingStatus, a_rate_that_drifts_is_taken_over_later_and_one_that_jumps_a
   EXPECT_EQ(rate_after("1.50", std::chrono::minutes(5)), "2.00");
 }
 
+TEST(InferenceStatus, tells_of_lost_places_in_the_words_of_the_reason) {
+  WorldBuilder builder;
+  json object = testing::inference_json("chat");
+  object["status"] = {{"tiers", json::array({{{"pool", "gone"}, {"tier", "Spot"}, {"desired", 2}, {"ready", 2},
+                                              {"since", "2026-11-21T11:10:00Z"}}})}};
+  builder.pool(pool_json("spot-a", "Spot", 2, "4.00")).inference(object);
+  const Picture picture = picture_of(builder.world);
+  const plan::InferenceDecision nowhere{.workload = 0, .unplaced = 2, .cause = Cause::kNoCapacity};
+  const auto next = next_status(picture, nowhere, "", kNow);
+  ASSERT_EQ(next.notables.size(), 1u);
+  EXPECT_TRUE(next.notables[0].warning);
+  EXPECT_EQ(next.notables[0].reason, "NoCapacity");
+  EXPECT_EQ(next.notables[0].note, next.status.reason);
+  EXPECT_EQ(next.notables[0].note.rfind("no replica placed", 0), 0u) << next.notables[0].note;
+}
+
 TEST(Accrue, adds_what_was_spent_at_the_old_rate) {
   std::optional<api::CostStatus> cost;
   accrue(cost, HourlyRate(Money::dollars(3)), HourlyRate(), kNow);
