@@ -1,5 +1,7 @@
 """Inference over the tiers: what an autoscaler writes, who gets the reserved baseline, what serves."""
 
+import time
+
 from cluster import wait_until
 from support.world import condition, is_true
 
@@ -159,3 +161,56 @@ def test_replicas_without_room_are_said_to_be_missing_and_placed_when_there_is(w
     world.pool("more", tier="OnDemand", zone=ZONE_B, fixed="3.20", nodes=1)
     chat.wait_condition("Placed")
     chat.wait_ready(3)
+
+
+def ready(inference):
+    """Pods that serve and are not on their way out."""
+    return sum(
+        is_true(pod["status"], "Ready") and "deletionTimestamp" not in pod["metadata"]
+        for pod in inference.pods()
+    )
+
+
+def test_a_service_that_moves_goes_on_serving_with_all_its_replicas(world):
+    market = world.open_market(
+        {ZONE_A: [(0, "0.90"), (60, "2.80")], ZONE_B: [(0, "1.10"), (60, "0.60")]}
+    )
+    first = world.pool("spot-a", tier="Spot", zone=ZONE_A, nodes=4)
+    second = world.pool("spot-b", tier="Spot", zone=ZONE_B, nodes=4)
+    world.start_operator()
+    first.wait_price("0.90")
+    second.wait_price("1.10")
+    # A server that needs time to load its model.
+    slow = {"simulate.spillway.dev/start-seconds": "3"}
+    chat = world.serve("chat", replicas=4, capacity={"spotPercent": 100}, annotations=slow)
+    chat.wait_ready(4)
+    market.jump(60)
+    begin = time.monotonic()
+    seen = []
+
+    def moved():
+        count = ready(chat)
+        if not seen or seen[-1][1] != count:
+            seen.append((round(time.monotonic() - begin, 1), count))
+        return replicas_by_pool(chat) == {second.name: 4} and count == 4
+
+    wait_until(moved, 60, "all replicas to be on the pool that is cheap now")
+    print("(seconds, replicas that serve):", seen)
+    assert min(count for _, count in seen) >= 4, "the new ones serve before the old ones go"
+    chat.wait_ready(4)
+
+
+def test_a_deleted_pool_takes_no_replica_with_it_before_another_serves(world):
+    pool = world.pool("spot", tier="Spot", zone=ZONE_A, fixed="0.90", nodes=3)
+    world.start_operator()
+    chat = world.serve("chat", replicas=2, capacity={"spotPercent": 100})
+    chat.wait_ready(2)
+    before = {pod["metadata"]["uid"] for pod in chat.pods()}
+    pool.delete()
+    world.pool("small", tier="Spot", zone=ZONE_B, fixed="1.90", nodes=1)
+    chat.wait(lambda s: "without a place" in s.get("reason", ""), "to miss the pool")
+    world.wait_pass()
+    print(chat.status["reason"], replicas_by_pool(chat))
+    after = {pod["metadata"]["uid"] for pod in chat.pods() if "deletionTimestamp" not in pod["metadata"]}
+    assert before <= after
+    assert not any(event["note"].startswith(":") for event in world.events("chat"))
