@@ -122,6 +122,9 @@ TEST_F(Disturbed, ADefinitionThatIsRemovedAndInstalledAgainIsFollowed) {
                         {"data", {{"value", "1"}}}};
     return eventually([&] { return run(client->create(kThings, thing)).has_value(); });
   };
+  // A run that was cut off may have left its definition.
+  ASSERT_TRUE(
+      run(client->remove(kDefinitions, {.name = ObjectName("things.kube-test.spillway.dev")}, {})));
   install();
   ASSERT_TRUE(make("a"));
   reflect({}, kThings);
