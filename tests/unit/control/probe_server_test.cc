@@ -65,6 +65,7 @@ class Serving : public ::testing::Test {
       server_->stop();
       return 0;
     });
+    work_.reset();
     thread_.join();  // run() returns only when no connection is left
     EXPECT_EQ(server_->connections(), 0U);
   }
@@ -92,6 +93,8 @@ class Serving : public ::testing::Test {
   }
 
   asio::io_context io_, client_io_;
+  // A test may stop the server itself: the loop must still be there for TearDown.
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   std::unique_ptr<Clock> clock_ = make_system_clock();
   std::unique_ptr<Timers> timers_ = make_system_timers(io_.get_executor());
   std::unique_ptr<Random> random_ = make_random(1);
