@@ -185,6 +185,10 @@ Answer<kube::HttpResponse> ApiServer::patch(const Target& target, const kube::Ht
   const Editor editor{.manager = target.parameter("fieldManager"), .subresource = target.subresource};
   const bool existed = store_.find(target.kind->type, target.key) != nullptr;
   Answer<Object> answer;
+  if (request.content_type == "application/apply-patch+yaml" && editor.manager.empty()) {
+    const Cause cause{.reason = "FieldValueRequired", .message = "Required value: is required for apply patch", .field = "fieldManager"};
+    return invalid_options("PatchOptions", cause);
+  }
   if (request.content_type == "application/apply-patch+yaml" && target.kind->keeps_fields) {
     answer = apply(target.kind->type, target.key, std::move(body), target.flag("force"), editor);
   } else if (request.content_type == "application/merge-patch+json") {
@@ -231,7 +235,11 @@ Answer<kube::HttpResponse> ApiServer::scale(const Target& target, const kube::Ht
   scale["spec"] = json::object();
   if (const auto wanted = object->value("/spec/replicas"_json_pointer, 0); wanted != 0) scale["spec"]["replicas"] = wanted;
   scale["status"]["replicas"] = object->value("/status/replicas"_json_pointer, 0);
-  const std::string selector = object->value("/status/selector"_json_pointer, "");
+  std::string selector = object->value("/status/selector"_json_pointer, "");
+  if (target.kind->type == kube::kDeployments) {
+    const json labels = object->value("/spec/selector/matchLabels"_json_pointer, json::object());
+    for (const auto& [key, value] : labels.items()) selector += (selector.empty() ? "" : ",") + key + "=" + value.get<std::string>();
+  }
   if (!selector.empty()) scale["status"]["selector"] = selector;
   return json_response(200, scale);
 }

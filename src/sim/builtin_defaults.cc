@@ -140,6 +140,7 @@ void create_job(json& job) {
     labels[std::string(prefix) + "job-name"] = job["metadata"]["name"];
   }
   job["spec"]["selector"] = {{"matchLabels", {{"batch.kubernetes.io/controller-uid", uid}}}};
+  if (job["metadata"].value("labels", json::object()).empty()) job["metadata"]["labels"] = labels;
   job["status"] = json::object();
 }
 

@@ -52,9 +52,7 @@ void validate_job(const json& job, const json* before, Causes& causes) {
   check_template(job, causes);
   const std::string restart = job.value("/spec/template/spec/restartPolicy"_json_pointer, "");
   if (restart != "Never" && restart != "OnFailure") {
-    causes.push_back({.reason = "FieldValueNotSupported",
-                      .message = "Unsupported value: \"" + restart + "\": supported values: \"OnFailure\", \"Never\"",
-                      .field = "spec.template.spec.restartPolicy"});
+    required(causes, "spec.template.spec.restartPolicy", "valid values: \"OnFailure\", \"Never\"");
   }
   if (before == nullptr) return;
   immutable(causes, job, *before, "/spec/template"_json_pointer, "spec.template");
@@ -78,16 +76,6 @@ void validate_deployment(const json& deployment, const json* before, Causes& cau
 }
 
 void validate_service(const json& service, const json* before, Causes& causes) {
-  const std::string name = service.value("/metadata/name"_json_pointer, "");
-  if (!matches(name, "[a-z]([-a-z0-9]*[a-z0-9])?") || name.size() > 63) {
-    causes.push_back(
-        {.reason = "FieldValueInvalid",
-         .message = "Invalid value: \"" + name +
-                    "\": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-                    "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation "
-                    "is '[a-z]([-a-z0-9]*[a-z0-9])?')",
-         .field = "metadata.name"});
-  }
   const bool headless = service.value("/spec/clusterIP"_json_pointer, "") == "None";
   if (!headless && service.value("/spec/ports"_json_pointer, json::array()).empty()) required(causes, "spec.ports");
   if (before != nullptr && !before->value("/spec/clusterIP"_json_pointer, "").empty()) {

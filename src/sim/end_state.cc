@@ -69,6 +69,16 @@ std::string describe(const json& pod) {
          " on " + labels.value("spillway.dev/pool", "") + (is_deleting(pod) ? " ending" : "");
 }
 
+// An attempt that is over leaves a Job that failed by itself, for its logs, or none, because the operator ended it while it
+// was still alive. Which of the two, depends on who saw the loss first, so only attempts in force are compared.
+bool of_earlier_attempt(const ApiServer& server, const Namespace& ns, const json& labels) {
+  const std::string owner = labels.value(std::string(control::label::kTrainingJob), "");
+  const std::string attempt = labels.value(std::string(control::label::kAttempt), "");
+  if (owner.empty() || attempt.empty()) return false;
+  const Object job = server.find(control::kTrainingJobs, {.ns = ns, .name = ObjectName(owner)});
+  return job && std::stoll(attempt) < job->value("/status/attempt"_json_pointer, std::int64_t{0});
+}
+
 void compare_counts(const char* what, const std::map<std::string, int>& expected, const std::map<std::string, int>& found,
                     std::vector<std::string>& sentences) {
   std::map<std::string, std::pair<int, int>> both;
@@ -93,9 +103,20 @@ LifeCounter::LifeCounter(ApiServer& server) : server_(server) {
 EndState LifeCounter::end_state() const {
   EndState state{.created = created_, .deleted = deleted_};
   for (const kube::ResourceType& type : kCompared) {
-    for (const auto& [key, object] : server_.all(type)) state.objects[name_of(type, key)] = normalised(*object);
+    for (const auto& [key, object] : server_.all(type)) {
+      const json labels = object->at("metadata").value("labels", json::object());
+      if (!of_earlier_attempt(server_, key.ns, labels)) state.objects[name_of(type, key)] = normalised(*object);
+    }
   }
-  for (const auto& [key, pod] : server_.all(kube::kPods)) ++state.pods[describe(*pod)];
+  for (const auto& [key, job] : server_.all(control::kTrainingJobs)) {
+    for (auto attempt = job->value("/status/attempt"_json_pointer, std::int64_t{0}) - 1; attempt > 0; --attempt) {
+      state.deleted.erase(name_of(kube::kJobs, {.ns = key.ns, .name = ObjectName(key.name.str() + "-" + std::to_string(attempt))}));
+    }
+  }
+  for (const auto& [key, pod] : server_.all(kube::kPods)) {
+    const json labels = pod->at("metadata").value("labels", json::object());
+    if (!of_earlier_attempt(server_, key.ns, labels)) ++state.pods[describe(*pod)];
+  }
   return state;
 }
 

@@ -48,8 +48,8 @@ void write_entries(Entries entries, json& object) {
   json list = json::array();
   for (const Entry& entry : entries) {
     json written = {{"manager", entry.manager.name}, {"operation", entry.apply ? "Apply" : "Update"},
-                    {"apiVersion", entry.manager.api_version}, {"time", entry.time}, {"fieldsType", "FieldsV1"},
-                    {"fieldsV1", entry.fields.to_json()}};
+                    {"apiVersion", entry.manager.api_version}, {"fieldsType", "FieldsV1"}, {"fieldsV1", entry.fields.to_json()}};
+    if (!entry.time.empty()) written["time"] = entry.time;
     if (!entry.manager.subresource.empty()) written["subresource"] = entry.manager.subresource;
     list.push_back(std::move(written));
   }
@@ -94,10 +94,8 @@ Entry& entry_of(Entries& entries, const Manager& manager, bool apply) {
 
 std::string shown(const Entry& entry) {
   std::string text = "\"" + entry.manager.name + "\"";
-  if (!entry.apply || !entry.manager.subresource.empty()) {
-    if (!entry.manager.subresource.empty()) text += " with subresource \"" + entry.manager.subresource + "\"";
-  }
-  return text + " using " + entry.manager.api_version + (entry.apply ? "" : " at " + entry.time);
+  if (!entry.manager.subresource.empty()) text += " with subresource \"" + entry.manager.subresource + "\"";
+  return entry.apply ? text : text + " using " + entry.manager.api_version;
 }
 
 json* step_into(json& value, const std::string& element) {
@@ -186,8 +184,7 @@ Applied manage_apply(const Schema& schema, const json& live, const json& config,
     entry.fields.subtract_below(difference.removed);
   }
   Entry& own = entry_of(entries, manager, true);
-  const bool news = !difference.none() || !(last == wanted) || before_time.empty();
-  own.time = news ? format_instant(now) : before_time;
+  own.time = difference.none() ? before_time : format_instant(now);
   write_entries(std::move(entries), result.object);
   return result;
 }

@@ -1,5 +1,6 @@
 #include <spillway/sim/kinds.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -29,6 +30,14 @@ void collect_messages(const json& openapi, std::set<std::string>& messages) {
   }
 }
 
+// The value that a rule is about, as the API server shows it.
+std::string shown_at(const json& object, const std::string& field) {
+  std::string path = "/" + field;
+  std::ranges::replace(path, '.', '/');
+  const json value = object.value(json::json_pointer(path), json());
+  return value.is_object() || value.is_null() ? "\"object\"" : value.is_array() ? "\"array\"" : value.dump();
+}
+
 // The rules that relate fields to each other: the CRD says them in CEL, validate() in C++, from one description. What the API
 // server cannot check, and validate() does, is not a reason to refuse.
 template <class Object>
@@ -42,7 +51,7 @@ void check_rules(const std::set<std::string>& messages, const json& object, cons
       const auto start = text.rfind("; ", at);
       const std::size_t from = start == std::string::npos ? 0 : start + 2;
       const std::string field = text.substr(from, text.find(": ", from) - from);
-      causes.push_back({.reason = "FieldValueInvalid", .message = "Invalid value: " + message, .field = field});
+      causes.push_back({.reason = "FieldValueInvalid", .message = "Invalid value: " + shown_at(object, field) + ": " + message, .field = field});
     }
   };
   const auto read = api::read<Object>(object);
@@ -64,8 +73,13 @@ Kind own_kind(const kube::ResourceType& type) {
   std::set<std::string> messages;
   collect_messages(openapi, messages);
   kind.validate = [schema = kind.schema, messages = std::move(messages)](const json& object, const json* before, Causes& causes) {
+    const std::size_t others = causes.size();
     check(*schema, object, "", causes);
-    if (causes.empty()) check_rules<Object>(messages, object, before, causes);
+    if (causes.size() == others) return check_rules<Object>(messages, object, before, causes);
+    causes.push_back({.reason = "FieldValueInvalid",
+                      .message = "Invalid value: null: some validation rules were not checked because the object was invalid; correct "
+                                 "the existing errors to complete validation",
+                      .field = "<nil>"});
   };
   return kind;
 }
@@ -84,7 +98,7 @@ std::vector<Kind> make_kinds() {
   kinds.push_back({.type = kube::kNodes, .schema = plain_schema(), .status = true, .unconditional = true});
   kinds.push_back({.type = kube::kServices, .schema = service_schema(), .status = true, .keeps_fields = true, .returns_deleted = true,
                    .unconditional = true, .skeleton = skeleton(R"({"spec":{},"status":{"loadBalancer":{}}})"),
-                   .on_create = create_service, .set_defaults = default_service, .validate = validate_service});
+                   .allocate = create_service, .set_defaults = default_service, .validate = validate_service});
   kinds.push_back({.type = kube::kJobs, .schema = job_schema(), .status = true, .generation = true,
                    .skeleton = skeleton(R"({"spec":{"template":{"metadata":{},"spec":{}}},"status":{}})"),
                    .on_create = create_job, .set_defaults = default_job, .validate = validate_job});

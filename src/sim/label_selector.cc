@@ -54,6 +54,7 @@ Result<LabelSelector::Requirement> LabelSelector::parse_one(std::string_view tex
   }
   if (const auto at = text.find('='); at != std::string_view::npos) {
     const std::size_t width = text.substr(at).starts_with("==") ? 2 : 1;
+    if (text.substr(at + width).starts_with('=')) return invalid("found '=', expected: identifier");
     return Requirement{.key = std::string(trim(text.substr(0, at))), .values = {std::string(trim(text.substr(at + width)))}};
   }
   if (text.starts_with('!')) return Requirement{.key = std::string(trim(text.substr(1))), .op = Operator::kDoesNotExist};

@@ -32,8 +32,9 @@ std::uint64_t version_of(const json& object) {
 }
 
 json bookmark_object(const Kind& kind, std::uint64_t version) {
-  return {{"kind", kind.type.kind}, {"apiVersion", kind.type.api_version()},
-          {"metadata", {{"resourceVersion", std::to_string(version)}, {"creationTimestamp", nullptr}}}};
+  json object = {{"kind", kind.type.kind}, {"apiVersion", kind.type.api_version()}, {"metadata", {{"resourceVersion", std::to_string(version)}}}};
+  if (!kind.own) object["metadata"]["creationTimestamp"] = nullptr;  // a struct of the server's own
+  return object;
 }
 
 }  // namespace
@@ -44,6 +45,11 @@ Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
   const Answer<std::uint64_t> at_least = parse_version(target.parameter("resourceVersion"));
   if (!at_least) return Refused(at_least.error());
   if (*at_least > store_.version()) return version_too_large(*at_least, store_.version());
+  if (*at_least == 0 && !target.parameter("resourceVersionMatch").empty()) {
+    return invalid_options("ListOptions", {.reason = "FieldValueForbidden",
+                                           .message = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+                                           .field = "resourceVersionMatch"});
+  }
   const std::string limit_text = target.parameter("limit");
   const std::size_t limit = limit_text.empty() ? 0 : std::stoul(limit_text);
 
@@ -64,6 +70,7 @@ Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
     }
   }
   json metadata = {{"resourceVersion", std::to_string(page.version)}};
+  if (target.kind->own) metadata["continue"] = "";
   std::size_t given = page.rest.size();
   if (limit > 0 && given > limit) {
     given = limit;

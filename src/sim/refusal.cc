@@ -61,6 +61,12 @@ Refused invalid_object(const kube::ResourceType& type, const ObjectName& name, c
   return refuse(422, "Invalid", kind + " \"" + name.str() + "\" is invalid: " + listed(causes), std::move(details));
 }
 
+Refused invalid_options(const std::string& kind, const Cause& cause) {
+  return refuse(422, "Invalid", kind + ".meta.k8s.io \"\" is invalid: " + cause.field + ": " + cause.message,
+                {{"group", "meta.k8s.io"}, {"kind", kind},
+                 {"causes", json::array({{{"reason", cause.reason}, {"message", cause.message}, {"field", cause.field}}})}});
+}
+
 Refused bad_request(std::string message) { return refuse(400, "BadRequest", std::move(message)); }
 
 Refused forbidden(const kube::ResourceType& type, const ObjectName& name, const std::string& why) {

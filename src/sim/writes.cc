@@ -120,6 +120,7 @@ Answer<Object> ApiServer::insert(const Kind& kind, const ObjectKey& key, json ob
   if (!causes.empty()) return invalid_object(kind.type, key.name, causes);
   if (store_.find(kind.type, key)) return already_exists(kind.type, key.name);
   if (kind.keeps_fields && !fields_managed) manage_update(*kind.schema, kind.skeleton, object, manager_of(kind, editor), clock_.now());
+  if (kind.allocate) kind.allocate(object);
   return store_.put(kind.type, key, std::move(object));
 }
 

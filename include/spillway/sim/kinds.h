@@ -27,6 +27,7 @@ struct Kind {
   bool unconditional = false;    // PUT without resourceVersion is taken
   nlohmann::json skeleton = nlohmann::json::object();  // structs that the server's types always have
   std::function<void(nlohmann::json& object)> on_create;  // values that are given once
+  std::function<void(nlohmann::json& object)> allocate;   // values that the storage gives: nobody owns them
   std::function<void(nlohmann::json& object)> set_defaults;
   // `before` is null for a creation.
   std::function<void(const nlohmann::json& object, const nlohmann::json* before, std::vector<Cause>& causes)> validate;

@@ -32,6 +32,8 @@ Refused already_exists(const kube::ResourceType& type, const ObjectName& name);
 Refused conflict(const kube::ResourceType& type, const ObjectName& name, const std::string& why);
 Refused object_modified(const kube::ResourceType& type, const ObjectName& name);
 Refused invalid_object(const kube::ResourceType& type, const ObjectName& name, const std::vector<Cause>& causes);
+// Of the request's own parameters: "ListOptions", "PatchOptions".
+Refused invalid_options(const std::string& kind, const Cause& cause);
 Refused bad_request(std::string message);
 Refused forbidden(const kube::ResourceType& type, const ObjectName& name, const std::string& why);
 Refused expired(std::string message);
