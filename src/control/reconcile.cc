@@ -70,9 +70,9 @@ class Reconciler::Pass {
 
   // A failed launch is in the pool's status before the placement is taken back: a crash between the two must neither
   // forget the failure nor count it twice.
-  [[nodiscard]] bool failure_recorded(const plan::TrainingWorkload& workload) const {
-    const auto memory = stock_out_memory(picture_.pools[workload.placement->pool]->status);
-    return memory.failed_at && *memory.failed_at >= workload.placement->since;
+  [[nodiscard]] bool failure_recorded(const plan::TrainingPlacement& placement) const {
+    const auto memory = stock_out_memory(picture_.pools[placement.pool]->status);
+    return memory.failed_at && *memory.failed_at >= placement.since;
   }
 
   template <class Kind>
@@ -91,7 +91,10 @@ class Reconciler::Pass {
     const plan::TrainingWorkload& workload = picture_.snapshot.training[decision.workload];
     if (job->meta.deleted_at) return;  // the garbage collector ends the children
     const bool gives_back = decision.verdict == TrainingVerdict::kPlace || decision.verdict == TrainingVerdict::kRelease;
-    if (gives_back && decision.cause == plan::Cause::kLaunchTimeout && workload.placement && !failure_recorded(workload)) return;
+    if (gives_back && decision.cause == plan::Cause::kLaunchTimeout && workload.placement &&
+        !failure_recorded(*workload.placement)) {
+      return;
+    }
 
     Work work{.subject = reference_to("TrainingJob", job->meta)};
     auto next = next_status(picture_, decision, trouble_of_(work.subject), now_);
@@ -124,7 +127,7 @@ class Reconciler::Pass {
     std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
     if (over || !status.placement || ending) return;
     const bool exists = children.current && status.placement->attempt == decided_attempt(*children.current);
-    if (!exists) create_attempt(work, decision, job, status);
+    if (!exists) create_attempt(work, job, *status.placement);
   }
 
   static AttemptNumber decided_attempt(const kube::Job& job) {
@@ -141,16 +144,16 @@ class Reconciler::Pass {
   // Foreground: the Job stays visible until its pods are gone, so "no Job" means "no pods".
   static Write deletion_of(const kube::Job& job) { return DeleteObject{kube::kJobs, job.meta.key, job.meta.uid}; }
 
-  void create_attempt(Work& work, const plan::TrainingDecision& decision, const api::TrainingJob& job,
-                      const api::TrainingJobStatus& status) {
-    const std::size_t pool = decision.placement ? decision.placement->pool
-                                                : picture_.snapshot.training[decision.workload].placement->pool;
+  void create_attempt(Work& work, const api::TrainingJob& job, const api::TrainingPlacement& placement) {
+    const auto pool = std::find_if(picture_.pools.begin(), picture_.pools.end(),
+                                   [&](const auto& p) { return p->meta.key.name.str() == placement.pool.str(); });
+    if (pool == picture_.pools.end()) return;
     const ObjectKey service{job.meta.key.ns, ranks_service_name(job.meta.key.name)};
     const auto there = world_.services.find(service);
     if (there == nullptr || !there->meta.controlled_by(job.meta.uid)) {
       work.writes.emplace_back(CreateChild{kube::kServices, ranks_service(job), job.meta.uid});
     }
-    work.writes.emplace_back(CreateChild{kube::kJobs, attempt_job(job, *status.placement, *picture_.pools[pool]), job.meta.uid});
+    work.writes.emplace_back(CreateChild{kube::kJobs, attempt_job(job, placement, **pool), job.meta.uid});
   }
 
   // ttlSecondsAfterFinished: the job object goes, and the garbage collector takes what it owns.

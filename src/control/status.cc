@@ -16,8 +16,8 @@ using plan::TrainingVerdict;
 constexpr std::size_t kMaxAlternatives = 5;
 constexpr std::size_t kMaxSentence = 1000;
 
-api::Condition condition(std::string_view type, bool holds, std::int64_t generation, std::string_view reason, std::string message,
-                         Instant now) {
+api::Condition condition(std::string_view type, bool holds, std::int64_t generation, std::string_view reason,
+                         const std::string& message, Instant now) {
   return {.type = std::string(type), .status = holds ? ConditionStatus::kTrue : ConditionStatus::kFalse,
           .observed_generation = generation, .last_transition_time = now, .reason = std::string(reason),
           .message = shorten(message, kMaxSentence)};
@@ -71,7 +71,10 @@ class TrainingStatus {
     next_.status.observed_generation = job_.meta.generation;
     switch (decision_.verdict) {
       case TrainingVerdict::kKeep: note_start(); break;
-      case TrainingVerdict::kPlace: end_attempt(); place(); break;
+      case TrainingVerdict::kPlace:
+        end_attempt();
+        if (decision_.placement) place(*decision_.placement);
+        break;
       case TrainingVerdict::kRelease: end_attempt(); next_.status.placement.reset(); say_waiting(); break;
       case TrainingVerdict::kWait: say_waiting(); break;
       case TrainingVerdict::kSucceed: finish(true); break;
@@ -113,8 +116,7 @@ class TrainingStatus {
     next_.status.eta.reset();
   }
 
-  void place() {
-    const plan::TrainingPlacement& placement = *decision_.placement;
+  void place(const plan::TrainingPlacement& placement) {
     const plan::Pool& pool = picture_.snapshot.pools[placement.pool];
     const std::string sentence = shorten(plan::explain(picture_.snapshot, decision_, now_), kMaxSentence);
     next_.status.attempt = placement.attempt;
@@ -147,9 +149,8 @@ class TrainingStatus {
     const std::string sentence =
         well ? "all " + plural(job_.spec.replicas, "replica") + " of attempt " + attempt_text() + " succeeded"
              : plan::explain(picture_.snapshot, decision_, now_);
-    Instant at = now_;
-    if (children_.current && children_.current->completed_at) at = std::min(now_, *children_.current->completed_at);
-    next_.status.finished_at = at;
+    const std::optional<Instant> completed_at = children_.current ? children_.current->completed_at : std::nullopt;
+    next_.status.finished_at = std::min(now_, completed_at.value_or(now_));
     next_.status.eta.reset();
     const auto add = [&](std::string_view type) {
       api::set_condition(next_.status.conditions,
@@ -186,7 +187,8 @@ class TrainingStatus {
   void say_running() {
     const bool running = keeps() && workload_.state == AttemptState::kRunning;
     std::string reason = running ? "AllReplicasRunning" : "NotRunning";
-    std::string message = running ? "attempt " + attempt_text() + " runs on " + next_.status.placement->pool.str() : "";
+    const auto& placement = next_.status.placement;
+    std::string message = running && placement ? "attempt " + attempt_text() + " runs on " + placement->pool.str() : "";
     if (!running && finishing()) {
       reason = "Finished";
     } else if (!running && !trouble_.empty()) {
@@ -200,7 +202,7 @@ class TrainingStatus {
       message = workload_.earlier_attempt_ending ? "waiting for the pods of the earlier attempt to end" : "waiting for its replicas to run";
     }
     api::set_condition(next_.status.conditions, condition(api::condition::kRunning, running, job_.meta.generation, reason,
-                                                          std::move(message), now_));
+                                                          message, now_));
   }
 
   [[nodiscard]] api::TrainingJobPhase phase() const {
@@ -329,7 +331,7 @@ class InferenceStatus {
       message = trouble_;
     }
     api::set_condition(next_.status.conditions, condition(api::condition::kAvailable, available, pool_.meta.generation, reason,
-                                                          std::move(message), now_));
+                                                          message, now_));
   }
 
   void say_clamped() {
@@ -395,8 +397,8 @@ void take_price(api::CapacityPoolStatus& status, const market::NodePrice& price)
 }
 
 api::Condition readiness(const api::CapacityPool& pool, const plan::Pool& offered, Instant now) {
-  const auto say = [&](bool ready, std::string_view reason, std::string message) {
-    return condition(api::condition::kReady, ready, pool.meta.generation, reason, std::move(message), now);
+  const auto say = [&](bool ready, std::string_view reason, const std::string& message) {
+    return condition(api::condition::kReady, ready, pool.meta.generation, reason, message, now);
   };
   using market::PriceQuality;
   if (offered.offering.availability == market::Availability::kStockedOut) {
