@@ -78,6 +78,18 @@ const Offer* DemandKind::find(std::size_t pool) const {
 }
 
 void DemandKind::index(std::size_t pools) {
+  std::vector<Lasting> all;
+  for (const std::vector<Offer>* list : {&reserved, &bought}) {
+    for (const Offer& offer : *list) {
+      if (offer.tier != api::Tier::kSpot) all.push_back({offer.rates.speed, offer.slots_when_empty});
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Lasting& a, const Lasting& b) {
+    return std::tuple(-a.speed, -a.slots_when_empty) < std::tuple(-b.speed, -b.slots_when_empty);
+  });
+  for (const Lasting& next : all) {
+    if (lasting.empty() || next.slots_when_empty > lasting.back().slots_when_empty) lasting.push_back(next);
+  }
   position.assign(pools, 0);
   for (std::size_t i = 0; i < bought.size(); ++i) position[bought[i].pool] = static_cast<std::int32_t>(i + 1);
   for (std::size_t i = 0; i < reserved.size(); ++i) position[reserved[i].pool] = -static_cast<std::int32_t>(i + 1);

@@ -33,6 +33,12 @@ struct DemandKind {
   const Demand* example = nullptr;
   std::vector<Offer> reserved;  // by name
   std::vector<Offer> bought;    // spot and on-demand: known prices first, then by floor, then by name
+  // Reserved and on-demand capacity, the fastest first, each with more slots than those before it: what a deadline asks for.
+  struct Lasting {
+    double speed = 1;
+    std::int64_t slots_when_empty = 0;
+  };
+  std::vector<Lasting> lasting;
   std::vector<std::int32_t> position;  // by pool: 1 + index in `bought`, -1 - index in `reserved`, 0 = not admitted
   std::optional<std::size_t> next_with_same_hash;
 

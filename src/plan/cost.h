@@ -33,6 +33,9 @@ struct Rates {
 double cost_from_scratch(const Rates& rates, Hours work, Hours restart_delay);
 double cost_to_finish(const Rates& rates, Hours work_left);
 
+// The cost from scratch is beyond every price.
+bool hopeless(const Rates& rates, Hours work, Hours restart_delay);
+
 // An inference replica has no end: dollars per useful hour when every life begins with `load` hours that serve nobody.
 double serving_cost(const Rates& rates, Hours load);
 

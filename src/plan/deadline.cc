@@ -1,19 +1,17 @@
 #include "deadline.h"
 
-#include <algorithm>
-
 namespace spillway::plan {
+
 DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now, const Config& config)
     : deadline_(job.deadline), now_(now), created_at_(job.created_at), work_(job.duration.value_or(config.assumed_duration)),
       delay_(config.restart_delay), launch_(job.launch_timeout) {
   if (!deadline_) return;
   left_ = *deadline_ - now_;
-  const auto consider = [&](const Offer& offer) {
-    if (offer.tier == api::Tier::kSpot || offer.slots_when_empty < job.demand.replicas) return;
-    safe_attempt_ = std::min(safe_attempt_.value_or(attempt(offer)), attempt(offer));
-  };
-  for (const Offer& offer : kind.reserved) consider(offer);
-  for (const Offer& offer : kind.bought) consider(offer);
+  for (const DemandKind::Lasting& lasting : kind.lasting) {
+    if (lasting.slots_when_empty < job.demand.replicas) continue;
+    safe_attempt_ = std::chrono::ceil<Duration>(work_ / lasting.speed) + delay_;
+    break;
+  }
 }
 
 bool DeadlineRule::allows_start(const Offer& offer) const {

@@ -52,19 +52,22 @@ bool Incumbents::outranks(const Claim& claim, const Incumbent& incumbent, std::s
   if (claim.beneficiary.inference && incumbent.holder.inference && claim.beneficiary.index == incumbent.holder.index) return false;
   if (claim.priority != incumbent.priority) return claim.priority > incumbent.priority;
   if (incumbent.protected_by_deadline) return false;
-  const double margin = 1.0 + static_cast<double>(pass_.config.move_margin_percent) / 100;
   if (claim.beneficiary.inference) {
     const bool both_stuck = std::isinf(claim.value) && std::isinf(incumbent.value);
-    return both_stuck ? !incumbent.holder.inference : claim.value > incumbent.value * margin;
+    return both_stuck ? !incumbent.holder.inference : claim.value > incumbent.value * margin();
   }
   if (incumbent.holder.inference) return false;
-  double value = claim.value;
-  if (std::isinf(value)) {
-    const Pool& pool = pass_.pool(where);
-    const double accelerators = static_cast<double>(std::max<std::int64_t>(pool.accelerators_per_node.value(), 1));
-    value = pool.offering.on_demand.approximate_dollars() / accelerators;
-  }
-  return value > incumbent.value_with_rework * margin;
+  return value_here(claim, where) > incumbent.value_with_rework * margin();
+}
+
+double Incumbents::margin() const { return 1.0 + static_cast<double>(pass_.config.move_margin_percent) / 100; }
+
+// What a job claims against another: at most the on-demand price when it has no alternative.
+double Incumbents::value_here(const Claim& claim, std::size_t where) const {
+  if (!std::isinf(claim.value)) return claim.value;
+  const Pool& pool = pass_.pool(where);
+  const double accelerators = static_cast<double>(std::max<std::int64_t>(pool.accelerators_per_node.value(), 1));
+  return pool.offering.on_demand.approximate_dollars() / accelerators;
 }
 
 void Incumbents::add_job(std::vector<Incumbent>& list, std::size_t index) {
@@ -84,37 +87,75 @@ void Incumbents::add_service(std::vector<Incumbent>& list, std::size_t index, st
   const Share* share = service.find(pool);
   if (share == nullptr) return;
   const Claim claim = claim_of_service(pass_, index);
-  for (const std::vector<Bound>* held : {&share->taken, &share->bound}) {
-    for (const Bound& at : *held) {
-      Incumbent replica{.holder = claim.beneficiary, .node = at.node, .priority = claim.priority, .value = claim.value,
-                        .value_with_rework = claim.value};
-      for (std::int64_t i = 0; i < at.replicas; ++i) {
-        replica.position = list.size();
-        list.push_back(replica);
-      }
+  // Nodes with few of its replicas are emptied first: that frees a whole node for the fewest.
+  std::vector<Bound> held = share->taken;
+  held.insert(held.end(), share->bound.begin(), share->bound.end());
+  std::sort(held.begin(), held.end(), [&](const Bound& a, const Bound& b) {
+    return std::tuple(a.replicas, pass_.room.rank(a.node)) < std::tuple(b.replicas, pass_.room.rank(b.node));
+  });
+  for (const Bound& at : held) {
+    Incumbent replica{.holder = claim.beneficiary, .node = at.node, .priority = claim.priority, .value = claim.value,
+                      .value_with_rework = claim.value};
+    for (std::int64_t i = 0; i < at.replicas; ++i) {
+      replica.position = list.size();
+      list.push_back(replica);
     }
   }
 }
 
-const std::vector<Incumbent>& Incumbents::on(std::size_t pool) {
-  std::optional<std::vector<Incumbent>>& known = known_[pool];
-  if (known) return *known;
-  known.emplace();
+const std::vector<Beneficiary>& Incumbents::holders(std::size_t pool) {
+  if (!holders_.empty()) return holders_[pool];
+  holders_.resize(pass_.snapshot.pools.size());
   for (std::size_t i = 0; i < pass_.jobs.size(); ++i) {
-    if (pass_.jobs[i].placed() && pass_.jobs[i].pool == pool) add_job(*known, i);
+    if (pass_.jobs[i].placed()) holders_[pass_.jobs[i].pool].push_back({.index = i});
   }
   for (std::size_t i = 0; i < pass_.services.size(); ++i) {
-    if (!pass_.services[i].workload->terminating) add_service(*known, i, pool);
+    if (pass_.services[i].workload->terminating) continue;
+    for (const Share& share : pass_.services[i].shares) holders_[share.pool].push_back({.index = i, .inference = true});
+  }
+  return holders_[pool];
+}
+
+void Incumbents::joined(std::size_t pool, const Beneficiary& holder) {
+  if (holders_.empty()) return;  // not listed yet
+  std::vector<Beneficiary>& list = holders_[pool];
+  const bool listed = std::any_of(list.begin(), list.end(), [&](const Beneficiary& other) {
+    return other.index == holder.index && other.inference == holder.inference;
+  });
+  if (!listed) list.push_back(holder);
+}
+
+const Incumbents::OnPool& Incumbents::on(std::size_t pool) {
+  if (known_[pool]) return *known_[pool];
+  std::vector<Incumbent>& list = known_[pool].emplace().list;
+  for (const Beneficiary& holder : holders(pool)) {
+    if (holder.inference) {
+      add_service(list, holder.index, pool);
+    } else if (pass_.jobs[holder.index].placed() && pass_.jobs[holder.index].pool == pool) {
+      add_job(list, holder.index);
+    }
   }
   // Lowest rank first; of equals the youngest workload first.
-  std::sort(known->begin(), known->end(), [&](const Incumbent& a, const Incumbent& b) {
+  std::sort(list.begin(), list.end(), [&](const Incumbent& a, const Incumbent& b) {
     const auto rank = [](const Incumbent& x) { return std::tuple(x.priority, x.value, x.holder.inference); };
     if (rank(a) != rank(b)) return rank(a) < rank(b);
     if (a.holder.index == b.holder.index) return a.position < b.position;
     if (a.holder.inference) return goes_first(pass_.services[b.holder.index], pass_.services[a.holder.index]);
     return goes_first(pass_.jobs[b.holder.index], pass_.jobs[a.holder.index]);
   });
-  return *known;
+  for (const Incumbent& incumbent : list) {
+    if (incumbent.holder.inference || incumbent.priority != list.front().priority) continue;
+    known_[pool]->least_value_with_rework = std::min(known_[pool]->least_value_with_rework, incumbent.value_with_rework);
+  }
+  return *known_[pool];
+}
+
+bool Incumbents::yield_to(const Claim& claim, std::size_t pool) {
+  const OnPool& there = on(pool);
+  if (there.list.empty() || claim.priority < there.list.front().priority) return false;
+  if (claim.priority > there.list.front().priority) return true;
+  if (!claim.beneficiary.inference) return value_here(claim, pool) > there.least_value_with_rework * margin();
+  return std::any_of(there.list.begin(), there.list.end(), [&](const Incumbent& i) { return outranks(claim, i, pool); });
 }
 
 // Tries what it would be like without (or again with) an incumbent.
@@ -133,10 +174,11 @@ void Incumbents::move_out(const Incumbent& incumbent, bool out) {
 
 std::optional<Displacement> Incumbents::find(const Claim& claim, std::size_t pool, const Need& need, std::int64_t wanted,
                                              std::int64_t enough) {
+  if (!yield_to(claim, pool)) return std::nullopt;
   Room& room = pass_.room;
   const std::int64_t free = room.slots(pool, need);
   Displacement result{.pool = pool, .slots = free};
-  for (const Incumbent& incumbent : on(pool)) {
+  for (const Incumbent& incumbent : on(pool).list) {
     if (result.slots >= wanted) break;
     if (!outranks(claim, incumbent, pool)) continue;
     move_out(incumbent, true);

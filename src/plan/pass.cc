@@ -66,7 +66,8 @@ bool goes_first(const Service& a, const Service& b) { return turn(*a.workload) <
 
 Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_config)
     : snapshot(the_snapshot), now(the_now), config(the_config), room(the_snapshot), catalogue(the_snapshot, room),
-      exposure(the_snapshot), wake(the_now), stocked_out_(the_snapshot.pools.size(), false) {
+      exposure(the_snapshot), wake(the_now), stocked_out_(the_snapshot.pools.size(), false),
+      repacks_(the_snapshot.pools.size(), true) {
   open_pools();
   open_jobs();
   open_services();
@@ -182,7 +183,8 @@ void Pass::note_stock_out(std::size_t pool, Instant since) {
   stock_outs.push_back({.pool = pool, .since = since});
 }
 
-void Pass::expose(std::size_t where, const Demand& demand, std::int64_t replicas) {
+void Pass::account(std::size_t where, const Demand& demand, std::int64_t replicas) {
+  repacks_[where] = true;
   if (pool(where).tier == api::Tier::kReserved) return;
   exposure.add(where, demand.per_replica.accelerators.value() * replicas);
 }
@@ -192,12 +194,12 @@ void Pass::occupy() {
   for (const Job& job : jobs) {
     if (job.standing != Job::Standing::kHeld && !job.continues) continue;
     room.occupy(kind(job).need, job.workload->bound);
-    if (job.continues) expose(job.pool, job.workload->demand, job.workload->demand.replicas);
+    if (job.continues) account(job.pool, job.workload->demand, job.workload->demand.replicas);
   }
   for (const Service& service : services) {
     for (const Share& share : service.shares) {
       room.occupy(kind(service).need, share.bound);
-      expose(share.pool, service.workload->demand, share.replicas);
+      account(share.pool, service.workload->demand, share.replicas);
     }
   }
 }
@@ -205,6 +207,8 @@ void Pass::occupy() {
 namespace {
 
 struct Claimant {
+  std::int64_t accelerators = 0;
+  std::size_t pool_rank = 0;
   const Need* need = nullptr;
   std::size_t pool = 0;
   std::int64_t replicas = 0;
@@ -213,8 +217,12 @@ struct Claimant {
   const ObjectKey* key = nullptr;
 
   friend bool operator<(const Claimant& a, const Claimant& b) {
-    return std::tuple(-a.need->resources.accelerators.value(), a.job, std::tie(*a.key), a.pool) <
-           std::tuple(-b.need->resources.accelerators.value(), b.job, std::tie(*b.key), b.pool);
+    if (a.accelerators != b.accelerators) return a.accelerators > b.accelerators;
+    if (a.pool_rank != b.pool_rank) return a.pool_rank < b.pool_rank;
+    const auto rest = [](const Claimant& c) {
+      return std::tuple(-c.need->resources.cpu.value(), -c.need->resources.memory.value(), c.job, std::tie(*c.key));
+    };
+    return rest(a) < rest(b);
   }
 };
 
@@ -226,27 +234,35 @@ void Pass::claim_unbound() {
   std::vector<Claimant> claimants;
   const auto add = [&](const DemandKind& kind, std::size_t where, std::int64_t replicas, std::vector<Bound>& taken, bool is_job,
                        const ObjectKey& key) {
-    if (replicas > 0) claimants.push_back({&kind.need, where, replicas, &taken, is_job, &key});
+    if (replicas <= 0) return;
+    claimants.push_back({.accelerators = kind.need.resources.accelerators.value(), .pool_rank = catalogue.rank(where),
+                         .need = &kind.need, .pool = where, .replicas = replicas, .taken = &taken, .job = is_job, .key = &key});
   };
   for (Job& job : jobs) {
-    if (!job.placed()) continue;
+    if (!job.placed() || !repacks_[job.pool]) continue;
     const std::int64_t bound = job.continues ? count(job.workload->bound) : 0;
     add(kind(job), job.pool, job.workload->demand.replicas - bound, job.taken, true, job.workload->key);
   }
   for (Service& service : services) {
     if (service.workload->terminating) continue;
     for (Share& share : service.shares) {
+      if (!repacks_[share.pool]) continue;
       add(kind(service), share.pool, share.replicas - count(share.bound), share.taken, false, service.workload->key);
     }
   }
   std::sort(claimants.begin(), claimants.end());
   for (const Claimant& claimant : claimants) *claimant.taken = room.take(claimant.pool, *claimant.need, claimant.replicas);
+  repacks_.assign(repacks_.size(), false);
 }
 
 void Pass::repack() {
-  for (const Job& job : jobs) room.release(kind(job).need, job.taken);
+  for (const Job& job : jobs) {
+    if (job.placed() && repacks_[job.pool]) room.release(kind(job).need, job.taken);
+  }
   for (const Service& service : services) {
-    for (const Share& share : service.shares) room.release(kind(service).need, share.taken);
+    for (const Share& share : service.shares) {
+      if (repacks_[share.pool]) room.release(kind(service).need, share.taken);
+    }
   }
   claim_unbound();
 }
@@ -258,7 +274,7 @@ void Pass::place(Job& job, const Offer& offer, Cause cause) {
   job.standing = Job::Standing::kPlaced;
   job.pool = offer.pool;
   job.chosen = cause;
-  expose(job.pool, demand, demand.replicas);
+  account(job.pool, demand, demand.replicas);
   changed = true;
 }
 
@@ -271,7 +287,7 @@ void Pass::take_back(Job& job, Cause cause) {
   room.release(kind(job).need, job.taken);
   job.taken.clear();
   job.standing = Job::Standing::kWaiting;
-  expose(job.pool, job.workload->demand, -job.workload->demand.replicas);
+  account(job.pool, job.workload->demand, -job.workload->demand.replicas);
   changed = true;
 }
 
@@ -307,7 +323,7 @@ std::int64_t Pass::grow(Service& service, std::size_t where, std::int64_t replic
   share.taken.insert(share.taken.end(), taken.begin(), taken.end());
   found += count(taken);
   share.replicas += found;
-  expose(where, service.workload->demand, found);
+  account(where, service.workload->demand, found);
   changed = true;
   return found;
 }
@@ -321,7 +337,7 @@ void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
   for (const Bound& at : leaving) share.leave.insert(share.leave.end(), static_cast<std::size_t>(at.replicas), at.node);
   room.release(kind(service).need, leaving);
   share.replicas -= replicas;
-  expose(where, service.workload->demand, -replicas);
+  account(where, service.workload->demand, -replicas);
   changed = true;
 }
 
@@ -333,7 +349,7 @@ void Pass::remove_replica(Service& service, std::size_t where, std::size_t node)
   }
   room.release(kind(service).need, {{.node = node, .replicas = 1}});
   --share.replicas;
-  expose(where, service.workload->demand, -1);
+  account(where, service.workload->demand, -1);
   changed = true;
 }
 

@@ -108,8 +108,14 @@ class Pass {
   Wake wake;
   bool changed = false;  // by the round under way
   std::vector<Choice> candidates;  // of the search under way; kept for its memory
+  // By kind: a gang of this many found no room on any bought pool, nor has room been given back since.
+  struct Full {
+    std::int64_t replicas = 0;
+    std::uint64_t releases = 0;
+  };
+  std::vector<Full> full;
 
-  // Packs what is placed and not bound yet anew, as the next pass will find it.
+  // Packs what is placed and not bound yet anew where something changed, as the next pass will find it.
   void repack();
 
   [[nodiscard]] const DemandKind& kind(const Job& job) const { return catalogue.kind(job.kind); }
@@ -138,11 +144,13 @@ class Pass {
   void occupy();
   void claim_unbound();
   void note_stock_out(std::size_t pool, Instant since);
-  void expose(std::size_t pool, const Demand& demand, std::int64_t replicas);
+  // Every change of what is held on a pool passes here.
+  void account(std::size_t pool, const Demand& demand, std::int64_t replicas);
   Share& share_on(Service& service, std::size_t pool);
   std::int64_t keep_leaving(const Need& need, Share& share, std::int64_t replicas);
 
   std::vector<bool> stocked_out_;
+  std::vector<bool> repacks_;  // by pool: something changed since it was packed
 };
 
 // Order among workloads that want something: priority, then services before jobs, then age, then name.

@@ -51,10 +51,15 @@ class ReservedStep {
   void claim_for_job(std::size_t index) {
     const Job& job = pass_.jobs[index];
     const DemandKind& kind = pass_.kind(job);
-    if (kind.reserved.empty()) return;
-    const bool moves = job.placed() && pass_.pool(job.pool).tier != api::Tier::kReserved && has_free_room(job) && move_pays(job);
-    if (!job.waiting() && !moves) return;
-    claims_.push_back(claim_of(pass_, index));
+    if (kind.reserved.empty() || (!job.waiting() && !job.placed())) return;
+    const bool free = has_free_room(job);
+    if (job.placed()) {
+      const bool moves = free && pass_.pool(job.pool).tier != api::Tier::kReserved && move_pays(job);
+      if (moves) claims_.push_back(claim_of(pass_, index));
+      return;
+    }
+    const Claim claim = claim_of(pass_, index);
+    if (has_chance(job, claim)) claims_.push_back(claim);
   }
 
   void claim_for_service(std::size_t index) {
@@ -63,13 +68,9 @@ class ReservedStep {
     if (reserved_wanted(pass_, service) > 0) claims_.push_back(claim_of_service(pass_, index));
   }
 
-  bool open_to(const Job& job, const Offer& offer) const {
-    return !pass_.stocked_out(offer.pool) && pass_.room.fits(offer.pool, pass_.kind(job).need, job.workload->demand.replicas);
-  }
-
   bool has_free_room(const Job& job) const {
     const std::vector<Offer>& offers = pass_.kind(job).reserved;
-    return std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) { return open_to(job, offer); });
+    return std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) { return has_room(pass_, job, offer); });
   }
 
   // Reserved hours cost nothing, but work that is thrown away was paid for: it is worth what it cost.
@@ -92,7 +93,7 @@ class ReservedStep {
   std::vector<const Offer*> admissible(const Job& job, const DeadlineRule& deadline, bool in_time) {
     std::vector<const Offer*> offers;
     for (const Offer& offer : pass_.kind(job).reserved) {
-      const auto cause = excluded(pass_, job, offer, 0, deadline, {});
+      const auto cause = excluded(pass_, job, work_of(pass_, job), offer, deadline, {});
       const bool could = !cause || cause == Cause::kNoCapacity || cause == Cause::kDeadline;
       if (could && !pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time) offers.push_back(&offer);
     }
@@ -103,11 +104,12 @@ class ReservedStep {
     return offers;
   }
 
-  bool take_free(Job& job, const std::vector<const Offer*>& offers) {
-    const auto free = std::find_if(offers.begin(), offers.end(), [&](const Offer* offer) { return open_to(job, *offer); });
+  bool take_free(Job& job, const Claim& claim, const std::vector<const Offer*>& offers) {
+    const auto free = std::find_if(offers.begin(), offers.end(), [&](const Offer* offer) { return has_room(pass_, job, *offer); });
     if (free == offers.end()) return false;
     if (job.placed()) pass_.take_back(job, Cause::kPriceMove);
     pass_.place(job, **free, Cause::kReservedBaseline);
+    incumbents_.joined((*free)->pool, claim.beneficiary);
     return true;
   }
 
@@ -124,23 +126,35 @@ class ReservedStep {
     if (!best) return false;
     incumbents_.displace(*best, claim.beneficiary);
     pass_.place(job, *where, Cause::kReservedBaseline);
+    incumbents_.joined(where->pool, claim.beneficiary);
     return true;
   }
 
+  // There is free room for it, or somebody on a pool that takes it whom it outranks.
+  bool has_chance(const Job& job, const Claim& claim) {
+    const std::vector<Offer>& offers = pass_.kind(job).reserved;
+    return has_free_room(job) || (job.waiting() && std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) {
+             return incumbents_.yield_to(claim, offer.pool);
+           }));
+  }
+
   void serve(Job& job, const Claim& claim) {
+    if (!has_chance(job, claim)) return;
     const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
     const std::vector<const Offer*> offers = admissible(job, deadline, true);
-    if (take_free(job, offers)) return;
+    if (take_free(job, claim, offers)) return;
     if (!job.waiting() || displace(job, claim, offers) || !deadline.exists()) return;
     // Too late is better than idle, unless bought capacity is still in time.
     const auto bought = best_bought(pass_, job, work_of(pass_, job), deadline, {});
-    if (!bought || bought->urgency > 0) take_free(job, admissible(job, deadline, false));
+    if (!bought || bought->urgency > 0) take_free(job, claim, admissible(job, deadline, false));
   }
 
   void serve(Service& service, const Claim& claim) {
     for (const Offer& offer : pass_.kind(service).reserved) {
       const std::int64_t wanted = reserved_wanted(pass_, service);
-      if (wanted > 0 && !pass_.stocked_out(offer.pool)) pass_.grow(service, offer.pool, affordable(pass_, service, offer, wanted));
+      if (wanted <= 0 || pass_.stocked_out(offer.pool)) continue;
+      const std::int64_t got = pass_.grow(service, offer.pool, affordable(pass_, service, offer, wanted));
+      if (got > 0) incumbents_.joined(offer.pool, claim.beneficiary);
     }
     for (const Offer& offer : pass_.kind(service).reserved) {
       const std::int64_t wanted = affordable(pass_, service, offer, reserved_wanted(pass_, service));
@@ -149,6 +163,7 @@ class ReservedStep {
       if (!found) continue;
       incumbents_.displace(*found, claim.beneficiary);
       pass_.grow(service, offer.pool, found->slots);
+      incumbents_.joined(offer.pool, claim.beneficiary);
     }
   }
 

@@ -29,6 +29,7 @@ Room::Room(const Snapshot& snapshot)
   for (std::size_t pool = 0; pool < pools_.size(); ++pool) {
     std::sort(pools_[pool].nodes.begin(), pools_[pool].nodes.end(),
               [&](std::uint32_t a, std::uint32_t b) { return snapshot.nodes[a].name < snapshot.nodes[b].name; });
+    for (std::size_t i = 0; i < pools_[pool].nodes.size(); ++i) nodes_[pools_[pool].nodes[i]].rank = static_cast<std::uint32_t>(i);
     open_nodes(pool);
     imagine_node(pool);
   }
@@ -143,6 +144,7 @@ void Room::occupy(const Need& need, const std::vector<Bound>& bound) {
 }
 
 void Room::release(const Need& need, const std::vector<Bound>& bound) {
+  if (!bound.empty()) ++releases_;
   for (const Bound& at : bound) change(static_cast<std::uint32_t>(at.node), need, -at.replicas);
 }
 
@@ -183,6 +185,7 @@ std::int64_t Room::slots_when_empty(std::size_t pool, const Need& need) {
 
 std::uint32_t Room::add_node(PoolRoom& room) {
   nodes_.push_back(room.imagined);
+  nodes_.back().rank = static_cast<std::uint32_t>(room.nodes.size());
   --room.addable;
   room.nodes.push_back(static_cast<std::uint32_t>(nodes_.size() - 1));
   return room.nodes.back();

@@ -31,6 +31,9 @@ class Room {
   void occupy(const Need& need, const std::vector<Bound>& bound);
   void release(const Need& need, const std::vector<Bound>& bound);
 
+  // Counts the occasions on which room was given back: while it stands still, what did not fit does not fit.
+  [[nodiscard]] std::uint64_t releases() const { return releases_; }
+
   // How many replicas fit on the pool now.
   std::int64_t slots(std::size_t pool, const Need& need);
   bool fits(std::size_t pool, const Need& need, std::int64_t replicas);
@@ -40,6 +43,9 @@ class Room {
 
   // One replica onto that node; false when it does not fit there.
   bool take_on(std::size_t node, const Need& need);
+
+  // Position of a node among those of its pool, by name; nodes that are not there yet come last.
+  [[nodiscard]] std::size_t rank(std::size_t node) const { return nodes_[node].rank; }
 
   // How many replicas would fit if nothing of ours ran there. An upper bound: nodes are taken for as good as the best.
   std::int64_t slots_when_empty(std::size_t pool, const Need& need);
@@ -51,6 +57,7 @@ class Room {
     std::int64_t memory = 0;
     std::uint32_t pool = 0;
     std::uint32_t kind = 0;
+    std::uint32_t rank = 0;
     bool open = false;  // may take something new
   };
   // Nodes of one pool with equal traits; the scheduling rules are asked once per shape and kind.
@@ -86,6 +93,7 @@ class Room {
   std::uint32_t add_node(PoolRoom& room);
 
   const Snapshot& snapshot_;
+  std::uint64_t releases_ = 1;
   std::vector<Node> nodes_;
   std::vector<Kind> kinds_;
   std::vector<PoolRoom> pools_;

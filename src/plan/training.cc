@@ -68,16 +68,35 @@ Patience patience_of(const Pass& pass, const Job& job, const Work& work, const D
   return {.on_demand_at_once = !unpriced};  // the feed will tell what spot without a price costs
 }
 
-std::optional<Cause> excluded(Pass& pass, const Job& job, const Offer& offer, double cost, const DeadlineRule& deadline,
+bool has_room(Pass& pass, const Job& job, const Offer& offer) {
+  return !pass.stocked_out(offer.pool) && pass.room.fits(offer.pool, pass.kind(job).need, job.workload->demand.replicas);
+}
+
+bool has_room_anywhere(Pass& pass, const Job& job) {
+  if (pass.full.size() <= job.kind) pass.full.resize(job.kind + 1);
+  Pass::Full& full = pass.full[job.kind];
+  const std::int64_t replicas = job.workload->demand.replicas;
+  if (full.releases == pass.room.releases() && full.replicas <= replicas) return false;
+  const std::vector<Offer>& bought = pass.kind(job).bought;
+  if (std::any_of(bought.begin(), bought.end(), [&](const Offer& offer) { return has_room(pass, job, offer); })) return true;
+  full = {.replicas = replicas, .releases = pass.room.releases()};
+  return false;
+}
+
+// What is told by looking comes before what has to be computed: most pools of a busy cluster are full.
+std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer, const DeadlineRule& deadline,
                               const Patience& patience) {
   const Demand& demand = job.workload->demand;
-  if (offer.slots_when_empty < demand.replicas || std::isinf(cost)) return Cause::kNoEligiblePool;
+  if (offer.slots_when_empty < demand.replicas || hopeless(offer.rates, work.total, pass.restart_delay())) {
+    return Cause::kNoEligiblePool;
+  }
   if (const auto cause = over_limit(pass, demand, offer)) return cause;
-  if (pass.stocked_out(offer.pool) || !pass.room.fits(offer.pool, pass.kind(job).need, demand.replicas)) return Cause::kNoCapacity;
+  if (!has_room(pass, job, offer)) return Cause::kNoCapacity;
   const bool bought = offer.tier != api::Tier::kReserved;
   if (bought && !offer.price_known && has_known_price(job, pass.kind(job))) return Cause::kPriceUnknown;
   if (!deadline.allows_start(offer)) return Cause::kDeadline;
-  const bool waits = offer.tier == api::Tier::kOnDemand && !patience.on_demand_at_once && cost > patience.spot_bar;
+  if (offer.tier != api::Tier::kOnDemand || patience.on_demand_at_once) return std::nullopt;
+  const bool waits = cost_from_scratch(offer.rates, work.total, pass.restart_delay()) > patience.spot_bar;
   return waits ? std::optional(Cause::kWaitingForSpot) : std::nullopt;
 }
 
@@ -106,15 +125,17 @@ Choice best_of(const Pass& pass, const std::vector<Choice>& candidates) {
 
 std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline,
                                   const Search& search) {
+  if (job.waiting() && !has_room_anywhere(pass, job)) return std::nullopt;
   pass.candidates.clear();
   double bar = search.limit;  // nothing at or above it can be chosen any more
   for (const Offer& offer : pass.kind(job).bought) {
     if (offer.price_known && offer.floor * work.total.count() > bar) break;
     if (job.placed() && offer.pool == job.pool) continue;
     if (search.only_lasting && offer.tier == api::Tier::kSpot) continue;
+    if (!has_room(pass, job, offer)) continue;
     const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
     if (cost >= search.limit) continue;
-    const auto cause = excluded(pass, job, offer, cost, deadline, search.patience);
+    const auto cause = excluded(pass, job, work, offer, deadline, search.patience);
     if (cause && cause != Cause::kDeadline) continue;
     const int late = offer.tier == api::Tier::kSpot ? 2 : 1;
     pass.candidates.push_back({.offer = &offer, .cost = cost, .urgency = cause ? late : 0});
@@ -174,7 +195,7 @@ bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Ch
     if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
     if (offer.tier != api::Tier::kOnDemand) continue;
     const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
-    if (cost < choice.cost && excluded(pass, job, offer, cost, deadline, patience) == Cause::kWaitingForSpot) return true;
+    if (cost < choice.cost && excluded(pass, job, work, offer, deadline, patience) == Cause::kWaitingForSpot) return true;
   }
   return false;
 }
@@ -195,8 +216,9 @@ Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice&
 }  // namespace
 
 bool wants_turn(Pass& pass, const Job& job) {
-  if (job.waiting()) return true;
-  if (!job.placed() || pass.pool(job.pool).tier == api::Tier::kReserved) return false;
+  if (job.waiting()) return has_room_anywhere(pass, job);
+  // What this pass has placed is where it is for min_run: the next pass looks after it.
+  if (!job.continues || !job.placed() || pass.pool(job.pool).tier == api::Tier::kReserved) return false;
   return better_place(pass, job).has_value();
 }
 

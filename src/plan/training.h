@@ -26,8 +26,14 @@ struct Patience {
 };
 Patience patience_of(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline);
 
-// Why the job cannot go there now at this expected cost; nullopt when it can.
-std::optional<Cause> excluded(Pass& pass, const Job& job, const Offer& offer, double cost, const DeadlineRule& deadline,
+// There is room for all of it, and the pool is not stocked out.
+bool has_room(Pass& pass, const Job& job, const Offer& offer);
+
+// Some bought pool has room for all of it. Remembered for its kind: in a busy cluster thousands wait for the same.
+bool has_room_anywhere(Pass& pass, const Job& job);
+
+// Why the job cannot go there now; nullopt when it can.
+std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer, const DeadlineRule& deadline,
                               const Patience& patience);
 
 // The best spot or on-demand offering that has room and costs less than `limit`: one that keeps the deadline before one that

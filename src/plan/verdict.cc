@@ -18,37 +18,38 @@ bool tells_more(const std::optional<Cause>& ended) {
   return ended && *ended != Cause::kPriceMove && *ended != Cause::kDeadline;
 }
 
-void cheapest_first(const Pass& pass, std::vector<Alternative>& list) {
-  std::sort(list.begin(), list.end(), [&](const Alternative& a, const Alternative& b) {
-    return std::tuple(a.dollars_per_useful_hour, pass.catalogue.rank(a.pool)) <
-           std::tuple(b.dollars_per_useful_hour, pass.catalogue.rank(b.pool));
-  });
-  if (list.size() > kMaxAlternatives) list.resize(kMaxAlternatives);
+bool cheaper(const Pass& pass, const Alternative& a, const Alternative& b) {
+  return std::tuple(a.dollars_per_useful_hour, pass.catalogue.rank(a.pool)) <
+         std::tuple(b.dollars_per_useful_hour, pass.catalogue.rank(b.pool));
 }
 
-// `cost` is per replica and useful hour; `why` says what excludes an offering. Offers come by their lower bound, so the scan
-// ends when the list is full of cheaper ones.
-template <class Cost, class Why>
-std::vector<Alternative> alternatives_of(const Pass& pass, const DemandKind& kind, const Demand& demand, const Cost& cost,
-                                         const Why& why) {
+// The cheapest offerings besides those that are `taken`. `cost` is per replica and useful hour; `why` says what excludes an
+// offering. Offers come by their lower bound, so the scan ends when the list is full of cheaper ones.
+template <class Taken, class Cost, class Why>
+std::vector<Alternative> alternatives_of(const Pass& pass, const DemandKind& kind, const Demand& demand, const Taken& taken,
+                                         const Cost& cost, const Why& why) {
   std::vector<Alternative> list;
   list.reserve(kMaxAlternatives + 1);
-  const auto add = [&](const Offer& offer) {
-    const double each = cost(offer);
-    const Pool& pool = pass.pool(offer.pool);
-    list.push_back({.pool = offer.pool, .rate = rate_of(pool.offering.price.likely, pool, demand, demand.replicas),
-                    .dollars_per_useful_hour = each * static_cast<double>(demand.replicas), .excluded = why(offer, each)});
-    if (list.size() > kMaxAlternatives) cheapest_first(pass, list);
+  const double replicas = static_cast<double>(demand.replicas);
+  const auto consider = [&](const Offer& offer) {
+    if (taken(offer)) return;
+    const Alternative alternative{.pool = offer.pool, .dollars_per_useful_hour = cost(offer) * replicas};
+    const auto at = std::find_if(list.begin(), list.end(), [&](const Alternative& other) { return cheaper(pass, alternative, other); });
+    if (at == list.end() && list.size() == kMaxAlternatives) return;
+    list.insert(at, alternative);
+    if (list.size() > kMaxAlternatives) list.pop_back();
   };
-  for (const Offer& offer : kind.reserved) add(offer);
+  for (const Offer& offer : kind.reserved) consider(offer);
   for (const Offer& offer : kind.bought) {
-    const bool full = list.size() >= kMaxAlternatives;
-    if (full) cheapest_first(pass, list);
-    const double floor = offer.floor * static_cast<double>(demand.replicas);
-    if (full && offer.price_known && floor > list.back().dollars_per_useful_hour) break;
-    add(offer);
+    const bool full = list.size() == kMaxAlternatives;
+    if (full && offer.price_known && offer.floor * replicas > list.back().dollars_per_useful_hour) break;
+    consider(offer);
   }
-  cheapest_first(pass, list);
+  for (Alternative& alternative : list) {
+    const Pool& pool = pass.pool(alternative.pool);
+    alternative.rate = rate_of(pool.offering.price.likely, pool, demand, demand.replicas);
+    alternative.excluded = why(*kind.find(alternative.pool));
+  }
   return list;
 }
 
@@ -59,11 +60,11 @@ class TrainingReport {
         patience_(patience_of(pass, job, work_, deadline_)) {}
 
   std::vector<Alternative> alternatives() {
-    std::vector<Alternative> list = alternatives_of(
-        pass_, pass_.kind(job_), job_.workload->demand, [&](const Offer& offer) { return scratch(offer) / hours(); },
-        [&](const Offer& offer, double each) { return why_not(offer, each * hours()); });
-    if (job_.placed()) std::erase_if(list, [&](const Alternative& a) { return a.pool == job_.pool; });
-    return list;
+    const double hours = std::max(work_.total.count(), 1e-9);
+    return alternatives_of(
+        pass_, pass_.kind(job_), job_.workload->demand, [&](const Offer& offer) { return job_.placed() && offer.pool == job_.pool; },
+        [&](const Offer& offer) { return cost_from_scratch(offer.rates, work_.total, pass_.restart_delay()) / hours; },
+        [&](const Offer& offer) { return why_not(offer); });
   }
 
   // Why a job waits: what is nearest to help comes first.
@@ -72,7 +73,7 @@ class TrainingReport {
     const DemandKind& kind = pass_.kind(job_);
     for (const std::vector<Offer>* offers : {&kind.reserved, &kind.bought}) {
       for (const Offer& offer : *offers) {
-        const auto why = why_not(offer, scratch(offer));
+        const auto why = why_not(offer);
         spot_awaited = spot_awaited || why == Cause::kWaitingForSpot;
         full = full || why == Cause::kNoCapacity;
         limited = limited || why == Cause::kRateLimit;
@@ -86,11 +87,7 @@ class TrainingReport {
   }
 
  private:
-  double hours() const { return std::max(work_.total.count(), 1e-9); }
-  double scratch(const Offer& offer) const { return cost_from_scratch(offer.rates, work_.total, pass_.restart_delay()); }
-  std::optional<Cause> why_not(const Offer& offer, double cost) {
-    return excluded(pass_, job_, offer, cost, deadline_, patience_);
-  }
+  std::optional<Cause> why_not(const Offer& offer) { return excluded(pass_, job_, work_, offer, deadline_, patience_); }
 
   Pass& pass_;
   const Job& job_;
@@ -180,10 +177,9 @@ bool as_in_force(const Service& service) {
 std::optional<Cause> why_not(Pass& pass, const Service& service, const Offer& offer, double cost) {
   if (std::isinf(cost)) return Cause::kNoEligiblePool;
   if (service.workload->demand.max_rate && !price_known(pass.pool(offer.pool))) return Cause::kPriceUnknown;
-  const bool held = service.find(offer.pool) != nullptr;
   const bool room = !pass.stocked_out(offer.pool) && pass.room.slots(offer.pool, pass.kind(service).need) > 0;
-  if (!held && !room) return Cause::kNoCapacity;
-  if (room && affordable(pass, service, offer, 1) == 0) return Cause::kRateLimit;
+  if (!room) return Cause::kNoCapacity;
+  if (affordable(pass, service, offer, 1) == 0) return Cause::kRateLimit;
   if (offer.tier != api::Tier::kReserved && !offer.price_known) return Cause::kPriceUnknown;
   return std::nullopt;
 }
@@ -228,10 +224,10 @@ InferenceDecision decide_inference(Pass& pass, std::size_t index) {
   decision.unplaced = std::max<std::int64_t>(workload.demand.replicas - service.total(), 0);
   decision.cause = cause_of(pass, service, decision.unplaced);
   if (decision.unplaced == 0 && as_in_force(service)) return decision;
+  const auto cost = [&](const Offer& offer) { return serving_cost(offer.rates, pass.restart_delay()); };
   decision.alternatives = alternatives_of(
-      pass, pass.kind(service), workload.demand, [&](const Offer& offer) { return serving_cost(offer.rates, pass.restart_delay()); },
-      [&](const Offer& offer, double cost) { return why_not(pass, service, offer, cost); });
-  std::erase_if(decision.alternatives, [&](const Alternative& a) { return service.find(a.pool) != nullptr; });
+      pass, pass.kind(service), workload.demand, [&](const Offer& offer) { return service.find(offer.pool) != nullptr; }, cost,
+      [&](const Offer& offer) { return why_not(pass, service, offer, cost(offer)); });
   return decision;
 }
 

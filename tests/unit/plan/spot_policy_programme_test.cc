@@ -29,7 +29,8 @@ TEST(Hazard, BucketsCoverAllAges) {
 
 TEST(Hazard, ExposureIsTheIntegralOfTheRate) {
   double sum = 0;
-  for (double age = 1; age < 3; age += 1e-4) sum += hazard_at(age + 5e-5) * 1e-4;
+  for (double age = 1; age < 3; age += 1e-4)
+    sum += hazard_at(age + 5e-5) * 1e-4;
   EXPECT_NEAR(base_exposure(1, 3), sum, 1e-6);
   EXPECT_NEAR(age_of_hazard(hazard_at(2.5)), 2.5, 1e-9);
   EXPECT_GT(age_of_hazard(0.01), 50) << "below the floor there is no age: as old as can be";
@@ -58,7 +59,11 @@ TEST(HazardMemory, AssumesNothingOfTimeThatNobodyLooked) {
 }
 
 ProgrammeTerms terms(double ratio, double changeover = 0.2) {
-  return {.changeover_hours = changeover, .price_ratio = ratio, .scale = {}, .failover = 0, .margin_hours = 0};
+  return {.changeover_hours = changeover,
+          .price_ratio = ratio,
+          .scale = {},
+          .failover = 0,
+          .margin_hours = 0};
 }
 
 TEST(SpotProgramme, CostsLieBetweenAllSpotAndAllOnDemand) {
@@ -109,7 +114,11 @@ TEST(ProgrammeLibrary, InterpolatesBetweenItsTablesAndSharesThem) {
   const ProgrammeLibrary library;
   const auto wait = [&](double ratio) {
     return library
-        .costs({.terms = terms(ratio), .work_hours = 40, .spare_hours = 4, .state = MarketState::kGap, .age_hours = 1})
+        .costs({.terms = terms(ratio),
+                .work_hours = 40,
+                .spare_hours = 4,
+                .state = MarketState::kGap,
+                .age_hours = 1})
         .wait;
   };
   const double low = wait(2.9);
@@ -121,13 +130,16 @@ TEST(ProgrammeLibrary, InterpolatesBetweenItsTablesAndSharesThem) {
   EXPECT_GT(wait(2.95), low);
   EXPECT_EQ(library.size().made, made) << "no new table for a price in between";
   const SpotProgramme exact(terms(3));
-  EXPECT_NEAR(wait(3.0), exact.costs(40, exact.forced_slack_hours() + 4, MarketState::kGap, age_bucket(1)).wait, 0.5);
+  EXPECT_NEAR(
+      wait(3.0),
+      exact.costs(40, exact.forced_slack_hours() + 4, MarketState::kGap, age_bucket(1)).wait, 0.5);
 }
 
 TEST(ProgrammeLibrary, DropsTheTablesUsedLongestAgo) {
   const std::size_t one = SpotProgramme(terms(1)).bytes();
   const ProgrammeLibrary library(2 * one + one / 2);
-  for (const double ratio : {1.0, 1.25, 1.5625, 1.953125}) library.warm(terms(ratio));
+  for (const double ratio : {1.0, 1.25, 1.5625, 1.953125})
+    library.warm(terms(ratio));
   EXPECT_LE(library.size().bytes, 2 * one + one / 2);
   EXPECT_EQ(library.size().tables, 2U);
   EXPECT_EQ(library.size().made, 4U);

@@ -15,13 +15,18 @@ const ProgrammeLibrary& library() {
   return shared;
 }
 
-HourlyRate dollars(double value) { return HourlyRate(Money::micros(static_cast<std::int64_t>(value * 1e6))); }
+HourlyRate dollars(double value) {
+  return HourlyRate(Money::micros(static_cast<std::int64_t>(value * 1e6)));
+}
 
 SpotOffer up(Duration age, double price = 1) {
-  return {.price = dollars(price), .sight = {.state = MarketState::kWindow, .age = age, .seen_ago = {}}};
+  return {.price = dollars(price),
+          .sight = {.state = MarketState::kWindow, .age = age, .seen_ago = {}}};
 }
 SpotOffer down(Duration age, double price = 1) {
-  return {.price = dollars(price), .sight = {.state = MarketState::kGap, .age = age, .seen_ago = {}}, .may_launch = false};
+  return {.price = dollars(price),
+          .sight = {.state = MarketState::kGap, .age = age, .seen_ago = {}},
+          .may_launch = false};
 }
 
 SpotJob job_with_slack(Duration slack, Footing footing) {
@@ -32,15 +37,20 @@ SpotJob job_with_slack(Duration slack, Footing footing) {
           .footing = footing};
 }
 
-SpotMarket market_of(std::vector<SpotOffer> offers) { return {.on_demand = dollars(3), .offers = std::move(offers)}; }
+SpotMarket market_of(std::vector<SpotOffer> offers) {
+  return {.on_demand = dollars(3), .offers = std::move(offers)};
+}
 
-SpotMove decide(const SpotJob& job, const SpotMarket& market) { return choose_spot_move(job, market, library()).move; }
+SpotMove decide(const SpotJob& job, const SpotMarket& market) {
+  return choose_spot_move(job, market, library()).move;
+}
 
 TEST(SpotPolicy, WaitsInAFreshGapAndBuysInAnOldOneWhenSlackIsThin) {
   const SpotJob job = job_with_slack(hours(7), Footing::kNothing);
   EXPECT_EQ(decide(job, market_of({down(minutes(5))})), SpotMove::kWait);
   EXPECT_EQ(decide(job, market_of({down(hours(5))})), SpotMove::kLaunchOnDemand);
-  EXPECT_EQ(decide(job_with_slack(hours(30), Footing::kNothing), market_of({down(hours(5))})), SpotMove::kWait);
+  EXPECT_EQ(decide(job_with_slack(hours(30), Footing::kNothing), market_of({down(hours(5))})),
+            SpotMove::kWait);
 }
 
 TEST(SpotPolicy, LeavesOnDemandForAnOldWindowAndNotForAFreshOne) {
@@ -53,7 +63,8 @@ TEST(SpotPolicy, StaysOnSpotWhateverTheSlack) {
   SpotJob job = job_with_slack(minutes(1), Footing::kSpot);
   EXPECT_EQ(decide(job, market_of({up(minutes(5))})), SpotMove::kStay);
   job.time_left = hours(1);
-  EXPECT_EQ(decide(job, market_of({up(minutes(5))})), SpotMove::kStay) << "too late anyway: on-demand would cost a changeover";
+  EXPECT_EQ(decide(job, market_of({up(minutes(5))})), SpotMove::kStay)
+      << "too late anyway: on-demand would cost a changeover";
 }
 
 TEST(SpotPolicy, IsForcedToOnDemandWhereSlackEnds) {
@@ -75,7 +86,8 @@ TEST(SpotPolicy, KeepsTheMarginForALongOnDemandLaunch) {
 TEST(SpotPolicy, TakesSpotWhenForcedWithoutOnDemand) {
   SpotMarket market = market_of({up(minutes(1), 2), up(minutes(1), 1)});
   market.on_demand_available = false;
-  const SpotChoice choice = choose_spot_move(job_with_slack(minutes(10), Footing::kNothing), market, library());
+  const SpotChoice choice =
+      choose_spot_move(job_with_slack(minutes(10), Footing::kNothing), market, library());
   EXPECT_EQ(choice.move, SpotMove::kLaunchSpot);
   EXPECT_EQ(choice.offer, 1U);
   EXPECT_EQ(choice.reason, SpotReason::kOnlyPossible);
@@ -95,7 +107,8 @@ TEST(SpotPolicy, TakesTheOlderOfTwoEqualPricesAndTheCheaperOfTwoEqualAges) {
 
 TEST(SpotPolicy, MovesToAMuchCheaperOldWindowAndNotForNothing) {
   SpotJob job = job_with_slack(hours(12), Footing::kSpot);
-  const SpotChoice move = choose_spot_move(job, market_of({up(hours(8), 2), up(hours(8), 0.8)}), library());
+  const SpotChoice move =
+      choose_spot_move(job, market_of({up(hours(8), 2), up(hours(8), 0.8)}), library());
   EXPECT_EQ(move.move, SpotMove::kLaunchSpot);
   EXPECT_EQ(move.offer, 1U);
   EXPECT_EQ(decide(job, market_of({up(hours(8), 1), up(hours(8), 1)})), SpotMove::kStay);
@@ -117,11 +130,13 @@ TEST(SpotPolicy, TriesWhatItHasNotSeenForLong) {
   EXPECT_EQ(decide(job, market_of({unseen})), SpotMove::kLaunchSpot);
   job = job_with_slack(minutes(90), Footing::kOnDemand);
   unseen.sight.seen_ago = minutes(10);
-  EXPECT_EQ(decide(job, market_of({unseen})), SpotMove::kStay) << "what came up meanwhile is too fresh to be worth it";
+  EXPECT_EQ(decide(job, market_of({unseen})), SpotMove::kStay)
+      << "what came up meanwhile is too fresh to be worth it";
 }
 
 TEST(SpotPolicy, GoesToOnDemandWithoutSpotOffers) {
-  EXPECT_EQ(decide(job_with_slack(hours(12), Footing::kNothing), market_of({})), SpotMove::kLaunchOnDemand);
+  EXPECT_EQ(decide(job_with_slack(hours(12), Footing::kNothing), market_of({})),
+            SpotMove::kLaunchOnDemand);
   EXPECT_EQ(decide(job_with_slack(hours(12), Footing::kOnDemand), market_of({})), SpotMove::kStay);
 }
 
