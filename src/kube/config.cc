@@ -167,8 +167,10 @@ Result<ClusterConfig> load_config(const KubeconfigOptions& flags, Runtime runtim
   if (environment("KUBERNETES_SERVICE_HOST")) {
     return load_in_cluster(kServiceAccountMount, std::move(runtime), environment);
   }
-  const std::string home = environment("HOME").value_or("/root");
-  return load_kubeconfig({.paths = home + "/.kube/config", .context = flags.context},
+  const auto home = environment("HOME");
+  if (!home)
+    return invalid("there is no cluster to talk to: give a kubeconfig, or set KUBECONFIG or HOME");
+  return load_kubeconfig({.paths = *home + "/.kube/config", .context = flags.context},
                          std::move(runtime));
 }
 

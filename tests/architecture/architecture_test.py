@@ -11,7 +11,8 @@ MAXIMUM_LINES = 600
 ASIO_HEADER = "include/spillway/async/asio.h"
 ASIO_HEADERS = (ASIO_HEADER, "include/spillway/async/timers.h")
 BEAST_FILES = (
-    "src/kube/beast_transport.cc",
+    "src/kube/byte_stream.cc",
+    "src/kube/http_message.cc",
     "src/control/probe_server.cc",
     "tools/market-server/http_server.cc",
 )

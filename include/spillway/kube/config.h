@@ -15,7 +15,7 @@ struct ClusterConfig {
   ServerAddress server;
   std::shared_ptr<Credentials> credentials;
   Namespace ns;             // of the context or of the pod; "default" when neither says
-  std::string description;  // "context 'kind' of /root/.kube/config", "in-cluster"
+  std::string description;  // "context 'kind' of ~/.kube/config", "in-cluster"
 };
 
 // Reads an environment variable; nothing when it is not set. A seam for tests.

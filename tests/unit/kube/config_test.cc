@@ -253,6 +253,8 @@ TEST_F(InClusterTest, LoadingFollowsTheUsualOrder) {
   std::filesystem::create_directory(folder / ".kube");
   write(".kube/config", kGood);
   EXPECT_EQ(load_config({}, runtime, home)->ns, Namespace("team-a"));
+  const Environment nothing = [](const std::string&) { return std::nullopt; };
+  EXPECT_THAT(load_config({}, runtime, nothing).error().message, HasSubstr("give a kubeconfig"));
 }
 
 }  // namespace
