@@ -205,7 +205,7 @@ Answer<kube::HttpResponse> ApiServer::delete_one(const Target& target, const jso
   const Answer<Object> left = remove(target.kind->type, target.key, delete_options(body));
   if (!left) return Refused(left.error());
   if (*left) return json_response(200, **left);
-  if (target.kind->returns_deleted) return json_response(200, *live);
+  if (target.kind->returns_deleted) return json_response(200, *store_.history().back().object);
   json details = {{"name", target.key.name.str()}, {"kind", target.kind->type.plural}, {"uid", (*live)["metadata"]["uid"]}};
   if (!target.kind->type.group.empty()) details["group"] = target.kind->type.group;
   return json_response(200, {{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", json::object()}, {"status", "Success"},

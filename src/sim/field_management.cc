@@ -133,8 +133,7 @@ void remove_disowned(json& value, const FieldSet& last, const FieldSet* owned) {
     if (still == nullptr) {
       erase_at(value, element);
     } else if (json* deeper = step_into(value, element)) {
-      // A whole that is owned as such (an atomic list) keeps everything below it.
-      if (!(still->member() && still->children().empty())) remove_disowned(*deeper, below, still);
+      remove_disowned(*deeper, below, still);
     }
   }
 }

@@ -35,7 +35,8 @@ std::string shown_at(const json& object, const std::string& field) {
   std::string path = "/" + field;
   std::ranges::replace(path, '.', '/');
   const json value = object.value(json::json_pointer(path), json());
-  return value.is_object() || value.is_null() ? "\"object\"" : value.is_array() ? "\"array\"" : value.dump();
+  const bool of_the_whole = field == "metadata.name";  // CRDs can name it only in a rule of the object itself
+  return value.is_structured() || value.is_null() || of_the_whole ? "" : value.dump() + ": ";
 }
 
 // The rules that relate fields to each other: the CRD says them in CEL, validate() in C++, from one description. What the API
@@ -51,7 +52,7 @@ void check_rules(const std::set<std::string>& messages, const json& object, cons
       const auto start = text.rfind("; ", at);
       const std::size_t from = start == std::string::npos ? 0 : start + 2;
       const std::string field = text.substr(from, text.find(": ", from) - from);
-      causes.push_back({.reason = "FieldValueInvalid", .message = "Invalid value: " + shown_at(object, field) + ": " + message, .field = field});
+      causes.push_back({.reason = "FieldValueInvalid", .message = "Invalid value: " + shown_at(object, field) + message, .field = field});
     }
   };
   const auto read = api::read<Object>(object);
@@ -75,7 +76,9 @@ Kind own_kind(const kube::ResourceType& type) {
   kind.validate = [schema = kind.schema, messages = std::move(messages)](const json& object, const json* before, Causes& causes) {
     const std::size_t others = causes.size();
     check(*schema, object, "", causes);
+    const auto skips_rules = [](const Cause& cause) { return cause.reason != "FieldValueDuplicate"; };
     if (causes.size() == others) return check_rules<Object>(messages, object, before, causes);
+    if (std::none_of(causes.begin() + static_cast<std::ptrdiff_t>(others), causes.end(), skips_rules)) return;
     causes.push_back({.reason = "FieldValueInvalid",
                       .message = "Invalid value: null: some validation rules were not checked because the object was invalid; correct "
                                  "the existing errors to complete validation",

@@ -31,6 +31,22 @@ std::uint64_t version_of(const json& object) {
   return std::stoull(object.at("metadata").at("resourceVersion").get_ref<const std::string&>());
 }
 
+// What a watch hears of a change, by its selector; an object that leaves it is told as it was last, at the version at which
+// it left.
+struct Heard {
+  std::string_view type;  // empty: nothing
+  json object;
+};
+Heard heard(const LabelSelector& selector, const Change& change) {
+  const bool was = change.before && selector.matches(labels_of(*change.before));
+  const bool is = change.kind != ChangeKind::kDeleted && selector.matches(labels_of(*change.object));
+  if (is) return {.type = was ? "MODIFIED" : "ADDED", .object = *change.object};
+  if (!was) return {};
+  Heard gone{.type = "DELETED", .object = *change.before};
+  gone.object["metadata"]["resourceVersion"] = std::to_string(change.version);
+  return gone;
+}
+
 json bookmark_object(const Kind& kind, std::uint64_t version) {
   json object = {{"kind", kind.type.kind}, {"apiVersion", kind.type.api_version()}, {"metadata", {{"resourceVersion", std::to_string(version)}}}};
   if (!kind.own) object["metadata"]["creationTimestamp"] = nullptr;  // a struct of the server's own
@@ -145,25 +161,16 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
   for (const Change& change : store_.history()) {
     if (change.version <= from || !(change.type == watch.kind->type)) continue;
     if (!watch.ns.empty() && change.key.ns != watch.ns) continue;
-    const bool was = change.before && watch.selector.matches(labels_of(*change.before));
-    const bool is = change.kind != ChangeKind::kDeleted && watch.selector.matches(labels_of(*change.object));
-    if (!was && !is) continue;
-    const std::string_view type = was && is ? "MODIFIED" : is ? "ADDED" : "DELETED";
-    watch.sink(frame_of(type, change.key, change.version, *change.object));
+    const Heard told = heard(watch.selector, change);
+    if (!told.type.empty()) watch.sink(frame_of(told.type, change.key, change.version, told.object));
   }
 }
 
 void ApiServer::tell_watches(const Change& change) {
-  std::map<std::string_view, std::string> lines;  // each written once for all who hear it
   for (const auto& [id, watch] : watches_) {
     if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns)) continue;
-    const bool was = change.before && watch.selector.matches(labels_of(*change.before));
-    const bool is = change.kind != ChangeKind::kDeleted && watch.selector.matches(labels_of(*change.object));
-    if (!was && !is) continue;
-    const std::string_view type = was && is ? "MODIFIED" : is ? "ADDED" : "DELETED";
-    std::string& line = lines[type];
-    if (line.empty()) line = line_of(type, *change.object);
-    watch.sink({.type = type, .key = change.key, .version = change.version, .line = line});
+    const Heard told = heard(watch.selector, change);
+    if (!told.type.empty()) watch.sink(frame_of(told.type, change.key, change.version, told.object));
   }
 }
 

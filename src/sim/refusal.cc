@@ -29,7 +29,8 @@ std::string listed(const std::vector<Cause>& causes) {
 
 json Refusal::to_json() const {
   json status = {{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", json::object()}, {"status", "Failure"},
-                 {"message", message}, {"reason", reason}, {"code", code}};
+                 {"message", message}, {"code", code}};
+  if (!reason.empty()) status["reason"] = reason;
   if (!details.is_null()) status["details"] = details;
   return status;
 }

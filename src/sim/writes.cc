@@ -55,6 +55,22 @@ void set_finalizer(json& metadata, const char* name, bool wanted) {
   if (list.empty()) metadata.erase("finalizers");
 }
 
+// What is being deleted is held by nobody new. The API server says it twice of a custom resource.
+void check_finalizers(const Kind& kind, const json& object, const json& before, std::vector<Cause>& causes) {
+  if (!deleting(before)) return;
+  const json held = before.at("metadata").value("finalizers", json::array());
+  std::string late;
+  for (const json& finalizer : object.at("metadata").value("finalizers", json::array())) {
+    if (std::find(held.begin(), held.end(), finalizer) == held.end()) late += (late.empty() ? "" : ", ") + finalizer.dump();
+  }
+  if (late.empty()) return;
+  const Cause cause{.reason = "FieldValueForbidden",
+                    .message = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{" +
+                               late + "}",
+                    .field = "metadata.finalizers"};
+  causes.insert(causes.end(), kind.own ? 2 : 1, cause);
+}
+
 Refused field_conflict(const std::vector<FieldConflict>& conflicts) {
   json causes = json::array();
   std::string words;
@@ -100,7 +116,7 @@ Answer<Object> ApiServer::insert(const Kind& kind, const ObjectKey& key, json ob
     return not_found(kNamespaces, ObjectName(key.ns.str()));
   }
   if (!text_at(object, "/metadata/resourceVersion"_json_pointer).empty()) {
-    return bad_request("resourceVersion should not be set on objects to be created");
+    return Refused(Refusal{.code = 500, .reason = "", .message = "resourceVersion should not be set on objects to be created", .details = {}});
   }
   json& metadata = object["metadata"];
   for (const char* field : {"resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}) {
@@ -130,7 +146,9 @@ Answer<Object> ApiServer::replace(const kube::ResourceType& type, const ObjectKe
   if (!live) return not_found(type, key.name);
   const std::string version = text_at(object, "/metadata/resourceVersion"_json_pointer);
   if (version.empty() && !kind.unconditional) {
-    return invalid_object(type, key.name,
+    kube::ResourceType named = type;  // said of the resource, not of the kind
+    if (kind.own) named.kind = type.plural;
+    return invalid_object(named, key.name,
                           {{.reason = "FieldValueInvalid",
                             .message = "Invalid value: " + std::string(kind.own ? "0" : "\"\"") + ": must be specified for an update",
                             .field = "metadata.resourceVersion"}});
@@ -220,6 +238,7 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
   if (kind.set_defaults) kind.set_defaults(object);
   tidy_metadata(object["metadata"]);
   std::vector<Cause> causes;
+  check_finalizers(kind, object, *live, causes);
   kind.validate(object, live.get(), causes);
   if (!causes.empty()) return invalid_object(kind.type, key.name, causes);
   if (kind.generation && desired(object) != desired(*live)) {
@@ -241,12 +260,15 @@ Answer<Object> ApiServer::remove(const kube::ResourceType& type, const ObjectKey
   const json& metadata = (*live)["metadata"];
   const std::string uid = metadata["uid"];
   const std::string version = metadata["resourceVersion"];
+  kube::ResourceType named = type;  // said of the kind, not of the resource
+  named.plural = type.kind;
   if (options.uid && options.uid->str() != uid) {
-    return conflict(type, key.name, "Precondition failed: UID in precondition: " + options.uid->str() + ", UID in object meta: " + uid);
+    return conflict(named, key.name, "the UID in the precondition (" + options.uid->str() + ") does not match the UID in record (" + uid +
+                                         "). The object might have been deleted and then recreated");
   }
   if (options.resource_version && options.resource_version->str() != version) {
-    return conflict(type, key.name, "Precondition failed: ResourceVersion in precondition: " + options.resource_version->str() +
-                                        ", ResourceVersion in object meta: " + version);
+    return conflict(named, key.name, "the ResourceVersion in the precondition (" + options.resource_version->str() +
+                                         ") does not match the ResourceVersion in record (" + version + "). The object might have been modified");
   }
   return end_of(kind_of(type), key, live, options);
 }

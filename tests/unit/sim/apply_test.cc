@@ -39,11 +39,13 @@ TEST_F(ApplyTest, an_apply_on_another_version_is_a_conflict) {
 }
 
 TEST_F(ApplyTest, entries_of_a_list_by_key_are_owned_one_by_one) {
-  const json ready = {{"type", "Ready"}, {"status", "True"}, {"reason", "A"}, {"message", ""}, {"lastTransitionTime", "2026-01-01T00:00:00Z"}};
+  const json ready = {{"type", "Ready"}, {"status", "True"}, {"observedGeneration", 1}, {"reason", "A"}, {"message", ""}, {"lastTransitionTime", "2026-01-01T00:00:00Z"}};
   json placed = ready;
   placed["type"] = "Placed";
-  apply(target + "/status", status({{"conditions", json::array({ready})}}), "one");
+  const Reply first = apply(target + "/status", status({{"conditions", json::array({ready})}}), "one");
+  ASSERT_EQ(first.status, 200) << first.body;
   const Reply both = apply(target + "/status", status({{"conditions", json::array({placed})}}), "two");
+  ASSERT_EQ(both.status, 200) << both.body;
   EXPECT_EQ(both.body["status"]["conditions"].size(), 2U);
   const Reply left = apply(target + "/status", status(json::object()), "one");
   EXPECT_EQ(left.body["status"]["conditions"], json::array({placed}));

@@ -55,7 +55,7 @@ TEST(FieldManagementTest, an_update_takes_the_fields_that_it_changes_from_whoeve
   manage_update(*schema(), first, second, {.name = "two", .api_version = "v1"}, Instant());
   const json& managed = second["metadata"]["managedFields"];
   ASSERT_EQ(managed.size(), 2U);
-  EXPECT_EQ(managed[0]["fieldsV1"], json::parse(R"({"f:map":{".":{},"f:b":{}}})"));
+  EXPECT_EQ(managed[0]["fieldsV1"], json::parse(R"({"f:map":{".":{},"f:b":{}}})")) << managed;
   EXPECT_EQ(managed[1]["fieldsV1"], json::parse(R"({"f:map":{"f:a":{}}})"));
 }
 

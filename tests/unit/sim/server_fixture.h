@@ -22,7 +22,7 @@ class ServerTest : public ::testing::Test {
     json body;
     [[nodiscard]] std::string message() const { return body.value("message", ""); }
     [[nodiscard]] std::string reason() const { return body.value("reason", ""); }
-    [[nodiscard]] std::string version() const { return body["metadata"]["resourceVersion"]; }
+    [[nodiscard]] std::string version() const { return body.value("/metadata/resourceVersion"_json_pointer, ""); }
   };
 
   Reply ask(kube::Method method, const std::string& target, const json& body = {}, const std::string& content_type = "application/json") {
@@ -48,7 +48,7 @@ class ServerTest : public ::testing::Test {
   static json training_job(const std::string& name) {
     return {{"apiVersion", "spillway.dev/v1alpha1"}, {"kind", "TrainingJob"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
             {"spec", {{"template", {{"spec", {{"containers", json::array({{{"name", "main"}, {"image", "train:1"}}})}}}}},
-                      {"accelerator", {{"models", json::array({{{"name", "H100"}}})}}}}}};
+                      {"accelerator", {{"models", json::array({{{"name", "H100"}}})}, {"perReplica", 1}}}}}};
   }
   static json pod(const std::string& name) {
     return {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
