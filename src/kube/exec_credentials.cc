@@ -62,7 +62,7 @@ Task<Result<Access>> ExecCredentials::current() {
     const auto waiter = std::make_shared<Signal>(runtime_.timers);
     run->waiters.push_back(waiter);
     co_await waiter->wait(MonotonicTime::max());  // bounded by the plugin's timeout
-    if (run->error) co_return tl::unexpected(*run->error);
+    if (const std::optional<Error> error = run->error; error) co_return fail(*error);
   }
   TRY_CO(access, local_.read_now());
   if (!answer_)
@@ -105,8 +105,9 @@ void ExecCredentials::finish(Result<std::string> output) {
     answer_ = *std::move(answer);
     tls_.reset();
   } else {
-    run->error = answer.error().in("exec plugin");
-    if (!plugin_.install_hint.empty()) run->error->message += " (" + plugin_.install_hint + ")";
+    Error error = answer.error().in("exec plugin");
+    if (!plugin_.install_hint.empty()) error.message += " (" + plugin_.install_hint + ")";
+    run->error = std::move(error);
   }
   for (const auto& waiter : run->waiters)
     waiter->notify();

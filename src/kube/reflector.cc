@@ -149,7 +149,9 @@ Task<void> Reflector::read_stream() {
     co_return co_await take(Failed{line.error()});
   }
   last_contact_ = now;
-  if (*line) co_return co_await take_line(**std::move(line));
+  if (std::optional<std::string> text = *std::move(line)) {
+    co_return co_await take_line(*std::move(text));
+  }
   const bool very_short = now - opened_at_ < options_.very_short_watch && events_in_stream_ == 0;
   co_await take(StreamEnded{.very_short = very_short});
 }
