@@ -16,6 +16,7 @@ Result<const Entry*> lookup(const std::map<std::string, Entry>& entries, const s
                             std::string_view what, const std::string& paths) {
   if (const auto at = entries.find(name); at != entries.end()) return &at->second;
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const auto& [known, entry] : entries)
     names.push_back("'" + known + "'");
   const std::string choice = names.empty() ? "there is none" : "there is " + join(names, ", ");
