@@ -17,6 +17,9 @@
 namespace spillway::regret {
 namespace {
 
+constexpr std::size_t kTableBytes = std::size_t{1}
+                                    << 30;  // windows of many zones ask for many tables
+
 using Maker = std::function<std::unique_ptr<Policy>(const Market&)>;
 
 struct NamedMaker {
@@ -105,7 +108,7 @@ std::vector<std::string> default_policies(bool is_multi_zone) {
 
 Result<StudyResult> run_study(const std::vector<Market>& markets, const StudyRules& rules,
                               const std::vector<std::string>& policies) {
-  const plan::ProgrammeLibrary library;
+  const plan::ProgrammeLibrary library(kTableBytes);
   TRY(makers, makers_of(policies, all_makers(rules.job, library)));
   StudyResult result;
   for (const auto& [name, maker] : makers)

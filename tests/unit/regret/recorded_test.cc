@@ -61,44 +61,35 @@ class Recorded : public ::testing::Test {
   }
 };
 
-struct Published {
-  double deadline_hours;
-  double greedy_saving_percent;
-  double uniform_saving_percent;
-  double optimum_saving_percent;
-};
-
+// 300 windows per trace without history, 60 h to the deadline.
 TEST_F(Recorded, PublishedPoliciesAndOptimumComeOutAgain) {
-  for (const Published& row : {Published{52, 12.8, 17.8, 29.8}, Published{60, 22.2, 28.6, 36.0}}) {
-    Options options;
-    options.availability = traces_of("1-node-2022-10");
-    options.deadline_hours = row.deadline_hours;
-    options.history_hours = 0;
-    options.windows = 300;
-    options.policies = {"greedy", "uniform-progress"};
-    auto setup = check(options);
-    ASSERT_TRUE(setup) << setup.error().message;
-    for (Market& market : setup->markets) {
-      market.zones[0].available.resize(kPublishedTicks);
-      market.zones[0].price.resize(kPublishedTicks);
-    }
-    const auto result = run_study(setup->markets, setup->rules, setup->policies);
-    ASSERT_TRUE(result) << result.error().message;
-    const PolicyResult& greedy = *result->find("greedy");
-    const PolicyResult& uniform = *result->find("uniform-progress");
-    std::vector<double> optima;
-    for (const WindowResult& window : result->windows)
-      optima.push_back(window.optimum);
-    const auto saving = [](double cost) { return 100 * (1 - cost / (48 * 3.06)); };
-    EXPECT_NEAR(saving(mean_cost(greedy)), row.greedy_saving_percent, 1.0) << row.deadline_hours;
-    EXPECT_NEAR(saving(mean_cost(uniform)), row.uniform_saving_percent, 1.0) << row.deadline_hours;
-    EXPECT_NEAR(saving(mean(optima)), row.optimum_saving_percent, 1.0) << row.deadline_hours;
-    if (row.deadline_hours != 60) continue;
-    EXPECT_NEAR(mean_hours(greedy, &Outcome::on_demand_work), 31.2, 0.4);
-    EXPECT_NEAR(mean_hours(greedy, &Outcome::spot_work), 16.8, 0.4);
-    EXPECT_NEAR(mean_hours(uniform, &Outcome::on_demand_work), 25.2, 0.4);
-    EXPECT_NEAR(mean_hours(uniform, &Outcome::spot_work), 22.8, 0.4);
+  Options options;
+  options.availability = traces_of("1-node-2022-10");
+  options.deadline_hours = 60;
+  options.history_hours = 0;
+  options.windows = 300;
+  options.policies = {"greedy", "uniform-progress"};
+  auto setup = check(options);
+  ASSERT_TRUE(setup) << setup.error().message;
+  for (Market& market : setup->markets) {
+    market.zones[0].available.resize(kPublishedTicks);
+    market.zones[0].price.resize(kPublishedTicks);
   }
+  const auto result = run_study(setup->markets, setup->rules, setup->policies);
+  ASSERT_TRUE(result) << result.error().message;
+  const PolicyResult& greedy = *result->find("greedy");
+  const PolicyResult& uniform = *result->find("uniform-progress");
+  EXPECT_NEAR(mean_hours(greedy, &Outcome::on_demand_work), 31.2, 0.4);
+  EXPECT_NEAR(mean_hours(greedy, &Outcome::spot_work), 16.8, 0.4);
+  EXPECT_NEAR(mean_hours(uniform, &Outcome::on_demand_work), 25.2, 0.4);
+  EXPECT_NEAR(mean_hours(uniform, &Outcome::spot_work), 22.8, 0.4);
+  std::vector<double> optima;
+  for (const WindowResult& window : result->windows)
+    optima.push_back(window.optimum);
+  const auto saving_percent = [](double cost) { return 100 * (1 - cost / (48 * 3.06)); };
+  EXPECT_NEAR(saving_percent(mean_cost(greedy)), 22.2, 1.0);
+  EXPECT_NEAR(saving_percent(mean_cost(uniform)), 28.6, 1.0);
+  EXPECT_NEAR(saving_percent(mean(optima)), 36.0, 1.0);
 }
 
 TEST_F(Recorded, SpillwayCostsLessThanUniformProgressAndMissesNothing) {
@@ -106,7 +97,7 @@ TEST_F(Recorded, SpillwayCostsLessThanUniformProgressAndMissesNothing) {
     for (const std::string sees : {"all", "launches"}) {
       Options options;
       options.availability = traces_of(set);
-      options.windows = 10;
+      options.windows = 5;
       options.sees = sees;
       options.policies = {"spillway", "uniform-progress"};
       const auto setup = check(options);
