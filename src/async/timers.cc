@@ -14,9 +14,12 @@ class SystemTimer final : public Timer {
   Task<Wake> wait_until(MonotonicTime when) override {
     SPILLWAY_CHECK(!waiting_);
     waiting_ = true;
-    // MonotonicTime counts from the same epoch as steady_clock; time_point::max() does not fit its finer resolution.
-    constexpr auto kLatest = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::duration::max());
-    timer_.expires_at(std::chrono::steady_clock::time_point(std::min(when.time_since_epoch(), kLatest)));
+    // MonotonicTime counts from the same epoch as steady_clock; time_point::max() does not fit its
+    // finer resolution.
+    constexpr auto kLatest =
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::duration::max());
+    timer_.expires_at(
+        std::chrono::steady_clock::time_point(std::min(when.time_since_epoch(), kLatest)));
     boost::system::error_code error;
     co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
     waiting_ = false;

@@ -15,10 +15,17 @@ struct Controller::Cache {
   std::unique_ptr<kube::Reflector> reflector;
 };
 
-Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeeper& market, kube::EventRecorder& events,
-                       std::function<bool()> leading, ControllerOptions options)
-    : runtime_(runtime), client_(client), market_(market), leading_(std::move(leading)), options_(std::move(options)),
-      changed_(runtime.timers), tasks_(runtime.executor, runtime.timers), builder_({.observe = options_.observe}),
+Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeeper& market,
+                       kube::EventRecorder& events, std::function<bool()> leading,
+                       ControllerOptions options)
+    : runtime_(runtime),
+      client_(client),
+      market_(market),
+      leading_(std::move(leading)),
+      options_(std::move(options)),
+      changed_(runtime.timers),
+      tasks_(runtime.executor, runtime.timers),
+      builder_({.observe = options_.observe}),
       reconciler_(options_.observe) {
   add_caches();
   const auto sink_of = [this](const kube::ResourceType& type) -> kube::ObjectSink* {
@@ -27,44 +34,54 @@ Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeep
     }
     return nullptr;
   };
-  executor_ = std::make_unique<Executor>(client_, sink_of, events, tasks_, options_.executor, [this] { changed_.notify(); });
+  executor_ = std::make_unique<Executor>(client_, sink_of, events, tasks_, options_.executor,
+                                         [this] { changed_.notify(); });
   market_.on_change([this](const std::vector<PoolName>&) { changed_.notify(); });
 }
 
 Controller::~Controller() = default;
 
 template <class T>
-void Controller::add_cache(kube::ResourceType type, kube::Store<T>& store, typename kube::StoreSink<T>::Decode decode,
-                           std::string selector) {
+void Controller::add_cache(kube::ResourceType type, kube::Store<T>& store,
+                           typename kube::StoreSink<T>::Decode decode, std::string selector) {
   auto cache = std::make_unique<Cache>();
   cache->type = type;
   cache->sink = std::make_unique<kube::StoreSink<T>>(store, std::move(decode));
   kube::ReflectorOptions options = options_.reflector;
   options.selectors.labels = std::move(selector);
-  cache->reflector = std::make_unique<kube::Reflector>(client_, type, *cache->sink, std::move(options));
-  store.set_listener([this](const ObjectKey&, kube::Change) { changed_.notify(); }, [this] { changed_.notify(); });
+  cache->reflector =
+      std::make_unique<kube::Reflector>(client_, type, *cache->sink, std::move(options));
+  store.set_listener([this](const ObjectKey&, kube::Change) { changed_.notify(); },
+                     [this] { changed_.notify(); });
   caches_.push_back(std::move(cache));
 }
 
 void Controller::add_caches() {
-  const std::string ours = std::string(label::kManagedBy) + "=" + std::string(label::kManagedByValue);
+  const std::string ours =
+      std::string(label::kManagedBy) + "=" + std::string(label::kManagedByValue);
   const auto ignore = api::UnknownFields::kIgnore;
-  add_cache<api::CapacityPool>(kCapacityPools, world_.capacity_pools,
-                               [=](const auto& o) { return api::read<api::CapacityPool>(o, ignore); }, "");
-  add_cache<api::TrainingJob>(kTrainingJobs, world_.training_jobs,
-                              [=](const auto& o) { return api::read<api::TrainingJob>(o, ignore); }, "");
-  add_cache<api::InferencePool>(kInferencePools, world_.inference_pools,
-                                [=](const auto& o) { return api::read<api::InferencePool>(o, ignore); }, "");
+  add_cache<api::CapacityPool>(
+      kCapacityPools, world_.capacity_pools,
+      [=](const auto& o) { return api::read<api::CapacityPool>(o, ignore); }, "");
+  add_cache<api::TrainingJob>(
+      kTrainingJobs, world_.training_jobs,
+      [=](const auto& o) { return api::read<api::TrainingJob>(o, ignore); }, "");
+  add_cache<api::InferencePool>(
+      kInferencePools, world_.inference_pools,
+      [=](const auto& o) { return api::read<api::InferencePool>(o, ignore); }, "");
   add_cache<kube::Node>(kube::kNodes, world_.nodes, &kube::Node::from_json, "");
   add_cache<kube::Pod>(kube::kPods, world_.pods, &kube::Pod::from_json, "");
   add_cache<kube::Job>(kube::kJobs, world_.jobs, &kube::Job::from_json, ours);
-  add_cache<kube::Deployment>(kube::kDeployments, world_.deployments, &kube::Deployment::from_json, ours);
+  add_cache<kube::Deployment>(kube::kDeployments, world_.deployments, &kube::Deployment::from_json,
+                              ours);
   add_cache<kube::Service>(kube::kServices, world_.services, &kube::Service::from_json, ours);
-  add_cache<kube::PodDisruptionBudget>(kube::kPodDisruptionBudgets, world_.budgets, &kube::PodDisruptionBudget::from_json, ours);
+  add_cache<kube::PodDisruptionBudget>(kube::kPodDisruptionBudgets, world_.budgets,
+                                       &kube::PodDisruptionBudget::from_json, ours);
 }
 
 Task<void> Controller::run() {
-  for (const auto& cache : caches_) tasks_.spawn(cache->reflector->run());
+  for (const auto& cache : caches_)
+    tasks_.spawn(cache->reflector->run());
   tasks_.spawn(loop());
   co_await tasks_.drained(MonotonicTime::max());
 }
@@ -72,11 +89,14 @@ Task<void> Controller::run() {
 void Controller::stop() {
   stopping_ = true;
   executor_->stop();
-  for (const auto& cache : caches_) cache->reflector->stop();
+  for (const auto& cache : caches_)
+    cache->reflector->stop();
   changed_.notify();
 }
 
-void Controller::look_again() { changed_.notify(); }
+void Controller::look_again() {
+  changed_.notify();
+}
 
 void Controller::set_plan_config(const plan::Config& config) {
   options_.plan = config;
@@ -96,7 +116,8 @@ std::vector<std::string> Controller::troubles() const {
 MonotonicTime Controller::next_look() const {
   const MonotonicTime now = runtime_.clock.monotonic();
   MonotonicTime next = now + options_.longest_rest;
-  if (wake_at_) next = std::min(next, now + std::max(*wake_at_ - runtime_.clock.now(), Duration(1)));
+  if (wake_at_)
+    next = std::min(next, now + std::max(*wake_at_ - runtime_.clock.now(), Duration(1)));
   if (const auto retry = executor_->next_retry()) next = std::min(next, *retry);
   if (prices_awaited_until_) next = std::min(next, *prices_awaited_until_);
   return next;
@@ -126,16 +147,21 @@ Task<void> Controller::loop() {
 void Controller::watch_prices() {
   std::vector<market::PricedPool> pools;
   world_.capacity_pools.for_each([&](const Shared<api::CapacityPool>& pool) {
-    pools.push_back({.pool = PoolName(pool->meta.key.name.str()), .instance_type = pool->spec.instance_type,
-                     .region = pool->spec.location.region, .zone = pool->spec.location.zone,
-                     .tier = pool->spec.tier, .fixed = pool->spec.price.fixed,
-                     .feed = pool->spec.price.feed.value_or(FeedName()), .on_demand = pool->spec.price.on_demand});
+    pools.push_back({.pool = PoolName(pool->meta.key.name.str()),
+                     .instance_type = pool->spec.instance_type,
+                     .region = pool->spec.location.region,
+                     .zone = pool->spec.location.zone,
+                     .tier = pool->spec.tier,
+                     .fixed = pool->spec.price.fixed,
+                     .feed = pool->spec.price.feed.value_or(FeedName()),
+                     .on_demand = pool->spec.price.on_demand});
   });
   market_.watch(std::move(pools));
 }
 
 void Controller::pass() {
-  // Kubernetes times are whole seconds: deciding on the same keeps what is decided and what is read back equal.
+  // Kubernetes times are whole seconds: deciding on the same keeps what is decided and what is read
+  // back equal.
   const Instant now = std::chrono::floor<std::chrono::seconds>(runtime_.clock.now());
   const MonotonicTime started = runtime_.clock.monotonic();
   const auto price_of = [this](const PoolName& pool) {
@@ -147,7 +173,9 @@ void Controller::pass() {
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   const MonotonicTime planned = runtime_.clock.monotonic();
   memory_.learn(picture_, plan_, now);
-  const auto trouble_of = [this](const kube::ObjectReference& subject) { return executor_->trouble_of(subject); };
+  const auto trouble_of = [this](const kube::ObjectReference& subject) {
+    return executor_->trouble_of(subject);
+  };
   Reconciliation result = reconciler_.reconcile(world_, picture_, plan_, memory_, trouble_of, now);
   wake_at_ = result.wake_at;
   start(std::move(result.work));

@@ -28,29 +28,39 @@ ObjectKey key_in(const json& object) {
 
 bool owned_by(const json& object, const Uid& owner) {
   const auto references = object.value("/metadata/ownerReferences"_json_pointer, json::array());
-  return std::any_of(references.begin(), references.end(),
-                     [&](const json& reference) { return reference.value("uid", "") == owner.str(); });
+  return std::any_of(references.begin(), references.end(), [&](const json& reference) {
+    return reference.value("uid", "") == owner.str();
+  });
 }
 
 tl::unexpected<Error> taken(const kube::ResourceType& type, const ObjectKey& key) {
-  return fail(ErrorCode::kRejected, std::string(type.kind) + " " + key.to_string() +
-                                        " exists and belongs to somebody else: delete or rename it, or rename the workload");
+  return fail(
+      ErrorCode::kRejected,
+      std::string(type.kind) + " " + key.to_string() +
+          " exists and belongs to somebody else: delete or rename it, or rename the workload");
 }
 
 // What a person has to mend; everything else is retried without bothering anybody.
 bool needs_a_person(const Error& error) {
-  return error.code == ErrorCode::kRejected || error.code == ErrorCode::kForbidden || error.code == ErrorCode::kInvalidArgument;
+  return error.code == ErrorCode::kRejected || error.code == ErrorCode::kForbidden ||
+         error.code == ErrorCode::kInvalidArgument;
 }
 
 }  // namespace
 
-Executor::Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& events, TaskGroup& tasks, ExecutorOptions options,
-                   std::function<void()> changed)
-    : client_(client), sink_of_(std::move(sink_of)), events_(events), tasks_(tasks), options_(options), changed_(std::move(changed)) {}
+Executor::Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& events,
+                   TaskGroup& tasks, ExecutorOptions options, std::function<void()> changed)
+    : client_(client),
+      sink_of_(std::move(sink_of)),
+      events_(events),
+      tasks_(tasks),
+      options_(options),
+      changed_(std::move(changed)) {}
 
 bool Executor::may_try(const kube::ObjectReference& subject) const {
   const auto failure = failures_.find(identity(subject));
-  return failure == failures_.end() || failure->second.try_again <= client_.runtime().clock.monotonic();
+  return failure == failures_.end() ||
+         failure->second.try_again <= client_.runtime().clock.monotonic();
 }
 
 Trouble Executor::trouble_of(const kube::ObjectReference& subject) const {
@@ -62,15 +72,18 @@ std::optional<MonotonicTime> Executor::next_retry() const {
   std::optional<MonotonicTime> next;
   const MonotonicTime now = client_.runtime().clock.monotonic();
   for (const auto& [subject, failure] : failures_) {
-    if (failure.try_again > now) next = std::min(next.value_or(failure.try_again), failure.try_again);
+    if (failure.try_again > now)
+      next = std::min(next.value_or(failure.try_again), failure.try_again);
   }
   return next;
 }
 
 void Executor::start(Work work) {
   busy_.emplace(identity(work.subject), true);
-  if (work.assumed_training_job) assumptions_.training_jobs[work.subject.key] = work.assumed_training_job;
-  if (work.assumed_inference_pool) assumptions_.inference_pools[work.subject.key] = work.assumed_inference_pool;
+  if (work.assumed_training_job)
+    assumptions_.training_jobs[work.subject.key] = work.assumed_training_job;
+  if (work.assumed_inference_pool)
+    assumptions_.inference_pools[work.subject.key] = work.assumed_inference_pool;
   waiting_.push_back(std::move(work));
   pump();
 }
@@ -92,11 +105,13 @@ Task<void> Executor::run(Work work) {
       outcome = fail(ErrorCode::kCancelled, "stopping");
       break;
     }
-    // One place for what a library throws at an answer that nobody expected: an error of this object, not of the process.
+    // One place for what a library throws at an answer that nobody expected: an error of this
+    // object, not of the process.
     try {
       outcome = co_await perform(write);
     } catch (const std::exception& thrown) {
-      outcome = fail(ErrorCode::kInternal, std::string("an answer was not understood: ") + thrown.what());
+      outcome =
+          fail(ErrorCode::kInternal, std::string("an answer was not understood: ") + thrown.what());
     }
     if (!outcome) break;
     if (std::holds_alternative<WriteStatus>(write)) tell(work);
@@ -116,15 +131,22 @@ Task<void> Executor::run(Work work) {
 
 void Executor::tell(const Work& work) {
   for (const Notable& notable : work.notables) {
-    events_.record({.regarding = work.subject, .type = notable.warning ? kube::EventType::kWarning : kube::EventType::kNormal,
-                    .reason = notable.reason, .action = notable.action, .note = notable.note});
-    log::info(notable.reason, {{"kind", work.subject.kind}, {"object", work.subject.key.to_string()}, {"note", notable.note}});
+    events_.record({.regarding = work.subject,
+                    .type = notable.warning ? kube::EventType::kWarning : kube::EventType::kNormal,
+                    .reason = notable.reason,
+                    .action = notable.action,
+                    .note = notable.note});
+    log::info(notable.reason, {{"kind", work.subject.kind},
+                               {"object", work.subject.key.to_string()},
+                               {"note", notable.note}});
   }
 }
 
 Task<Result<void>> Executor::perform(const Write& write) {
-  if (const auto* status = std::get_if<WriteStatus>(&write)) co_return co_await write_status(*status);
-  if (const auto* current = std::get_if<ConfirmCurrent>(&write)) co_return co_await confirm(*current);
+  if (const auto* status = std::get_if<WriteStatus>(&write))
+    co_return co_await write_status(*status);
+  if (const auto* current = std::get_if<ConfirmCurrent>(&write))
+    co_return co_await confirm(*current);
   if (const auto* child = std::get_if<CreateChild>(&write)) co_return co_await create(*child);
   if (const auto* child = std::get_if<ApplyChild>(&write)) co_return co_await apply(*child);
   co_return co_await remove(std::get<DeleteObject>(write));
@@ -134,7 +156,8 @@ void Executor::absorb(const kube::ResourceType& type, const json& object) {
   kube::ObjectSink* sink = sink_of_(type);
   if (sink == nullptr) return;
   if (const auto taken_in = sink->upsert(object); !taken_in) {
-    log::warning("an answer could not be understood", {{"type", type.to_string()}, {"error", taken_in.error().message}});
+    log::warning("an answer could not be understood",
+                 {{"type", type.to_string()}, {"error", taken_in.error().message}});
   }
 }
 
@@ -149,7 +172,8 @@ Task<Result<std::optional<json>>> Executor::read_live(kube::ResourceType type, O
 Task<Result<void>> Executor::write_status(const WriteStatus& write) {
   json object = {{"metadata", {{"name", write.key.name.str()}}}, {"status", write.status}};
   if (!write.key.ns.empty()) object["metadata"]["namespace"] = write.key.ns.str();
-  kube::ApplyOptions options{.field_manager = status_manager(), .subresource = kube::Subresource::kStatus,
+  kube::ApplyOptions options{.field_manager = status_manager(),
+                             .subresource = kube::Subresource::kStatus,
                              .resource_version = write.decided_on};
   auto written = co_await client_.apply(write.type, std::move(object), std::move(options));
   if (written) {
@@ -157,21 +181,25 @@ Task<Result<void>> Executor::write_status(const WriteStatus& write) {
     co_return Result<void>();
   }
   Error error = std::move(written).error();
-  if (error.code == ErrorCode::kNotFound) co_return fail(ErrorCode::kCancelled, "the object is gone");
+  if (error.code == ErrorCode::kNotFound)
+    co_return fail(ErrorCode::kCancelled, "the object is gone");
   if (error.code == ErrorCode::kConflict || error.code == ErrorCode::kUnknownOutcome) {
-    // The object moved on, or the write may have happened: what is there now is what the next pass decides on.
+    // The object moved on, or the write may have happened: what is there now is what the next pass
+    // decides on.
     auto live = co_await read_live(write.type, write.key);
     if (!live) co_return fail(live.error().in("reading back after '" + error.message + "'"));
     if (error.code == ErrorCode::kConflict) co_return fail(ErrorCode::kConflict, error.message);
   }
-  co_return fail(error.in("writing the status of " + std::string(write.type.kind) + " " + write.key.to_string()));
+  co_return fail(error.in("writing the status of " + std::string(write.type.kind) + " " +
+                          write.key.to_string()));
 }
 
 Task<Result<void>> Executor::confirm(const ConfirmCurrent& write) {
   TRY_CO(live, co_await read_live(write.type, write.key));
   if (!live) co_return fail(ErrorCode::kCancelled, "the object is gone");
   const std::string version = live->at("metadata").value("resourceVersion", "");
-  if (version != write.decided_on.str()) co_return fail(ErrorCode::kConflict, "the object moved on from the version decided on");
+  if (version != write.decided_on.str())
+    co_return fail(ErrorCode::kConflict, "the object moved on from the version decided on");
   co_return Result<void>();
 }
 
@@ -197,19 +225,26 @@ Task<Result<void>> Executor::apply(const ApplyChild& write) {
     TRY_CO(live, co_await read_live(write.type, key));
     if (live && !owned_by(*live, write.owner)) co_return taken(write.type, key);
   }
-  auto applied = co_await client_.apply(write.type, write.object, kube::ApplyOptions{.field_manager = child_manager()});
-  if (!applied) co_return fail(applied.error().in("applying " + std::string(write.type.kind) + " " + key.to_string()));
+  auto applied = co_await client_.apply(write.type, write.object,
+                                        kube::ApplyOptions{.field_manager = child_manager()});
+  if (!applied)
+    co_return fail(
+        applied.error().in("applying " + std::string(write.type.kind) + " " + key.to_string()));
   absorb(write.type, *applied);
   co_return Result<void>();
 }
 
 Task<Result<void>> Executor::remove(const DeleteObject& write) {
-  auto removed = co_await client_.remove(write.type, write.key, kube::DeleteOptions{.uid = write.uid, .propagation = write.propagation});
+  auto removed = co_await client_.remove(
+      write.type, write.key,
+      kube::DeleteOptions{.uid = write.uid, .propagation = write.propagation});
   const bool outcome_unknown = !removed && removed.error().code == ErrorCode::kUnknownOutcome;
   if (!removed && !outcome_unknown && removed.error().code != ErrorCode::kConflict) {
-    co_return fail(removed.error().in("deleting " + std::string(write.type.kind) + " " + write.key.to_string()));
+    co_return fail(removed.error().in("deleting " + std::string(write.type.kind) + " " +
+                                      write.key.to_string()));
   }
-  // What is there now is what the next pass sees: gone, ending, or (a conflict) another object of that name.
+  // What is there now is what the next pass sees: gone, ending, or (a conflict) another object of
+  // that name.
   TRY_CO(live, co_await read_live(write.type, write.key));
   if (live) co_return Result<void>();
   kube::ObjectSink* sink = sink_of_(write.type);
@@ -222,20 +257,27 @@ void Executor::note_failure(const kube::ObjectReference& subject, const Error& e
   ++metrics_.failures_by_code[std::string(to_string(error.code))];
   const MonotonicTime now = client_.runtime().clock.monotonic();
   // What has not failed again for so long is forgotten: it was mended, or the object is gone.
-  std::erase_if(failures_, [&](const auto& entry) { return now - entry.second.try_again > 2 * options_.backoff_cap; });
-  const bool somebody_else_was_faster = error.code == ErrorCode::kConflict || error.code == ErrorCode::kCancelled;
+  std::erase_if(failures_, [&](const auto& entry) {
+    return now - entry.second.try_again > 2 * options_.backoff_cap;
+  });
+  const bool somebody_else_was_faster =
+      error.code == ErrorCode::kConflict || error.code == ErrorCode::kCancelled;
   Failure& failure = failures_[identity(subject)];
   if (!somebody_else_was_faster) failure.count = std::min(failure.count + 1, 30);
   const int doublings = somebody_else_was_faster ? 0 : failure.count - 1;
   Duration delay = options_.backoff_base;
-  for (int i = 0; i < doublings && delay < options_.backoff_cap; ++i) delay *= 2;
+  for (int i = 0; i < doublings && delay < options_.backoff_cap; ++i)
+    delay *= 2;
   delay = std::min(delay, options_.backoff_cap);
   if (error.retry_after) delay = std::max(delay, *error.retry_after);
   failure.try_again = now + delay;
   if (needs_a_person(error)) failure.trouble = error.message;
   if (somebody_else_was_faster || error.code == ErrorCode::kFenced) return;
-  log::warning("work on an object failed", {{"kind", subject.kind}, {"object", subject.key.to_string()}, {"error", error.message},
-                                            {"code", to_string(error.code)}, {"retry_in", format_duration(delay)}});
+  log::warning("work on an object failed", {{"kind", subject.kind},
+                                            {"object", subject.key.to_string()},
+                                            {"error", error.message},
+                                            {"code", to_string(error.code)},
+                                            {"retry_in", format_duration(delay)}});
 }
 
 }  // namespace spillway::control

@@ -25,30 +25,37 @@ std::optional<AttemptNumber> attempt_of(const kube::Meta& meta) {
 
 api::TaintEffect effect_of(std::string_view text) {
   const auto effect = api::parse_enum<api::TaintEffect>(text);
-  return effect ? *effect : api::TaintEffect::kNoSchedule;  // an unknown effect keeps pods away rather than attracts them
+  return effect ? *effect : api::TaintEffect::kNoSchedule;  // an unknown effect keeps pods away
+                                                            // rather than attracts them
 }
 
 std::set<std::string> keys_asked_for(const std::vector<api::PodShape>& shapes) {
   std::set<std::string> keys;
   for (const api::PodShape& shape : shapes) {
-    for (const auto& [key, value] : shape.node_selector) keys.insert(key);
+    for (const auto& [key, value] : shape.node_selector)
+      keys.insert(key);
     if (!shape.node_affinity) continue;
     for (const api::NodeSelectorTerm& term : *shape.node_affinity) {
-      for (const api::NodeRequirement& requirement : term.labels) keys.insert(requirement.key);
+      for (const api::NodeRequirement& requirement : term.labels)
+        keys.insert(requirement.key);
     }
   }
   return keys;
 }
 
-// The status that a Job tells of, for a TrainingJob that lost its own (design: "a lost status can be rebuilt").
-std::optional<api::TrainingPlacement> placement_told_by(const kube::Job& job, const std::vector<Shared<api::CapacityPool>>& pools) {
+// The status that a Job tells of, for a TrainingJob that lost its own (design: "a lost status can
+// be rebuilt").
+std::optional<api::TrainingPlacement> placement_told_by(
+    const kube::Job& job, const std::vector<Shared<api::CapacityPool>>& pools) {
   const auto attempt = attempt_of(job.meta);
   const auto pool_label = job.meta.labels.find(label::kPool);
   if (!attempt || !pool_label) return std::nullopt;
   for (const auto& pool : pools) {
     if (pool->meta.key.name.str() != *pool_label) continue;
     const auto placed_at = parse_instant(job.meta.annotations.get(annotation::kPlacedAt));
-    return api::TrainingPlacement{.pool = PoolName(pool->meta.key.name.str()), .tier = pool->spec.tier, .attempt = *attempt,
+    return api::TrainingPlacement{.pool = PoolName(pool->meta.key.name.str()),
+                                  .tier = pool->spec.tier,
+                                  .attempt = *attempt,
                                   .since = placed_at ? *placed_at : job.meta.created_at,
                                   .reason = "found running as Job " + job.meta.key.name.str()};
   }
@@ -75,14 +82,19 @@ market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status) {
 // One build: fills a Picture from a World in numbered steps.
 class PictureBuilder::Pass {
  public:
-  Pass(PictureBuilder& builder, const World& world, const Assumptions& assumptions, const PriceOf& price_of, Instant now)
-      : builder_(builder), world_(world), assumptions_(assumptions), price_of_(price_of), now_(now) {}
+  Pass(PictureBuilder& builder, const World& world, const Assumptions& assumptions,
+       const PriceOf& price_of, Instant now)
+      : builder_(builder),
+        world_(world),
+        assumptions_(assumptions),
+        price_of_(price_of),
+        now_(now) {}
 
   Picture run() {
-    add_pools();        // 1. what can be bought
-    add_workloads();    // 2. who asks
-    add_jobs();         // 3. which children there are
-    add_nodes();        // 4. where room is
+    add_pools();      // 1. what can be bought
+    add_workloads();  // 2. who asks
+    add_jobs();       // 3. which children there are
+    add_nodes();      // 4. where room is
     add_life_estimates();
     add_pods();         // 5. who sits where
     settle_training();  // 6. what the children show
@@ -113,21 +125,25 @@ class PictureBuilder::Pass {
     return {.name = name,
             .tier = pool.spec.tier,
             .model = pool.spec.accelerator.model,
-            .location = {.provider = pool.spec.location.provider.str(), .region = pool.spec.location.region,
+            .location = {.provider = pool.spec.location.provider.str(),
+                         .region = pool.spec.location.region,
                          .zone = pool.spec.location.zone},
             .accelerators_per_node = pool.spec.accelerator.per_node,
             .max_nodes = pool.spec.nodes.max,
             .selector = pool.spec.nodes.selector,
             .tolerations = pool.spec.nodes.tolerations,
-            .offering = {.price = std::move(price), .on_demand = on_demand,
-                         .availability = market::availability_at(memory, now_), .retry_at = market::retry_at(memory, now_)}};
+            .offering = {.price = std::move(price),
+                         .on_demand = on_demand,
+                         .availability = market::availability_at(memory, now_),
+                         .retry_at = market::retry_at(memory, now_)}};
   }
 
   void add_workloads() {
     picture_.snapshot.shapes.emplace_back();
     world_.training_jobs.for_each([&](const Shared<api::TrainingJob>& stored) {
       const auto assumed = assumptions_.training_jobs.find(stored->meta.key);
-      const Shared<api::TrainingJob>& job = assumed != assumptions_.training_jobs.end() ? assumed->second : stored;
+      const Shared<api::TrainingJob>& job =
+          assumed != assumptions_.training_jobs.end() ? assumed->second : stored;
       if (finished(*job)) return picture_.finished.push_back(job);
       if (refuse(job, job->status.placement.has_value(), picture_.refused_training)) return;
       training_index_.emplace(job->meta.key, picture_.training.size());
@@ -136,17 +152,20 @@ class PictureBuilder::Pass {
     picture_.training_children.resize(picture_.training.size());
     world_.inference_pools.for_each([&](const Shared<api::InferencePool>& stored) {
       const auto assumed = assumptions_.inference_pools.find(stored->meta.key);
-      const Shared<api::InferencePool>& pool = assumed != assumptions_.inference_pools.end() ? assumed->second : stored;
+      const Shared<api::InferencePool>& pool =
+          assumed != assumptions_.inference_pools.end() ? assumed->second : stored;
       if (refuse(pool, !pool->status.tiers.empty(), picture_.refused_inference)) return;
       inference_index_.emplace(pool->meta.key, picture_.inference.size());
       picture_.inference.push_back(pool);
     });
     picture_.inference_children.resize(picture_.inference.size());
-    world_.deployments.for_each([&](const Shared<kube::Deployment>& deployment) { add_deployment(deployment); });
+    world_.deployments.for_each(
+        [&](const Shared<kube::Deployment>& deployment) { add_deployment(deployment); });
   }
 
   template <class Kind>
-  static bool refuse(const Shared<Kind>& object, bool placed, std::vector<Picture::Refused<Kind>>& refused) {
+  static bool refuse(const Shared<Kind>& object, bool placed,
+                     std::vector<Picture::Refused<Kind>>& refused) {
     if (placed || object->meta.deleted_at) return false;
     const auto valid = api::validate(*object);
     if (valid) return false;
@@ -159,7 +178,9 @@ class PictureBuilder::Pass {
     const auto pool = deployment->meta.labels.find(label::kPool);
     if (!name || !pool || deployment->meta.deleted_at) return;
     const auto at = inference_index_.find({deployment->meta.key.ns, ObjectName(*name)});
-    if (at == inference_index_.end() || !deployment->meta.controlled_by(picture_.inference[at->second]->meta.uid)) return;
+    if (at == inference_index_.end() ||
+        !deployment->meta.controlled_by(picture_.inference[at->second]->meta.uid))
+      return;
     picture_.inference_children[at->second].shares[PoolName(*pool)].deployment = deployment;
   }
 
@@ -176,20 +197,23 @@ class PictureBuilder::Pass {
       }
       children.earlier.push_back(job);
     });
-    for (std::size_t i = 0; i < picture_.training.size(); ++i) recognise_current_attempt(i);
+    for (std::size_t i = 0; i < picture_.training.size(); ++i)
+      recognise_current_attempt(i);
   }
 
   void recognise_current_attempt(std::size_t i) {
     TrainingChildren& children = picture_.training_children[i];
     if (children.earlier.empty()) return;
     std::sort(children.earlier.begin(), children.earlier.end(), [](const auto& a, const auto& b) {
-      return attempt_of(a->meta).value_or(AttemptNumber()) < attempt_of(b->meta).value_or(AttemptNumber());
+      return attempt_of(a->meta).value_or(AttemptNumber()) <
+             attempt_of(b->meta).value_or(AttemptNumber());
     });
     rebuild_lost_status(i);
     const auto& placement = picture_.training[i]->status.placement;
     if (!placement) return;
-    const auto current = std::find_if(children.earlier.begin(), children.earlier.end(),
-                                      [&](const auto& job) { return attempt_of(job->meta) == placement->attempt; });
+    const auto current =
+        std::find_if(children.earlier.begin(), children.earlier.end(),
+                     [&](const auto& job) { return attempt_of(job->meta) == placement->attempt; });
     if (current == children.earlier.end()) return;
     // A Job that is being deleted (by hand) is on its way out: its attempt is over.
     if ((*current)->meta.deleted_at) {
@@ -213,7 +237,9 @@ class PictureBuilder::Pass {
   void add_nodes() {
     collect_shapes();
     const std::set<std::string> keys = keys_asked_for(picture_.snapshot.shapes);
-    std::map<std::pair<Labels, std::vector<std::tuple<std::string, std::string, std::string>>>, std::size_t> traits;
+    std::map<std::pair<Labels, std::vector<std::tuple<std::string, std::string, std::string>>>,
+             std::size_t>
+        traits;
     world_.nodes.for_each([&](const Shared<kube::Node>& node) {
       const std::size_t pool = pool_index_of(node);
       if (pool == kNone) return;
@@ -222,18 +248,23 @@ class PictureBuilder::Pass {
         if (keys.contains(key.str())) labels.emplace(key.str(), value.str());
       }
       std::vector<std::tuple<std::string, std::string, std::string>> taints;
-      for (const kube::Taint& taint : node->taints) taints.emplace_back(taint.key.str(), taint.value.str(), taint.effect.str());
-      const auto [at, fresh] = traits.try_emplace({std::move(labels), std::move(taints)}, picture_.snapshot.traits.size());
+      for (const kube::Taint& taint : node->taints)
+        taints.emplace_back(taint.key.str(), taint.value.str(), taint.effect.str());
+      const auto [at, fresh] = traits.try_emplace({std::move(labels), std::move(taints)},
+                                                  picture_.snapshot.traits.size());
       if (fresh) picture_.snapshot.traits.push_back(plan_traits(at->first.first, *node));
       add_node(*node, pool, at->second);
     });
-    std::erase_if(builder_.membership_, [&](const auto& known) { return world_.nodes.find(known.first) == nullptr; });
+    std::erase_if(builder_.membership_,
+                  [&](const auto& known) { return world_.nodes.find(known.first) == nullptr; });
   }
 
   static plan::NodeTraits plan_traits(const Labels& labels, const kube::Node& node) {
     plan::NodeTraits traits{.labels = labels};
     for (const kube::Taint& taint : node.taints) {
-      traits.taints.push_back({.key = taint.key.str(), .value = taint.value.str(), .effect = effect_of(taint.effect.view())});
+      traits.taints.push_back({.key = taint.key.str(),
+                               .value = taint.value.str(),
+                               .effect = effect_of(taint.effect.view())});
     }
     return traits;
   }
@@ -247,22 +278,26 @@ class PictureBuilder::Pass {
     const ResourceName& resource = picture_.pools[pool]->spec.accelerator.resource;
     node_index_.emplace(node.meta.key.name.str(), picture_.snapshot.nodes.size());
     picture_.node_created_at.push_back(node.meta.created_at);
-    picture_.snapshot.nodes.push_back({.name = NodeName(node.meta.key.name.str()),
-                                       .pool = pool,
-                                       .traits = traits,
-                                       .free = {.accelerators = AcceleratorCount(node.allocatable.count(resource)),
-                                                .cpu = node.allocatable.cpu, .memory = node.allocatable.memory},
-                                       .usable = usable});
+    picture_.snapshot.nodes.push_back(
+        {.name = NodeName(node.meta.key.name.str()),
+         .pool = pool,
+         .traits = traits,
+         .free = {.accelerators = AcceleratorCount(node.allocatable.count(resource)),
+                  .cpu = node.allocatable.cpu,
+                  .memory = node.allocatable.memory},
+         .usable = usable});
   }
 
-  // The first pool, by name, whose selector the node's labels satisfy. Remembered: 2,000 nodes x 200 pools a pass is too much.
+  // The first pool, by name, whose selector the node's labels satisfy. Remembered: 2,000 nodes x
+  // 200 pools a pass is too much.
   std::size_t pool_index_of(const Shared<kube::Node>& node) {
     NodeMembership& known = builder_.membership_[node->meta.key];
     if (!known.node || !(known.node->meta.labels == node->meta.labels)) {
       known.pool.reset();
       for (std::size_t i = 0; i < picture_.pools.size() && !known.pool; ++i) {
         const auto& selector = picture_.pools[i]->spec.nodes.selector;
-        if (!selector.empty() && node->meta.labels.matches(selector)) known.pool = picture_.snapshot.pools[i].name;
+        if (!selector.empty() && node->meta.labels.matches(selector))
+          known.pool = picture_.snapshot.pools[i].name;
       }
     }
     known.node = node;
@@ -270,7 +305,8 @@ class PictureBuilder::Pass {
   }
 
   std::size_t shape_index(const api::PodShape& shape) {
-    const bool constrained = !shape.node_selector.empty() || !shape.tolerations.empty() || shape.node_affinity;
+    const bool constrained =
+        !shape.node_selector.empty() || !shape.tolerations.empty() || shape.node_affinity;
     if (!constrained) return 0;
     for (std::size_t i = 1; i < picture_.snapshot.shapes.size(); ++i) {
       const api::PodShape& known = picture_.snapshot.shapes[i];
@@ -284,8 +320,10 @@ class PictureBuilder::Pass {
   }
 
   void collect_shapes() {
-    for (const auto& job : picture_.training) training_shape_.push_back(shape_index(job->spec.pod_template.shape()));
-    for (const auto& pool : picture_.inference) inference_shape_.push_back(shape_index(pool->spec.pod_template.shape()));
+    for (const auto& job : picture_.training)
+      training_shape_.push_back(shape_index(job->spec.pod_template.shape()));
+    for (const auto& pool : picture_.inference)
+      inference_shape_.push_back(shape_index(pool->spec.pod_template.shape()));
   }
 
   void add_pods() {
@@ -308,7 +346,8 @@ class PictureBuilder::Pass {
     const std::size_t node = node_of(pod);
     if (node == kNone || pod.terminal()) return;
     plan::Resources& free = picture_.snapshot.nodes[node].free;
-    const ResourceName& resource = picture_.pools[picture_.snapshot.nodes[node].pool]->spec.accelerator.resource;
+    const ResourceName& resource =
+        picture_.pools[picture_.snapshot.nodes[node].pool]->spec.accelerator.resource;
     free.accelerators -= AcceleratorCount(pod.requests.count(resource));
     free.cpu -= pod.requests.cpu;
     free.memory -= pod.requests.memory;
@@ -322,8 +361,9 @@ class PictureBuilder::Pass {
     if (at == training_index_.end()) return false;
     TrainingChildren& children = picture_.training_children[at->second];
     if (!children.current || !pod.meta.controlled_by(children.current->meta.uid)) {
-      const bool ours = std::any_of(children.earlier.begin(), children.earlier.end(),
-                                    [&](const auto& job) { return pod.meta.controlled_by(job->meta.uid); });
+      const bool ours =
+          std::any_of(children.earlier.begin(), children.earlier.end(),
+                      [&](const auto& job) { return pod.meta.controlled_by(job->meta.uid); });
       if (!ours && !children.foreign_job) return false;
       children.earlier_pods = children.earlier_pods || !pod.terminal();
       return true;
@@ -337,7 +377,8 @@ class PictureBuilder::Pass {
   static void note_replica(TrainingChildren& children, const kube::Pod& pod) {
     const bool disrupted = pod.deleting() || !pod.disruption.empty();
     children.replica_lost = children.replica_lost || disrupted;
-    children.program_failed = children.program_failed || (pod.phase == kube::PodPhase::kFailed && !disrupted);
+    children.program_failed =
+        children.program_failed || (pod.phase == kube::PodPhase::kFailed && !disrupted);
     if (disrupted) return;
     if (pod.phase == kube::PodPhase::kRunning || pod.phase == kube::PodPhase::kSucceeded) {
       ++children.running;
@@ -350,7 +391,8 @@ class PictureBuilder::Pass {
       children.first_bound_at = std::min(children.first_bound_at.value_or(bound), bound);
     }
     if (!pod.waiting_reason.empty() && children.trouble.empty()) {
-      children.trouble = pod.waiting_reason.str() + (pod.waiting_message.empty() ? "" : ": " + pod.waiting_message.str());
+      children.trouble = pod.waiting_reason.str() +
+                         (pod.waiting_message.empty() ? "" : ": " + pod.waiting_message.str());
     }
   }
 
@@ -364,7 +406,8 @@ class PictureBuilder::Pass {
     InferenceShareChildren& share = picture_.inference_children[at->second].shares[PoolName(*pool)];
     const std::size_t node = node_of(pod);
     if (node == kNone) {
-      share.waiting_since = std::min(share.waiting_since.value_or(pod.meta.created_at), pod.meta.created_at);
+      share.waiting_since =
+          std::min(share.waiting_since.value_or(pod.meta.created_at), pod.meta.created_at);
       return true;
     }
     ++share.bound;
@@ -375,14 +418,17 @@ class PictureBuilder::Pass {
   static std::vector<plan::Bound> bound_list(const std::map<std::size_t, std::int64_t>& by_node) {
     std::vector<plan::Bound> list;
     list.reserve(by_node.size());
-    for (const auto& [node, replicas] : by_node) list.push_back({.node = node, .replicas = replicas});
+    for (const auto& [node, replicas] : by_node)
+      list.push_back({.node = node, .replicas = replicas});
     return list;
   }
 
-  plan::Demand demand_of(const api::AcceleratorRequest& request, const api::PodShape& shape, std::int64_t replicas,
-                         std::size_t shape_at) const {
+  plan::Demand demand_of(const api::AcceleratorRequest& request, const api::PodShape& shape,
+                         std::int64_t replicas, std::size_t shape_at) const {
     plan::Demand demand{.replicas = replicas,
-                        .per_replica = {.accelerators = request.per_replica, .cpu = shape.cpu, .memory = shape.memory},
+                        .per_replica = {.accelerators = request.per_replica,
+                                        .cpu = shape.cpu,
+                                        .memory = shape.memory},
                         .shape = shape_at};
     for (const api::AcceleratorChoice& choice : request.models) {
       demand.models.push_back({.model = choice.name, .speed_percent = choice.speed_percent});
@@ -415,7 +461,8 @@ class PictureBuilder::Pass {
     const api::TrainingJob& job = *picture_.training[i];
     const TrainingChildren& children = picture_.training_children[i];
     plan::TrainingWorkload workload{.key = job.meta.key, .uid = job.meta.uid};
-    workload.demand = demand_of(job.spec.accelerator, job.spec.pod_template.shape(), job.spec.replicas, training_shape_[i]);
+    workload.demand = demand_of(job.spec.accelerator, job.spec.pod_template.shape(),
+                                job.spec.replicas, training_shape_[i]);
     workload.demand.tiers = job.spec.tiers;
     workload.demand.priority = job.spec.priority;
     workload.demand.max_rate = job.spec.max_rate;
@@ -431,17 +478,22 @@ class PictureBuilder::Pass {
     workload.last_attempt = job.status.attempt;
     workload.user_failures = job.status.restarts_counted;
     workload.waiting_since = waiting_since(job);
-    workload.earlier_attempt_ending = children.earlier_pods || children.foreign_job ||
-                                      std::any_of(children.earlier.begin(), children.earlier.end(),
-                                                  [](const auto& earlier) { return !earlier->terminal(); });
+    workload.earlier_attempt_ending =
+        children.earlier_pods || children.foreign_job ||
+        std::any_of(children.earlier.begin(), children.earlier.end(),
+                    [](const auto& earlier) { return !earlier->terminal(); });
     const auto& placement = job.status.placement;
     if (!placement) return workload;
     const auto pool = pool_index_.find(placement->pool);
     if (pool == pool_index_.end()) return workload;
-    workload.placement = {.pool = pool->second, .attempt = placement->attempt, .since = placement->since};
-    workload.state = builder_.options_.observe ? plan::AttemptState::kRunning : state_of(job, children);
+    workload.placement = {
+        .pool = pool->second, .attempt = placement->attempt, .since = placement->since};
+    workload.state =
+        builder_.options_.observe ? plan::AttemptState::kRunning : state_of(job, children);
     if (workload.state == plan::AttemptState::kRunning) {
-      workload.running_since = job.status.started_at ? *job.status.started_at : children.last_started_at.value_or(placement->since);
+      workload.running_since = job.status.started_at
+                                   ? *job.status.started_at
+                                   : children.last_started_at.value_or(placement->since);
     }
     if (children.current) workload.starting_since = children.current->meta.created_at;
     workload.bound = bound_list(training_bound_[i]);
@@ -449,17 +501,22 @@ class PictureBuilder::Pass {
   }
 
   static Instant waiting_since(const api::TrainingJob& job) {
-    const api::Condition* placed = api::find_condition(job.status.conditions, api::condition::kPlaced);
+    const api::Condition* placed =
+        api::find_condition(job.status.conditions, api::condition::kPlaced);
     const bool waits = placed != nullptr && placed->status == api::ConditionStatus::kFalse;
-    return waits ? std::max(placed->last_transition_time, job.meta.created_at) : job.meta.created_at;
+    return waits ? std::max(placed->last_transition_time, job.meta.created_at)
+                 : job.meta.created_at;
   }
 
-  static plan::AttemptState state_of(const api::TrainingJob& job, const TrainingChildren& children) {
+  static plan::AttemptState state_of(const api::TrainingJob& job,
+                                     const TrainingChildren& children) {
     using plan::AttemptState;
-    if (!children.current) return children.replica_lost ? AttemptState::kLost : AttemptState::kNotCreated;
+    if (!children.current)
+      return children.replica_lost ? AttemptState::kLost : AttemptState::kNotCreated;
     const kube::Job& current = *children.current;
     if (current.complete()) return AttemptState::kSucceeded;
-    if (current.has_failed()) return ended_by_program(current, children) ? AttemptState::kFailed : AttemptState::kLost;
+    if (current.has_failed())
+      return ended_by_program(current, children) ? AttemptState::kFailed : AttemptState::kLost;
     if (job.spec.gang && children.replica_lost) return AttemptState::kLost;
     if (children.running >= job.spec.replicas) return AttemptState::kRunning;
     // A replica that retries alone does not take a started attempt back to the beginning.
@@ -467,8 +524,8 @@ class PictureBuilder::Pass {
     return AttemptState::kStarting;
   }
 
-  // The pods are the evidence; when they are gone already the Job's reason is: its failure policy ends it with
-  // "PodFailurePolicy" exactly for disruptions.
+  // The pods are the evidence; when they are gone already the Job's reason is: its failure policy
+  // ends it with "PodFailurePolicy" exactly for disruptions.
   static bool ended_by_program(const kube::Job& job, const TrainingChildren& children) {
     if (children.program_failed) return true;
     const kube::Condition* failed = kube::find_condition(job.conditions, "Failed");
@@ -479,7 +536,8 @@ class PictureBuilder::Pass {
     for (std::size_t i = 0; i < picture_.inference.size(); ++i) {
       const api::InferencePool& pool = *picture_.inference[i];
       plan::InferenceWorkload workload{.key = pool.meta.key, .uid = pool.meta.uid};
-      workload.demand = demand_of(pool.spec.accelerator, pool.spec.pod_template.shape(), pool.spec.replicas, inference_shape_[i]);
+      workload.demand = demand_of(pool.spec.accelerator, pool.spec.pod_template.shape(),
+                                  pool.spec.replicas, inference_shape_[i]);
       workload.demand.tiers = pool.spec.tiers;
       workload.demand.priority = pool.spec.priority;
       workload.demand.max_rate = pool.spec.max_rate;
@@ -488,15 +546,18 @@ class PictureBuilder::Pass {
       workload.launch_timeout = builder_.options_.inference_launch_timeout;
       workload.created_at = pool.meta.created_at;
       workload.terminating = pool.meta.deleted_at.has_value();
-      for (const api::TierStatus& tier : pool.status.tiers) add_allocation(workload, i, tier);
+      for (const api::TierStatus& tier : pool.status.tiers)
+        add_allocation(workload, i, tier);
       picture_.snapshot.inference.push_back(std::move(workload));
     }
   }
 
-  void add_allocation(plan::InferenceWorkload& workload, std::size_t i, const api::TierStatus& tier) {
+  void add_allocation(plan::InferenceWorkload& workload, std::size_t i,
+                      const api::TierStatus& tier) {
     const auto pool = pool_index_.find(tier.pool);
     if (pool == pool_index_.end() || tier.desired == 0) return;
-    plan::InferenceAllocation allocation{.pool = pool->second, .desired = tier.desired, .since = tier.since};
+    plan::InferenceAllocation allocation{
+        .pool = pool->second, .desired = tier.desired, .since = tier.since};
     const InferenceShareChildren& children = picture_.inference_children[i].shares[tier.pool];
     allocation.ready = children.deployment ? children.deployment->ready : 0;
     if (builder_.options_.observe) allocation.ready = tier.desired;
@@ -514,7 +575,8 @@ class PictureBuilder::Pass {
     for (std::size_t i = 0; i < picture_.pools.size(); ++i) {
       if (picture_.pools[i]->spec.tier != api::Tier::kSpot) continue;
       const Duration age = picture_.oldest_node_age[i].value_or(Duration(0));
-      picture_.snapshot.pools[i].offering.life = market::estimate_life(life_sums(picture_.pools[i]->status), age);
+      picture_.snapshot.pools[i].offering.life =
+          market::estimate_life(life_sums(picture_.pools[i]->status), age);
     }
   }
 
@@ -534,7 +596,8 @@ class PictureBuilder::Pass {
   std::vector<std::map<std::size_t, std::int64_t>> inference_bound_;
 };
 
-Picture PictureBuilder::build(const World& world, const Assumptions& assumptions, const PriceOf& price_of, Instant now) {
+Picture PictureBuilder::build(const World& world, const Assumptions& assumptions,
+                              const PriceOf& price_of, Instant now) {
   return Pass(*this, world, assumptions, price_of, now).run();
 }
 

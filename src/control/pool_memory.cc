@@ -9,7 +9,9 @@ namespace {
 constexpr Duration kDay = std::chrono::hours(24);
 constexpr std::size_t kMaxInterruptions = 1000;
 
-Duration whole_seconds(Duration time) { return std::chrono::floor<std::chrono::seconds>(time); }
+Duration whole_seconds(Duration time) {
+  return std::chrono::floor<std::chrono::seconds>(time);
+}
 
 }  // namespace
 
@@ -23,47 +25,59 @@ void PoolMemory::learn(const Picture& picture, const plan::Plan& plan, Instant n
       current.emplace(name, std::move(known->second));
       continue;
     }
-    Known fresh{.uid = pool.meta.uid, .life = life_sums(pool.status), .stock_outs = stock_out_memory(pool.status)};
-    // When exactly they were is not in the status; reckoned from now they are forgotten late rather than early.
-    fresh.interruptions.assign(static_cast<std::size_t>(std::max(pool.status.interruptions_last_day, 0)), now);
+    Known fresh{.uid = pool.meta.uid,
+                .life = life_sums(pool.status),
+                .stock_outs = stock_out_memory(pool.status)};
+    // When exactly they were is not in the status; reckoned from now they are forgotten late rather
+    // than early.
+    fresh.interruptions.assign(
+        static_cast<std::size_t>(std::max(pool.status.interruptions_last_day, 0)), now);
     current.emplace(name, std::move(fresh));
   }
   pools_ = std::move(current);
   learn_nodes(picture, now);
   learn_launches(picture, plan, now);
   for (auto& [name, known] : pools_) {
-    while (!known.interruptions.empty() && now - known.interruptions.front() >= kDay) known.interruptions.pop_front();
+    while (!known.interruptions.empty() && now - known.interruptions.front() >= kDay)
+      known.interruptions.pop_front();
   }
 }
 
 void PoolMemory::learn_nodes(const Picture& picture, Instant now) {
   std::set<std::size_t> working;
   for (const auto& workload : picture.snapshot.training) {
-    for (const plan::Bound& bound : workload.bound) working.insert(bound.node);
+    for (const plan::Bound& bound : workload.bound)
+      working.insert(bound.node);
   }
   for (const auto& workload : picture.snapshot.inference) {
     for (const auto& allocation : workload.allocations) {
-      for (const plan::Bound& bound : allocation.bound) working.insert(bound.node);
+      for (const plan::Bound& bound : allocation.bound)
+        working.insert(bound.node);
     }
   }
   std::map<NodeName, SeenNode> seen;
   for (std::size_t i = 0; i < picture.snapshot.nodes.size(); ++i) {
     const plan::Node& node = picture.snapshot.nodes[i];
     const auto before = nodes_.find(node.name);
-    // Its pods may be reported gone before the node is: work seen once stays, until another kind of end is seen.
-    const bool worked = working.contains(i) || (before != nodes_.end() && before->second.worked && !node.usable);
+    // Its pods may be reported gone before the node is: work seen once stays, until another kind of
+    // end is seen.
+    const bool worked =
+        working.contains(i) || (before != nodes_.end() && before->second.worked && !node.usable);
     seen.emplace(node.name, SeenNode{.pool = picture.snapshot.pools[node.pool].name,
-                                     .age = std::max(now - picture.node_created_at[i], Duration(0)), .seen_at = now,
+                                     .age = std::max(now - picture.node_created_at[i], Duration(0)),
+                                     .seen_at = now,
                                      .worked = worked});
   }
   for (const auto& [name, node] : nodes_) {
     if (seen.contains(name) || !node.worked) continue;
     const auto pool = pools_.find(node.pool);
     if (pool == pools_.end()) continue;
-    pool->second.life = market::after_loss(pool->second.life, whole_seconds(node.age + (now - node.seen_at)));
+    pool->second.life =
+        market::after_loss(pool->second.life, whole_seconds(node.age + (now - node.seen_at)));
     pool->second.life.exposure = whole_seconds(pool->second.life.exposure);
     pool->second.interruptions.push_back(now);
-    if (pool->second.interruptions.size() > kMaxInterruptions) pool->second.interruptions.pop_front();
+    if (pool->second.interruptions.size() > kMaxInterruptions)
+      pool->second.interruptions.pop_front();
   }
   nodes_ = std::move(seen);
 }
@@ -81,8 +95,12 @@ void PoolMemory::learn_launches(const Picture& picture, const plan::Plan& plan, 
   }
 }
 
-const market::LifeSums& PoolMemory::life(const PoolName& pool) const { return pools_.at(pool).life; }
-const market::StockOutMemory& PoolMemory::stock_outs(const PoolName& pool) const { return pools_.at(pool).stock_outs; }
+const market::LifeSums& PoolMemory::life(const PoolName& pool) const {
+  return pools_.at(pool).life;
+}
+const market::StockOutMemory& PoolMemory::stock_outs(const PoolName& pool) const {
+  return pools_.at(pool).stock_outs;
+}
 std::int32_t PoolMemory::interruptions_last_day(const PoolName& pool) const {
   return static_cast<std::int32_t>(pools_.at(pool).interruptions.size());
 }

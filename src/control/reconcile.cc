@@ -24,22 +24,37 @@ Shared<Kind> with_status(const Shared<Kind>& object, decltype(Kind::status) stat
 }  // namespace
 
 kube::ObjectReference reference_to(std::string_view kind, const ObjectMeta& meta) {
-  return {.api_version = std::string(api::kApiVersion), .kind = std::string(kind), .key = meta.key, .uid = meta.uid};
+  return {.api_version = std::string(api::kApiVersion),
+          .kind = std::string(kind),
+          .key = meta.key,
+          .uid = meta.uid};
 }
 
 class Reconciler::Pass {
  public:
-  Pass(Reconciler& reconciler, const World& world, const Picture& picture, const plan::Plan& plan, const PoolMemory& memory,
-       const TroubleOf& trouble_of, Instant now)
-      : reconciler_(reconciler), world_(world), picture_(picture), plan_(plan), memory_(memory), trouble_of_(trouble_of), now_(now) {}
+  Pass(Reconciler& reconciler, const World& world, const Picture& picture, const plan::Plan& plan,
+       const PoolMemory& memory, const TroubleOf& trouble_of, Instant now)
+      : reconciler_(reconciler),
+        world_(world),
+        picture_(picture),
+        plan_(plan),
+        memory_(memory),
+        trouble_of_(trouble_of),
+        now_(now) {}
 
   Reconciliation run() {
-    for (std::size_t i = 0; i < picture_.pools.size(); ++i) pool(i);
-    for (const plan::TrainingDecision& decision : plan_.training) training(decision);
-    for (const plan::InferenceDecision& decision : plan_.inference) inference(decision);
-    for (const auto& [job, sentence] : picture_.refused_training) refused("TrainingJob", kTrainingJobs, *job, sentence);
-    for (const auto& [pool, sentence] : picture_.refused_inference) refused("InferencePool", kInferencePools, *pool, sentence);
-    for (const Shared<api::TrainingJob>& job : picture_.finished) expire(*job);
+    for (std::size_t i = 0; i < picture_.pools.size(); ++i)
+      pool(i);
+    for (const plan::TrainingDecision& decision : plan_.training)
+      training(decision);
+    for (const plan::InferenceDecision& decision : plan_.inference)
+      inference(decision);
+    for (const auto& [job, sentence] : picture_.refused_training)
+      refused("TrainingJob", kTrainingJobs, *job, sentence);
+    for (const auto& [pool, sentence] : picture_.refused_inference)
+      refused("InferencePool", kInferencePools, *pool, sentence);
+    for (const Shared<api::TrainingJob>& job : picture_.finished)
+      expire(*job);
     result_.wake_at = earlier(result_.wake_at, memory_.next_change(now_));
     result_.wake_at = earlier(result_.wake_at, plan_.wake_at);
     return std::move(result_);
@@ -60,27 +75,31 @@ class Reconciler::Pass {
   void pool(std::size_t i) {
     const api::CapacityPool& object = *picture_.pools[i];
     const PoolName& name = picture_.snapshot.pools[i].name;
-    auto next = next_status(picture_, i, plan_.pools[i], memory_.stock_outs(name), memory_.life(name),
-                            memory_.interruptions_last_day(name), now_);
+    auto next = next_status(picture_, i, plan_.pools[i], memory_.stock_outs(name),
+                            memory_.life(name), memory_.interruptions_last_day(name), now_);
     if (next.status == object.status) return;
-    Work work{.subject = reference_to("CapacityPool", object.meta), .notables = std::move(next.notables)};
-    work.writes.emplace_back(WriteStatus{kCapacityPools, object.meta.key, object.meta.resource_version, api::write(next.status)});
+    Work work{.subject = reference_to("CapacityPool", object.meta),
+              .notables = std::move(next.notables)};
+    work.writes.emplace_back(WriteStatus{kCapacityPools, object.meta.key,
+                                         object.meta.resource_version, api::write(next.status)});
     add(std::move(work));
   }
 
-  // A failed launch is in the pool's status before the placement is taken back: a crash between the two must neither
-  // forget the failure nor count it twice.
+  // A failed launch is in the pool's status before the placement is taken back: a crash between the
+  // two must neither forget the failure nor count it twice.
   [[nodiscard]] bool failure_recorded(const plan::TrainingPlacement& placement) const {
     const auto memory = stock_out_memory(picture_.pools[placement.pool]->status);
     return memory.failed_at && *memory.failed_at >= placement.since;
   }
 
   template <class Kind>
-  void refused(std::string_view kind, const kube::ResourceType& type, const Kind& object, const std::string& sentence) {
+  void refused(std::string_view kind, const kube::ResourceType& type, const Kind& object,
+               const std::string& sentence) {
     auto next = refused_status(object, sentence, now_);
     if (next.status == object.status) return;
     Work work{.subject = reference_to(kind, object.meta), .notables = std::move(next.notables)};
-    work.writes.emplace_back(WriteStatus{type, object.meta.key, object.meta.resource_version, api::write(next.status)});
+    work.writes.emplace_back(
+        WriteStatus{type, object.meta.key, object.meta.resource_version, api::write(next.status)});
     add(std::move(work));
   }
 
@@ -90,7 +109,8 @@ class Reconciler::Pass {
     const Shared<api::TrainingJob>& job = picture_.training[decision.workload];
     const plan::TrainingWorkload& workload = picture_.snapshot.training[decision.workload];
     if (job->meta.deleted_at) return;  // the garbage collector ends the children
-    const bool gives_back = decision.verdict == TrainingVerdict::kPlace || decision.verdict == TrainingVerdict::kRelease;
+    const bool gives_back = decision.verdict == TrainingVerdict::kPlace ||
+                            decision.verdict == TrainingVerdict::kRelease;
     if (gives_back && decision.cause == plan::Cause::kLaunchTimeout && workload.placement &&
         !failure_recorded(*workload.placement)) {
       return;
@@ -101,7 +121,8 @@ class Reconciler::Pass {
     const Shared<api::TrainingJob> stored = world_.training_jobs.find(job->meta.key);
     const bool changed = stored == nullptr || !(next.status == stored->status);
     if (changed) {
-      work.writes.emplace_back(WriteStatus{kTrainingJobs, job->meta.key, job->meta.resource_version, api::write(next.status)});
+      work.writes.emplace_back(WriteStatus{kTrainingJobs, job->meta.key, job->meta.resource_version,
+                                           api::write(next.status)});
       work.assumed_training_job = with_status(job, next.status);
       work.notables = std::move(next.notables);
     }
@@ -109,24 +130,30 @@ class Reconciler::Pass {
     add(std::move(work));
   }
 
-  void training_children(Work& work, const plan::TrainingDecision& decision, const api::TrainingJob& job,
-                         const api::TrainingJobStatus& status, bool status_written) {
+  void training_children(Work& work, const plan::TrainingDecision& decision,
+                         const api::TrainingJob& job, const api::TrainingJobStatus& status,
+                         bool status_written) {
     const TrainingChildren& children = picture_.training_children[decision.workload];
-    const bool over = decision.verdict == TrainingVerdict::kSucceed || decision.verdict == TrainingVerdict::kFail;
+    const bool over =
+        decision.verdict == TrainingVerdict::kSucceed || decision.verdict == TrainingVerdict::kFail;
     std::vector<Write> deletions;
     for (const auto& earlier : children.earlier) {
       if (must_go(*earlier, status)) deletions.push_back(deletion_of(*earlier));
     }
-    if (children.current && !over && (!status.placement || status.placement->attempt != decided_attempt(*children.current))) {
+    if (children.current && !over &&
+        (!status.placement || status.placement->attempt != decided_attempt(*children.current))) {
       if (must_go(*children.current, status)) deletions.push_back(deletion_of(*children.current));
     }
     if (!deletions.empty() && !status_written) {
-      work.writes.emplace_back(ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
+      work.writes.emplace_back(
+          ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
     }
-    const bool ending = !deletions.empty() || picture_.snapshot.training[decision.workload].earlier_attempt_ending;
+    const bool ending =
+        !deletions.empty() || picture_.snapshot.training[decision.workload].earlier_attempt_ending;
     std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
     if (over || !status.placement || ending) return;
-    const bool exists = children.current && status.placement->attempt == decided_attempt(*children.current);
+    const bool exists =
+        children.current && status.placement->attempt == decided_attempt(*children.current);
     if (!exists) create_attempt(work, job, *status.placement);
   }
 
@@ -134,7 +161,8 @@ class Reconciler::Pass {
     return AttemptNumber(std::stoll("0" + std::string(job.meta.labels.get(label::kAttempt))));
   }
 
-  // Of the attempts that have ended the last stays, for its logs; those still alive and the older ones go.
+  // Of the attempts that have ended the last stays, for its logs; those still alive and the older
+  // ones go.
   [[nodiscard]] static bool must_go(const kube::Job& job, const api::TrainingJobStatus& status) {
     if (job.meta.deleted_at) return false;
     const bool last = decided_attempt(job) + AttemptNumber(1) >= status.attempt;
@@ -142,31 +170,41 @@ class Reconciler::Pass {
   }
 
   // Foreground: the Job stays visible until its pods are gone, so "no Job" means "no pods".
-  static Write deletion_of(const kube::Job& job) { return DeleteObject{kube::kJobs, job.meta.key, job.meta.uid}; }
+  static Write deletion_of(const kube::Job& job) {
+    return DeleteObject{kube::kJobs, job.meta.key, job.meta.uid};
+  }
 
-  void create_attempt(Work& work, const api::TrainingJob& job, const api::TrainingPlacement& placement) {
-    const auto pool = std::find_if(picture_.pools.begin(), picture_.pools.end(),
-                                   [&](const auto& p) { return p->meta.key.name.str() == placement.pool.str(); });
+  void create_attempt(Work& work, const api::TrainingJob& job,
+                      const api::TrainingPlacement& placement) {
+    const auto pool =
+        std::find_if(picture_.pools.begin(), picture_.pools.end(),
+                     [&](const auto& p) { return p->meta.key.name.str() == placement.pool.str(); });
     if (pool == picture_.pools.end()) return;
     const ObjectKey service{job.meta.key.ns, ranks_service_name(job.meta.key.name)};
     const auto there = world_.services.find(service);
     if (there == nullptr || !there->meta.controlled_by(job.meta.uid)) {
       work.writes.emplace_back(CreateChild{kube::kServices, ranks_service(job), job.meta.uid});
     }
-    work.writes.emplace_back(CreateChild{kube::kJobs, attempt_job(job, placement, **pool), job.meta.uid});
+    work.writes.emplace_back(
+        CreateChild{kube::kJobs, attempt_job(job, placement, **pool), job.meta.uid});
   }
 
   // ttlSecondsAfterFinished: the job object goes, and the garbage collector takes what it owns.
   void expire(const api::TrainingJob& job) {
-    if (reconciler_.observe_ || job.meta.deleted_at || !job.spec.ttl_seconds_after_finished || !job.status.finished_at) return;
-    const Instant at = *job.status.finished_at + std::chrono::seconds(*job.spec.ttl_seconds_after_finished);
+    if (reconciler_.observe_ || job.meta.deleted_at || !job.spec.ttl_seconds_after_finished ||
+        !job.status.finished_at)
+      return;
+    const Instant at =
+        *job.status.finished_at + std::chrono::seconds(*job.spec.ttl_seconds_after_finished);
     if (at > now_) {
       result_.wake_at = earlier(result_.wake_at, at);
       return;
     }
     Work work{.subject = reference_to("TrainingJob", job.meta)};
-    work.writes.emplace_back(ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
-    work.writes.emplace_back(DeleteObject{kTrainingJobs, job.meta.key, job.meta.uid, kube::Propagation::kBackground});
+    work.writes.emplace_back(
+        ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
+    work.writes.emplace_back(
+        DeleteObject{kTrainingJobs, job.meta.key, job.meta.uid, kube::Propagation::kBackground});
     add(std::move(work));
   }
 
@@ -180,8 +218,8 @@ class Reconciler::Pass {
     const Shared<api::InferencePool> stored = world_.inference_pools.find(object->meta.key);
     const bool changed = stored == nullptr || !(next.status == stored->status);
     if (changed) {
-      work.writes.emplace_back(
-          WriteStatus{kInferencePools, object->meta.key, object->meta.resource_version, api::write(next.status)});
+      work.writes.emplace_back(WriteStatus{kInferencePools, object->meta.key,
+                                           object->meta.resource_version, api::write(next.status)});
       work.assumed_inference_pool = with_status(object, next.status);
       work.notables = std::move(next.notables);
     }
@@ -189,25 +227,29 @@ class Reconciler::Pass {
     add(std::move(work));
   }
 
-  void inference_children(Work& work, const plan::InferenceDecision& decision, const api::InferencePool& object, bool status_written) {
-    const std::string made_from = object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
-    apply(work, object, kube::kServices, world_.services.find(object.meta.key), object.meta.key, made_from,
-          [&] { return inference_service(object); });
+  void inference_children(Work& work, const plan::InferenceDecision& decision,
+                          const api::InferencePool& object, bool status_written) {
+    const std::string made_from =
+        object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
+    apply(work, object, kube::kServices, world_.services.find(object.meta.key), object.meta.key,
+          made_from, [&] { return inference_service(object); });
     std::vector<Write> deletions;
     for (const DeploymentTarget& target : targets(decision)) {
       if (target.replicas > 0) {
         deployment(work, object, made_from, target);
       } else {
-        deletions.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key, target.existing->meta.uid,
+        deletions.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key,
+                                            target.existing->meta.uid,
                                             kube::Propagation::kBackground});
       }
     }
     if (!deletions.empty() && !status_written) {
-      work.writes.emplace_back(ConfirmCurrent{kInferencePools, object.meta.key, object.meta.resource_version});
+      work.writes.emplace_back(
+          ConfirmCurrent{kInferencePools, object.meta.key, object.meta.resource_version});
     }
     std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
-    apply(work, object, kube::kPodDisruptionBudgets, world_.budgets.find(object.meta.key), object.meta.key, made_from,
-          [&] { return inference_budget(object); });
+    apply(work, object, kube::kPodDisruptionBudgets, world_.budgets.find(object.meta.key),
+          object.meta.key, made_from, [&] { return inference_budget(object); });
   }
 
   struct DeploymentTarget {
@@ -216,57 +258,69 @@ class Reconciler::Pass {
     Shared<kube::Deployment> existing;
   };
 
-  // Make before break: replicas that serve are given back only as the ones that take their place become ready. Growing
-  // Deployments come first, so that the new ones are asked for before anything shrinks.
+  // Make before break: replicas that serve are given back only as the ones that take their place
+  // become ready. Growing Deployments come first, so that the new ones are asked for before
+  // anything shrinks.
   std::vector<DeploymentTarget> targets(const plan::InferenceDecision& decision) const {
     const InferenceChildren& children = picture_.inference_children[decision.workload];
     std::vector<DeploymentTarget> list;
     std::int64_t missing = 0;  // replicas that are wanted somewhere and do not serve yet
     for (const plan::InferenceShare& share : decision.shares) {
       const auto there = children.shares.find(picture_.snapshot.pools[share.pool].name);
-      Shared<kube::Deployment> existing = there == children.shares.end() ? nullptr : there->second.deployment;
+      Shared<kube::Deployment> existing =
+          there == children.shares.end() ? nullptr : there->second.deployment;
       missing += std::max<std::int64_t>(share.replicas - (existing ? existing->ready : 0), 0);
-      list.push_back({.pool = share.pool, .replicas = share.replicas, .existing = std::move(existing)});
+      list.push_back(
+          {.pool = share.pool, .replicas = share.replicas, .existing = std::move(existing)});
     }
     for (std::size_t pool = 0; pool < picture_.pools.size(); ++pool) {
       const auto there = children.shares.find(picture_.snapshot.pools[pool].name);
-      const bool wanted = std::any_of(decision.shares.begin(), decision.shares.end(), [&](const auto& s) { return s.pool == pool; });
+      const bool wanted = std::any_of(decision.shares.begin(), decision.shares.end(),
+                                      [&](const auto& s) { return s.pool == pool; });
       if (wanted || there == children.shares.end() || !there->second.deployment) continue;
       list.push_back({.pool = pool, .existing = there->second.deployment});
     }
     for (DeploymentTarget& target : list) {
       if (!target.existing || target.existing->replicas <= target.replicas) continue;
-      const std::int64_t serving = std::max<std::int64_t>(target.existing->ready - target.replicas, 0);
+      const std::int64_t serving =
+          std::max<std::int64_t>(target.existing->ready - target.replicas, 0);
       const std::int64_t kept = std::min(serving, missing);
       target.replicas += kept;
       missing -= kept;
     }
-    const auto shrinks = [](const DeploymentTarget& t) { return t.existing && t.existing->replicas >= t.replicas; };
+    const auto shrinks = [](const DeploymentTarget& t) {
+      return t.existing && t.existing->replicas >= t.replicas;
+    };
     std::sort(list.begin(), list.end(), [&](const auto& a, const auto& b) {
       return std::pair(shrinks(a), a.pool) < std::pair(shrinks(b), b.pool);
     });
     return list;
   }
 
-  void deployment(Work& work, const api::InferencePool& object, const std::string& made_from, const DeploymentTarget& target) {
+  void deployment(Work& work, const api::InferencePool& object, const std::string& made_from,
+                  const DeploymentTarget& target) {
     const Shared<api::CapacityPool>& pool = picture_.pools[target.pool];
     const plan::Pool& offered = picture_.snapshot.pools[target.pool];
     const ObjectKey key{object.meta.key.ns, deployment_name(object.meta.key.name, offered.name)};
-    const std::string fingerprint = made_from + ":" + pool->meta.uid.str() + ":" + std::to_string(pool->meta.generation) + ":" +
+    const std::string fingerprint = made_from + ":" + pool->meta.uid.str() + ":" +
+                                    std::to_string(pool->meta.generation) + ":" +
                                     std::to_string(target.replicas);
     const auto make = [&] {
-      const HourlyRate rate = workload_rate(offered.offering.price.likely, target.replicas, object.spec.accelerator.per_replica,
-                                            offered.accelerators_per_node);
+      const HourlyRate rate =
+          workload_rate(offered.offering.price.likely, target.replicas,
+                        object.spec.accelerator.per_replica, offered.accelerators_per_node);
       return inference_deployment(object, *pool, {.replicas = target.replicas, .rate = rate});
     };
     const bool scaled_by_hand = target.existing && target.existing->replicas != target.replicas;
-    apply(work, object, kube::kDeployments, target.existing, key, fingerprint, make, scaled_by_hand);
+    apply(work, object, kube::kDeployments, target.existing, key, fingerprint, make,
+          scaled_by_hand);
   }
 
   // Applies the object that `make` builds unless the one that is there carries its hash already.
   template <class Existing, class Make>
-  void apply(Work& work, const api::InferencePool& owner, kube::ResourceType type, const Existing& existing, const ObjectKey& key,
-             const std::string& fingerprint, const Make& make, bool force = false) {
+  void apply(Work& work, const api::InferencePool& owner, kube::ResourceType type,
+             const Existing& existing, const ObjectKey& key, const std::string& fingerprint,
+             const Make& make, bool force = false) {
     const bool ours = existing && existing->meta.controlled_by(owner.meta.uid);
     const std::string memo_key = std::string(type.plural) + "/" + key.to_string();
     if (reconciler_.applied_.size() > kMaxRemembered) reconciler_.applied_.clear();
@@ -274,9 +328,11 @@ class Reconciler::Pass {
     json object;
     if (memo.fingerprint != fingerprint) {
       object = make();
-      memo = {.fingerprint = fingerprint, .hash = object["metadata"]["annotations"][std::string(annotation::kAppliedHash)]};
+      memo = {.fingerprint = fingerprint,
+              .hash = object["metadata"]["annotations"][std::string(annotation::kAppliedHash)]};
     }
-    if (ours && !force && existing->meta.annotations.get(annotation::kAppliedHash) == memo.hash) return;
+    if (ours && !force && existing->meta.annotations.get(annotation::kAppliedHash) == memo.hash)
+      return;
     if (object.is_null()) object = make();
     work.writes.emplace_back(ApplyChild{type, std::move(object), owner.meta.uid, ours});
   }
@@ -291,7 +347,8 @@ class Reconciler::Pass {
   Reconciliation result_;
 };
 
-Reconciliation Reconciler::reconcile(const World& world, const Picture& picture, const plan::Plan& plan, const PoolMemory& memory,
+Reconciliation Reconciler::reconcile(const World& world, const Picture& picture,
+                                     const plan::Plan& plan, const PoolMemory& memory,
                                      const TroubleOf& trouble_of, Instant now) {
   return Pass(*this, world, picture, plan, memory, trouble_of, now).run();
 }

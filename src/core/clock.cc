@@ -8,7 +8,8 @@ namespace {
 class SystemClock final : public Clock {
  public:
   Instant now() const override {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now());
   }
   MonotonicTime monotonic() const override {
     const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
@@ -16,7 +17,8 @@ class SystemClock final : public Clock {
   }
 };
 
-// SplitMix64 (Steele, Lea, Flood 2014): one multiplication chain a number, every seed is a good seed.
+// SplitMix64 (Steele, Lea, Flood 2014): one multiplication chain a number, every seed is a good
+// seed.
 class SplitMix final : public Random {
  public:
   explicit SplitMix(std::uint64_t seed) : state_(seed) {}
@@ -33,8 +35,12 @@ class SplitMix final : public Random {
 
 }  // namespace
 
-std::unique_ptr<Clock> make_system_clock() { return std::make_unique<SystemClock>(); }
-std::unique_ptr<Random> make_random(std::uint64_t seed) { return std::make_unique<SplitMix>(seed); }
+std::unique_ptr<Clock> make_system_clock() {
+  return std::make_unique<SystemClock>();
+}
+std::unique_ptr<Random> make_random(std::uint64_t seed) {
+  return std::make_unique<SplitMix>(seed);
+}
 std::unique_ptr<Random> make_entropy_random() {
   std::random_device device;
   return make_random((static_cast<std::uint64_t>(device()) << 32) | device());

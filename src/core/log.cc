@@ -44,7 +44,8 @@ std::string_view name_of(Level level) {
   return "ERROR";
 }
 
-// JSON string escapes; text is assumed to be UTF-8, control characters are escaped so that a line stays a line.
+// JSON string escapes; text is assumed to be UTF-8, control characters are escaped so that a line
+// stays a line.
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {
@@ -61,14 +62,16 @@ void append_quoted(std::string& out, std::string_view text) {
 }
 
 std::string timestamp() {
-  const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
   std::string text = format_micro_time(now);
   text.erase(text.size() - 4, 3);  // milliseconds are enough
   return text;
 }
 
 std::string as_json(Level level, std::string_view message, Fields fields) {
-  std::string line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" + std::string(name_of(level)) + "\",\"message\":";
+  std::string line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" +
+                     std::string(name_of(level)) + "\",\"message\":";
   append_quoted(line, message);
   for (const Field& field : fields) {
     line += ',';
@@ -116,14 +119,16 @@ Result<Level> parse_level(std::string_view text) {
   if (text == "info") return Level::kInfo;
   if (text == "warn" || text == "warning") return Level::kWarning;
   if (text == "error") return Level::kError;
-  return invalid("'" + std::string(text) + "' is not a log level: write \"debug\", \"info\", \"warn\" or \"error\"");
+  return invalid("'" + std::string(text) +
+                 "' is not a log level: write \"debug\", \"info\", \"warn\" or \"error\"");
 }
 
 void write(Level level, std::string_view message, Fields fields) {
   State& current = state();
   if (!current.logger->should_log(level_of(level))) return;
   const bool json = current.format == Format::kJson;
-  current.logger->log(level_of(level), json ? as_json(level, message, fields) : as_text(level, message, fields));
+  current.logger->log(level_of(level),
+                      json ? as_json(level, message, fields) : as_text(level, message, fields));
 }
 
 }  // namespace spillway::log

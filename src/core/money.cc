@@ -11,19 +11,24 @@ namespace {
 constexpr int kDecimals = 6;
 constexpr std::size_t kMaxIntegerDigits = 12;  // below a trillion dollars: far from overflow
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 tl::unexpected<Error> bad_amount(std::string_view text) {
-  return invalid("'" + std::string(text.substr(0, 40)) +
-                 "' is not an amount of money: write US dollars as a plain decimal such as \"3.06\"");
+  return invalid(
+      "'" + std::string(text.substr(0, 40)) +
+      "' is not an amount of money: write US dollars as a plain decimal such as \"3.06\"");
 }
 
 std::int64_t narrow(__int128 value) {
-  SPILLWAY_CHECK(value <= std::numeric_limits<std::int64_t>::max() && value >= std::numeric_limits<std::int64_t>::min());
+  SPILLWAY_CHECK(value <= std::numeric_limits<std::int64_t>::max() &&
+                 value >= std::numeric_limits<std::int64_t>::min());
   return static_cast<std::int64_t>(value);
 }
 
-// Adds one micro when the digits that were cut are more than half, or exactly half and the kept value is odd.
+// Adds one micro when the digits that were cut are more than half, or exactly half and the kept
+// value is odd.
 bool rounds_up(std::string_view cut, std::int64_t kept) {
   if (cut.empty() || cut[0] < '5') return false;
   if (cut[0] > '5' || cut.find_first_not_of('0', 1) != std::string_view::npos) return true;
@@ -35,8 +40,10 @@ bool rounds_up(std::string_view cut, std::int64_t kept) {
 Result<Money> Money::parse(std::string_view text) {
   const std::size_t point = text.find('.');
   const std::string_view whole = text.substr(0, point);
-  const std::string_view fraction = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
-  if (whole.empty() || whole.size() > kMaxIntegerDigits || (point != std::string_view::npos && fraction.empty())) {
+  const std::string_view fraction =
+      point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
+  if (whole.empty() || whole.size() > kMaxIntegerDigits ||
+      (point != std::string_view::npos && fraction.empty())) {
     return bad_amount(text);
   }
   std::int64_t value = 0;
@@ -61,12 +68,17 @@ std::string Money::to_string() const {
       negative ? ~static_cast<std::uint64_t>(micros_) + 1 : static_cast<std::uint64_t>(micros_);
   std::string fraction = std::to_string(magnitude % 1'000'000);
   fraction.insert(0, kDecimals - fraction.size(), '0');
-  while (fraction.size() > 2 && fraction.back() == '0') fraction.pop_back();
+  while (fraction.size() > 2 && fraction.back() == '0')
+    fraction.pop_back();
   return (negative ? "-" : "") + std::to_string(magnitude / 1'000'000) + "." + fraction;
 }
 
-Money operator+(Money a, Money b) { return Money(narrow(static_cast<__int128>(a.micros_) + b.micros_)); }
-Money operator-(Money a, Money b) { return Money(narrow(static_cast<__int128>(a.micros_) - b.micros_)); }
+Money operator+(Money a, Money b) {
+  return Money(narrow(static_cast<__int128>(a.micros_) + b.micros_));
+}
+Money operator-(Money a, Money b) {
+  return Money(narrow(static_cast<__int128>(a.micros_) - b.micros_));
+}
 
 Money Money::scaled(std::int64_t numerator, std::int64_t denominator) const {
   SPILLWAY_CHECK(denominator > 0);

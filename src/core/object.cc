@@ -2,6 +2,8 @@
 
 namespace spillway {
 
-std::string ObjectKey::to_string() const { return ns.empty() ? name.str() : ns.str() + "/" + name.str(); }
+std::string ObjectKey::to_string() const {
+  return ns.empty() ? name.str() : ns.str() + "/" + name.str();
+}
 
 }  // namespace spillway

@@ -33,7 +33,8 @@ std::optional<Scale> scale_of_suffix(std::string_view suffix) {
     const bool negative = suffix[1] == '-';
     const std::string_view digits = suffix.substr(negative || suffix[1] == '+' ? 2 : 1);
     if (digits.size() != 1 || digits[0] < '0' || digits[0] > '9') return std::nullopt;
-    for (int i = 0; i < digits[0] - '0'; ++i) (negative ? scale.divide : scale.multiply) *= 10;
+    for (int i = 0; i < digits[0] - '0'; ++i)
+      (negative ? scale.divide : scale.multiply) *= 10;
     return scale;
   }
   return std::nullopt;
@@ -41,7 +42,8 @@ std::optional<Scale> scale_of_suffix(std::string_view suffix) {
 
 Result<std::int64_t> parse_scaled(std::string_view text, std::int64_t unit) {
   const auto refuse = [&] {
-    return invalid("'" + std::string(text.substr(0, 40)) + "' is not a quantity: write a number such as \"4\", \"500m\" or \"16Gi\"");
+    return invalid("'" + std::string(text.substr(0, 40)) +
+                   "' is not a quantity: write a number such as \"4\", \"500m\" or \"16Gi\"");
   };
   __int128 digits = 0;
   std::int64_t divide = 1;
@@ -58,7 +60,8 @@ Result<std::int64_t> parse_scaled(std::string_view text, std::int64_t unit) {
     any = true;
     digits = digits * 10 + (c - '0');
     if (point) divide *= 10;
-    if (digits > std::numeric_limits<std::int64_t>::max() || divide > 1'000'000'000) return refuse();
+    if (digits > std::numeric_limits<std::int64_t>::max() || divide > 1'000'000'000)
+      return refuse();
   }
   const auto scale = scale_of_suffix(text.substr(i));
   if (!any || !scale) return refuse();
@@ -71,7 +74,11 @@ Result<std::int64_t> parse_scaled(std::string_view text, std::int64_t unit) {
 
 }  // namespace
 
-Result<std::int64_t> parse_quantity_milli(std::string_view text) { return parse_scaled(text, 1000); }
-Result<std::int64_t> parse_quantity(std::string_view text) { return parse_scaled(text, 1); }
+Result<std::int64_t> parse_quantity_milli(std::string_view text) {
+  return parse_scaled(text, 1000);
+}
+Result<std::int64_t> parse_quantity(std::string_view text) {
+  return parse_scaled(text, 1);
+}
 
 }  // namespace spillway

@@ -35,8 +35,11 @@ std::string shorten(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return std::string(text);
   if (max_bytes <= kMark.size()) return std::string(kMark.substr(0, max_bytes));
   std::size_t end = max_bytes - kMark.size();
-  const auto continues = [&](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U; };
-  while (end > 0 && continues(end)) --end;
+  const auto continues = [&](std::size_t i) {
+    return (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U;
+  };
+  while (end > 0 && continues(end))
+    --end;
   return std::string(text.substr(0, end)) + std::string(kMark);
 }
 
@@ -56,7 +59,8 @@ std::uint64_t stable_hash(std::string_view text) {
 std::string hex(std::uint64_t value) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::array<char, 16> digits{};
-  for (std::size_t i = digits.size(); i-- > 0; value >>= 4) digits[i] = kDigits[value & 0xFU];
+  for (std::size_t i = digits.size(); i-- > 0; value >>= 4)
+    digits[i] = kDigits[value & 0xFU];
   return {digits.begin(), digits.end()};
 }
 

@@ -34,7 +34,8 @@ std::optional<int> fraction_ms(std::string_view text, std::size_t& at) {
     if (seen < 3) value = value * 10 + (text[at] - '0');
   }
   if (seen == 0) return std::nullopt;
-  for (; seen < 3; ++seen) value *= 10;
+  for (; seen < 3; ++seen)
+    value *= 10;
   return value;
 }
 
@@ -66,12 +67,15 @@ std::optional<Instant> read_instant(std::string_view text) {
   const auto second = digits(text, at, 2);
   const auto fraction = second ? fraction_ms(text, at) : std::nullopt;
   const auto offset = fraction ? offset_minutes(text, at) : std::nullopt;
-  if (!offset || at != text.size() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+  if (!offset || at != text.size() || *hour > 23 || *minute > 59 || *second > 60)
+    return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok()) return std::nullopt;
-  return Instant(std::chrono::sys_days(date)) + std::chrono::hours(*hour) + std::chrono::minutes(*minute - *offset) +
-         std::chrono::seconds(*second) + std::chrono::milliseconds(*fraction);
+  return Instant(std::chrono::sys_days(date)) + std::chrono::hours(*hour) +
+         std::chrono::minutes(*minute - *offset) + std::chrono::seconds(*second) +
+         std::chrono::milliseconds(*fraction);
 }
 
 struct Unit {
@@ -94,13 +98,15 @@ CivilTime civil(Instant instant) {
 
 Result<Instant> parse_instant(std::string_view text) {
   if (const auto instant = read_instant(text)) return *instant;
-  return invalid("'" + std::string(text.substr(0, 40)) + "' is not a time: write RFC 3339 such as \"2026-11-21T09:00:00Z\"");
+  return invalid("'" + std::string(text.substr(0, 40)) +
+                 "' is not a time: write RFC 3339 such as \"2026-11-21T09:00:00Z\"");
 }
 
 std::string format_instant(Instant instant) {
   const auto [date, time] = civil(instant);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int(date.year()), unsigned(date.month()), unsigned(date.day()),
-                     time.hours().count(), time.minutes().count(), time.seconds().count());
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", int(date.year()),
+                     unsigned(date.month()), unsigned(date.day()), time.hours().count(),
+                     time.minutes().count(), time.seconds().count());
 }
 
 std::string format_micro_time(Instant instant) {
@@ -111,7 +117,9 @@ std::string format_micro_time(Instant instant) {
 
 Result<Duration> parse_duration(std::string_view text) {
   const auto refuse = [&] {
-    return invalid("'" + std::string(text.substr(0, 40)) + "' is not a duration: write hours, minutes and seconds such as \"1h30m\" or \"45s\"");
+    return invalid(
+        "'" + std::string(text.substr(0, 40)) +
+        "' is not a duration: write hours, minutes and seconds such as \"1h30m\" or \"45s\"");
   };
   if (text == "0") return Duration(0);
   std::string_view rest = text;
@@ -137,7 +145,8 @@ Result<Duration> parse_duration(std::string_view text) {
     rest.remove_prefix(at);
     const Unit* unit = nullptr;
     for (const Unit& candidate : kUnits) {
-      if (unit == nullptr && rest.substr(0, candidate.name.size()) == candidate.name) unit = &candidate;
+      if (unit == nullptr && rest.substr(0, candidate.name.size()) == candidate.name)
+        unit = &candidate;
     }
     if (!any || unit == nullptr || whole > kMaxDurationMs / unit->ms) return refuse();
     rest.remove_prefix(unit->name.size());

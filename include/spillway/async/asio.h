@@ -1,6 +1,7 @@
 #pragma once
 // The way to Asio: Boost 1.74's awaitable.hpp uses std::exchange without including <utility>
-// (fixed after 1.74). A file that needs more of Asio or Beast includes this header before the others.
+// (fixed after 1.74). A file that needs more of Asio or Beast includes this header before the
+// others.
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #pragma once
-// The seam of waiting. Real programs wait on the steady clock; the simulator waits on virtual time. Everything here belongs
-// to one thread: the one that runs the executor.
+// The seam of waiting. Real programs wait on the steady clock; the simulator waits on virtual time.
+// Everything here belongs to one thread: the one that runs the executor.
 
 #include <memory>
 
@@ -28,7 +28,8 @@ class Timers {
 
 std::unique_ptr<Timers> make_system_timers(asio::any_io_executor executor);
 
-// What a coroutine needs of the world besides its transport. References outlive every coroutine that holds them.
+// What a coroutine needs of the world besides its transport. References outlive every coroutine
+// that holds them.
 struct Runtime {
   asio::any_io_executor executor;
   Clock& clock;
@@ -36,7 +37,8 @@ struct Runtime {
   Random& random;
 };
 
-// A level-triggered wake-up: notify() before wait() is not lost, many notify() are one. One waiter at a time.
+// A level-triggered wake-up: notify() before wait() is not lost, many notify() are one. One waiter
+// at a time.
 class Signal {
  public:
   explicit Signal(Timers& timers) : timer_(timers.make()) {}
@@ -52,7 +54,8 @@ class Signal {
 // Counts coroutines in flight, so that a shutdown can wait for them.
 class TaskGroup {
  public:
-  TaskGroup(asio::any_io_executor executor, Timers& timers) : executor_(std::move(executor)), idle_(timers) {}
+  TaskGroup(asio::any_io_executor executor, Timers& timers)
+      : executor_(std::move(executor)), idle_(timers) {}
   // Starts `task`. An exception that leaves it ends the process: errors are values.
   void spawn(Task<void> task);
   [[nodiscard]] std::size_t running() const { return running_; }

@@ -1,6 +1,7 @@
 #pragma once
-// The one loop: caches -> picture -> plan -> work -> API server (design §3). An event only means "look again soon"; bursts fold
-// into one pass; a plan says itself when it wants to be made again without an event.
+// The one loop: caches -> picture -> plan -> work -> API server (design §3). An event only means
+// "look again soon"; bursts fold into one pass; a plan says itself when it wants to be made again
+// without an event.
 
 #include <cstdint>
 #include <functional>
@@ -23,10 +24,12 @@ namespace spillway::control {
 struct ControllerOptions {
   bool observe = false;
   plan::Config plan;
-  // Planning takes at most 1/20 of a core: the next pass waits for the larger of these after an event.
+  // Planning takes at most 1/20 of a core: the next pass waits for the larger of these after an
+  // event.
   Duration fold_window = std::chrono::milliseconds(50);
   int fold_factor = 20;
-  Duration longest_rest = std::chrono::minutes(1);  // a pass at least this often, as a guard against a missed wake-up
+  Duration longest_rest =
+      std::chrono::minutes(1);  // a pass at least this often, as a guard against a missed wake-up
   ExecutorOptions executor;
   kube::ReflectorOptions reflector;
 };
@@ -41,9 +44,10 @@ struct PassFacts {  // of the last pass, for metrics
 
 class Controller {
  public:
-  // `leading` says whether this process may act; standbys keep their caches warm. References outlive the controller.
-  Controller(Runtime runtime, kube::Client& client, market::MarketKeeper& market, kube::EventRecorder& events,
-             std::function<bool()> leading, ControllerOptions options);
+  // `leading` says whether this process may act; standbys keep their caches warm. References
+  // outlive the controller.
+  Controller(Runtime runtime, kube::Client& client, market::MarketKeeper& market,
+             kube::EventRecorder& events, std::function<bool()> leading, ControllerOptions options);
   ~Controller();
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
@@ -67,7 +71,8 @@ class Controller {
  private:
   struct Cache;
   template <class T>
-  void add_cache(kube::ResourceType type, kube::Store<T>& store, typename kube::StoreSink<T>::Decode decode, std::string selector);
+  void add_cache(kube::ResourceType type, kube::Store<T>& store,
+                 typename kube::StoreSink<T>::Decode decode, std::string selector);
   void add_caches();
   Task<void> loop();
   Task<void> settle();

@@ -1,7 +1,7 @@
 #pragma once
-// Carries out the work of a pass: one chain at a time per object, many objects at once, bounded. Every answer goes into the
-// caches at once, so the next pass sees what was written. A failed chain backs off; its object keeps the server's words for a
-// condition. Control thread only.
+// Carries out the work of a pass: one chain at a time per object, many objects at once, bounded.
+// Every answer goes into the caches at once, so the next pass sees what was written. A failed chain
+// backs off; its object keeps the server's words for a condition. Control thread only.
 
 #include <cstdint>
 #include <deque>
@@ -35,12 +35,14 @@ class Executor {
   // The sink of each type that is written: the same that its reflector feeds.
   using SinkOf = std::function<kube::ObjectSink*(const kube::ResourceType&)>;
   // `changed` is called after each chain: look again. Everything referred to outlives the executor.
-  Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& events, TaskGroup& tasks, ExecutorOptions options,
-           std::function<void()> changed);
+  Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& events, TaskGroup& tasks,
+           ExecutorOptions options, std::function<void()> changed);
 
   // Queues the chain. The object must not be busy().
   void start(Work work);
-  [[nodiscard]] bool busy(const kube::ObjectReference& subject) const { return busy_.contains(identity(subject)); }
+  [[nodiscard]] bool busy(const kube::ObjectReference& subject) const {
+    return busy_.contains(identity(subject));
+  }
   // False while the last failure of this object is too recent.
   [[nodiscard]] bool may_try(const kube::ObjectReference& subject) const;
   [[nodiscard]] Trouble trouble_of(const kube::ObjectReference& subject) const;
@@ -58,7 +60,9 @@ class Executor {
     MonotonicTime try_again{};
     std::string trouble;  // only for what a person has to mend
   };
-  static std::string identity(const kube::ObjectReference& subject) { return subject.kind + "/" + subject.key.to_string(); }
+  static std::string identity(const kube::ObjectReference& subject) {
+    return subject.kind + "/" + subject.key.to_string();
+  }
   void pump();
   Task<void> run(Work work);
   Task<Result<void>> perform(const Write& write);

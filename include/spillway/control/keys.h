@@ -1,6 +1,7 @@
 #pragma once
-// Labels and annotations that Spillway puts on what it creates. Labels are stable for the life of a pod; anything that moves
-// (a rate) is an annotation of the Job or Deployment object, never of its template (design §3).
+// Labels and annotations that Spillway puts on what it creates. Labels are stable for the life of a
+// pod; anything that moves (a rate) is an annotation of the Job or Deployment object, never of its
+// template (design §3).
 
 #include <string_view>
 
@@ -19,7 +20,8 @@ inline constexpr std::string_view kTier = "spillway.dev/tier";
 namespace annotation {
 // US dollars per hour of all replicas, at the last placement.
 inline constexpr std::string_view kRate = "spillway.dev/rate-usd-per-hour";
-// When the placement was decided: with the pool label and the attempt label enough to rebuild a lost status.
+// When the placement was decided: with the pool label and the attempt label enough to rebuild a
+// lost status.
 inline constexpr std::string_view kPlacedAt = "spillway.dev/placed-at";
 // Hash of what we last applied; another one means that the object has to be applied again.
 inline constexpr std::string_view kAppliedHash = "spillway.dev/applied-hash";

@@ -1,6 +1,6 @@
 #pragma once
-// From the caches to the plan's snapshot, and back: which object each index of the snapshot stands for, and what its children
-// show. Pure apart from a cache of which node belongs to which pool.
+// From the caches to the plan's snapshot, and back: which object each index of the snapshot stands
+// for, and what its children show. Pure apart from a cache of which node belongs to which pool.
 
 #include <cstdint>
 #include <functional>
@@ -21,7 +21,8 @@ namespace spillway::control {
 template <class T>
 using Shared = std::shared_ptr<const T>;
 
-// Decisions that are being written and not yet answered: they stand for the stored objects (design "Own decisions are seen").
+// Decisions that are being written and not yet answered: they stand for the stored objects (design
+// "Own decisions are seen").
 struct Assumptions {
   std::map<ObjectKey, Shared<api::TrainingJob>> training_jobs;
   std::map<ObjectKey, Shared<api::InferencePool>> inference_pools;
@@ -35,10 +36,10 @@ struct TrainingChildren {
   bool replica_lost = false;               // one of them was disrupted or is being deleted
   bool program_failed = false;             // one of them ended by itself with an error
   bool earlier_pods = false;               // pods of other attempts that have not ended
-  bool foreign_job = false;                // a Job of our name that belongs to a predecessor of the same name
+  bool foreign_job = false;  // a Job of our name that belongs to a predecessor of the same name
   std::optional<Instant> first_bound_at;   // of the current attempt
   std::optional<Instant> last_started_at;  // when the latest of the running ones started
-  std::string trouble;                     // why a pod does not start ("ImagePullBackOff: ..."), if any
+  std::string trouble;  // why a pod does not start ("ImagePullBackOff: ..."), if any
 };
 
 struct InferenceShareChildren {
@@ -58,13 +59,15 @@ struct Picture {
   std::vector<TrainingChildren> training_children;
   std::vector<Shared<api::InferencePool>> inference;
   std::vector<InferenceChildren> inference_children;
-  std::vector<Instant> node_created_at;                       // by node
-  std::vector<std::int64_t> ready_nodes;                      // by pool
-  std::vector<std::optional<Duration>> oldest_node_age;       // by pool
-  // Running on a pool that is not there (any more): left alone until it ends or the pool comes back.
+  std::vector<Instant> node_created_at;                  // by node
+  std::vector<std::int64_t> ready_nodes;                 // by pool
+  std::vector<std::optional<Duration>> oldest_node_age;  // by pool
+  // Running on a pool that is not there (any more): left alone until it ends or the pool comes
+  // back.
   std::vector<Shared<api::TrainingJob>> held;
   std::vector<Shared<api::TrainingJob>> finished;
-  // Without a placement, and never to get one as they are: what the API server cannot check (a quantity inside the template).
+  // Without a placement, and never to get one as they are: what the API server cannot check (a
+  // quantity inside the template).
   template <class Kind>
   struct Refused {
     Shared<Kind> object;
@@ -89,7 +92,8 @@ market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status);
 class PictureBuilder {
  public:
   explicit PictureBuilder(PictureOptions options) : options_(options) {}
-  Picture build(const World& world, const Assumptions& assumptions, const PriceOf& price_of, Instant now);
+  Picture build(const World& world, const Assumptions& assumptions, const PriceOf& price_of,
+                Instant now);
   // The pool that each node belongs to, as of the last build.
   [[nodiscard]] std::optional<PoolName> pool_of(const kube::Node& node) const;
 

@@ -1,6 +1,6 @@
 #pragma once
-// What the operator remembers of each pool between passes: how long its nodes live, how often it failed to deliver. The truth
-// after a restart is CapacityPool.status, from which it starts.
+// What the operator remembers of each pool between passes: how long its nodes live, how often it
+// failed to deliver. The truth after a restart is CapacityPool.status, from which it starts.
 
 #include <deque>
 #include <map>
@@ -14,8 +14,8 @@ namespace spillway::control {
 
 class PoolMemory {
  public:
-  // Learns from this pass: nodes that vanished with work on them are losses, launches that failed or succeeded are noted.
-  // Call once a pass, before the accessors.
+  // Learns from this pass: nodes that vanished with work on them are losses, launches that failed
+  // or succeeded are noted. Call once a pass, before the accessors.
   void learn(const Picture& picture, const plan::Plan& plan, Instant now);
 
   [[nodiscard]] const market::LifeSums& life(const PoolName& pool) const;

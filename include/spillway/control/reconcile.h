@@ -1,5 +1,6 @@
 #pragma once
-// From a plan to the requests that make it so. No I/O; remembers only hashes that are costly to compute again.
+// From a plan to the requests that make it so. No I/O; remembers only hashes that are costly to
+// compute again.
 
 #include <functional>
 #include <optional>
@@ -13,8 +14,8 @@
 namespace spillway::control {
 
 struct Reconciliation {
-  std::vector<Work> work;                // objects whose chain is empty are left out
-  std::optional<Instant> wake_at;        // when to look again although nothing happened
+  std::vector<Work> work;          // objects whose chain is empty are left out
+  std::optional<Instant> wake_at;  // when to look again although nothing happened
 };
 
 class Reconciler {
@@ -22,8 +23,8 @@ class Reconciler {
   explicit Reconciler(bool observe) : observe_(observe) {}
   // `trouble_of` gives what the server said when the children of an object could not be written.
   using TroubleOf = std::function<Trouble(const kube::ObjectReference&)>;
-  Reconciliation reconcile(const World& world, const Picture& picture, const plan::Plan& plan, const PoolMemory& memory,
-                           const TroubleOf& trouble_of, Instant now);
+  Reconciliation reconcile(const World& world, const Picture& picture, const plan::Plan& plan,
+                           const PoolMemory& memory, const TroubleOf& trouble_of, Instant now);
 
  private:
   class Pass;

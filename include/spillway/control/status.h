@@ -1,6 +1,7 @@
 #pragma once
-// What the status of each resource should say after a plan. Pure. A status holds facts and rates at their last transition and
-// nothing that grows by itself, so an unchanged world writes nothing (design "Quiet means quiet").
+// What the status of each resource should say after a plan. Pure. A status holds facts and rates at
+// their last transition and nothing that grows by itself, so an unchanged world writes nothing
+// (design "Quiet means quiet").
 
 #include <optional>
 #include <string>
@@ -26,28 +27,36 @@ struct NextStatus {
   std::vector<Notable> notables;
 };
 
-// The cost of a workload moves to `rate` at `at`: what was spent since the last change is added to the totals.
-// `on_demand` is what the same replicas cost on demand per hour, at the old rate; zero = not known, then as much as was paid.
-void accrue(std::optional<api::CostStatus>& cost, HourlyRate rate, HourlyRate on_demand_before, Instant at);
+// The cost of a workload moves to `rate` at `at`: what was spent since the last change is added to
+// the totals. `on_demand` is what the same replicas cost on demand per hour, at the old rate; zero
+// = not known, then as much as was paid.
+void accrue(std::optional<api::CostStatus>& cost, HourlyRate rate, HourlyRate on_demand_before,
+            Instant at);
 
-// Rates in status follow a price that moves by less than kRateDriftPercent at most this often; placements, starts, ends and
-// larger changes are always recorded.
+// Rates in status follow a price that moves by less than kRateDriftPercent at most this often;
+// placements, starts, ends and larger changes are always recorded.
 inline constexpr Duration kRateRefresh = std::chrono::minutes(15);
 inline constexpr std::int64_t kRateDriftPercent = 5;
 
 // Why children could not be written, by the server's own word; empty when all is well.
 using Trouble = std::string;
 
-NextStatus<api::TrainingJobStatus> next_status(const Picture& picture, const plan::TrainingDecision& decision,
+NextStatus<api::TrainingJobStatus> next_status(const Picture& picture,
+                                               const plan::TrainingDecision& decision,
                                                const Trouble& trouble, Instant now);
-NextStatus<api::InferencePoolStatus> next_status(const Picture& picture, const plan::InferenceDecision& decision,
+NextStatus<api::InferencePoolStatus> next_status(const Picture& picture,
+                                                 const plan::InferenceDecision& decision,
                                                  const Trouble& trouble, Instant now);
 // Of a workload that cannot be placed as it is written; `sentence` says what to write instead.
-NextStatus<api::TrainingJobStatus> refused_status(const api::TrainingJob& job, const std::string& sentence, Instant now);
-NextStatus<api::InferencePoolStatus> refused_status(const api::InferencePool& pool, const std::string& sentence, Instant now);
+NextStatus<api::TrainingJobStatus> refused_status(const api::TrainingJob& job,
+                                                  const std::string& sentence, Instant now);
+NextStatus<api::InferencePoolStatus> refused_status(const api::InferencePool& pool,
+                                                    const std::string& sentence, Instant now);
 // `memory` and `sums` are what the pool should remember now.
-NextStatus<api::CapacityPoolStatus> next_status(const Picture& picture, std::size_t pool, const plan::PoolUse& use,
-                                                const market::StockOutMemory& memory, const market::LifeSums& sums,
+NextStatus<api::CapacityPoolStatus> next_status(const Picture& picture, std::size_t pool,
+                                                const plan::PoolUse& use,
+                                                const market::StockOutMemory& memory,
+                                                const market::LifeSums& sums,
                                                 std::int32_t interruptions_last_day, Instant now);
 
 }  // namespace spillway::control

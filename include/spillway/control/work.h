@@ -1,7 +1,8 @@
 #pragma once
-// What a pass wants done, as values: for each object a short chain of small, idempotent requests. The chain stops at the first
-// that fails, and the next pass starts from what is then there; a crash between two of them leaves a state from which the
-// next pass converges to the same result (docs/writes.md lists every write).
+// What a pass wants done, as values: for each object a short chain of small, idempotent requests.
+// The chain stops at the first that fails, and the next pass starts from what is then there; a
+// crash between two of them leaves a state from which the next pass converges to the same result
+// (docs/writes.md lists every write).
 
 #include <memory>
 #include <string>
@@ -24,8 +25,8 @@ struct WriteStatus {
   ResourceVersion decided_on;
   nlohmann::json status;
 };
-// Reads the object live; the chain goes on only if it is still at the version that was decided on. Before deletions that no
-// status write precedes (kubernetes.md §4, circuit breaker).
+// Reads the object live; the chain goes on only if it is still at the version that was decided on.
+// Before deletions that no status write precedes (kubernetes.md §4, circuit breaker).
 struct ConfirmCurrent {
   kube::ResourceType type;
   ObjectKey key;
@@ -37,8 +38,8 @@ struct CreateChild {
   nlohmann::json object;
   Uid owner;
 };
-// Server-side apply; when nothing of that name is known it is read live first, so that an object of somebody else is never
-// taken over.
+// Server-side apply; when nothing of that name is known it is read live first, so that an object of
+// somebody else is never taken over.
 struct ApplyChild {
   kube::ResourceType type;
   nlohmann::json object;

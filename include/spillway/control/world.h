@@ -1,5 +1,6 @@
 #pragma once
-// The caches that the loop reads: one store per kind, filled by reflectors and by the answers to our own writes.
+// The caches that the loop reads: one store per kind, filled by reflectors and by the answers to
+// our own writes.
 
 #include <spillway/api/capacity_pool.h>
 #include <spillway/api/inference_pool.h>
@@ -9,9 +10,12 @@
 
 namespace spillway::control {
 
-inline constexpr kube::ResourceType kTrainingJobs{"spillway.dev", "v1alpha1", "trainingjobs", "TrainingJob"};
-inline constexpr kube::ResourceType kInferencePools{"spillway.dev", "v1alpha1", "inferencepools", "InferencePool"};
-inline constexpr kube::ResourceType kCapacityPools{"spillway.dev", "v1alpha1", "capacitypools", "CapacityPool", false};
+inline constexpr kube::ResourceType kTrainingJobs{"spillway.dev", "v1alpha1", "trainingjobs",
+                                                  "TrainingJob"};
+inline constexpr kube::ResourceType kInferencePools{"spillway.dev", "v1alpha1", "inferencepools",
+                                                    "InferencePool"};
+inline constexpr kube::ResourceType kCapacityPools{"spillway.dev", "v1alpha1", "capacitypools",
+                                                   "CapacityPool", false};
 
 // Control thread only. Objects are immutable and shared.
 struct World {
@@ -27,8 +31,9 @@ struct World {
 
   // Nothing is decided before every input is known once: absence means nothing until then.
   [[nodiscard]] bool synced() const {
-    return training_jobs.synced() && inference_pools.synced() && capacity_pools.synced() && nodes.synced() &&
-           pods.synced() && jobs.synced() && deployments.synced() && services.synced() && budgets.synced();
+    return training_jobs.synced() && inference_pools.synced() && capacity_pools.synced() &&
+           nodes.synced() && pods.synced() && jobs.synced() && deployments.synced() &&
+           services.synced() && budgets.synced();
   }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Broken invariants end the process: a controller that no longer understands its own state must not act.
-// Whatever a network, a user or a file can cause is handled as a Result instead.
+// Broken invariants end the process: a controller that no longer understands its own state must not
+// act. Whatever a network, a user or a file can cause is handled as a Result instead.
 
 #include <string_view>
 

@@ -1,6 +1,7 @@
 #pragma once
-// Two of the four seams that carry all effects: reading the time and drawing random numbers. (The others: transport to the
-// API server, HTTP to clouds. Timers are in async/timers.h.) Only the programs choose an implementation.
+// Two of the four seams that carry all effects: reading the time and drawing random numbers. (The
+// others: transport to the API server, HTTP to clouds. Timers are in async/timers.h.) Only the
+// programs choose an implementation.
 
 #include <cstdint>
 #include <memory>
@@ -27,7 +28,8 @@ class Random {
 };
 
 std::unique_ptr<Clock> make_system_clock();
-std::unique_ptr<Random> make_random(std::uint64_t seed);  // deterministic: the same seed draws the same numbers
-std::unique_ptr<Random> make_entropy_random();            // seeded from the operating system
+std::unique_ptr<Random> make_random(
+    std::uint64_t seed);  // deterministic: the same seed draws the same numbers
+std::unique_ptr<Random> make_entropy_random();  // seeded from the operating system
 
 }  // namespace spillway

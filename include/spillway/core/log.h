@@ -1,6 +1,6 @@
 #pragma once
-// Structured logging: one line an event, a fixed message and typed fields. JSON for machines, text for people.
-// Thread-safe. Secrets have no formatter, so they cannot be logged by accident.
+// Structured logging: one line an event, a fixed message and typed fields. JSON for machines, text
+// for people. Thread-safe. Secrets have no formatter, so they cannot be logged by accident.
 
 #include <cstddef>
 #include <cstdint>
@@ -33,9 +33,17 @@ Result<Format> parse_format(std::string_view text);
 Result<Level> parse_level(std::string_view text);
 
 void write(Level level, std::string_view message, Fields fields);
-inline void debug(std::string_view message, Fields fields = {}) { write(Level::kDebug, message, fields); }
-inline void info(std::string_view message, Fields fields = {}) { write(Level::kInfo, message, fields); }
-inline void warning(std::string_view message, Fields fields = {}) { write(Level::kWarning, message, fields); }
-inline void error(std::string_view message, Fields fields = {}) { write(Level::kError, message, fields); }
+inline void debug(std::string_view message, Fields fields = {}) {
+  write(Level::kDebug, message, fields);
+}
+inline void info(std::string_view message, Fields fields = {}) {
+  write(Level::kInfo, message, fields);
+}
+inline void warning(std::string_view message, Fields fields = {}) {
+  write(Level::kWarning, message, fields);
+}
+inline void error(std::string_view message, Fields fields = {}) {
+  write(Level::kError, message, fields);
+}
 
 }  // namespace spillway::log

@@ -24,11 +24,13 @@ struct ObjectKey {
   [[nodiscard]] std::string to_string() const;
   friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
   friend bool operator==(const ObjectKey&, const ObjectKey&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const ObjectKey& key) { return out << key.to_string(); }
+  friend std::ostream& operator<<(std::ostream& out, const ObjectKey& key) {
+    return out << key.to_string();
+  }
 };
 
-// Resource versions are decimal numbers of any length without a leading zero (KEP-5504): compared by length, then
-// character by character. The empty version is older than every other.
+// Resource versions are decimal numbers of any length without a leading zero (KEP-5504): compared
+// by length, then character by character. The empty version is older than every other.
 class ResourceVersion {
  public:
   ResourceVersion() = default;

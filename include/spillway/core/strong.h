@@ -25,7 +25,9 @@ class StrongString {
 
   friend auto operator<=>(const StrongString&, const StrongString&) = default;
   friend bool operator==(const StrongString&, const StrongString&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const StrongString& s) { return out << s.value_; }
+  friend std::ostream& operator<<(std::ostream& out, const StrongString& s) {
+    return out << s.value_;
+  }
 
  private:
   std::string value_;
@@ -40,9 +42,15 @@ class StrongInt {
   [[nodiscard]] constexpr std::int64_t value() const { return value_; }
 
   friend constexpr auto operator<=>(StrongInt, StrongInt) = default;
-  friend constexpr StrongInt operator+(StrongInt a, StrongInt b) { return StrongInt(a.value_ + b.value_); }
-  friend constexpr StrongInt operator-(StrongInt a, StrongInt b) { return StrongInt(a.value_ - b.value_); }
-  friend constexpr StrongInt operator*(StrongInt a, std::int64_t n) { return StrongInt(a.value_ * n); }
+  friend constexpr StrongInt operator+(StrongInt a, StrongInt b) {
+    return StrongInt(a.value_ + b.value_);
+  }
+  friend constexpr StrongInt operator-(StrongInt a, StrongInt b) {
+    return StrongInt(a.value_ - b.value_);
+  }
+  friend constexpr StrongInt operator*(StrongInt a, std::int64_t n) {
+    return StrongInt(a.value_ * n);
+  }
   constexpr StrongInt& operator+=(StrongInt b) { return *this = *this + b; }
   constexpr StrongInt& operator-=(StrongInt b) { return *this = *this - b; }
   friend std::ostream& operator<<(std::ostream& out, StrongInt n) { return out << n.value_; }

@@ -12,12 +12,16 @@ using testing::pool_json;
 using testing::training_json;
 
 api::TrainingPlacement placement_on(const std::string& pool) {
-  return {.pool = PoolName(pool), .tier = api::Tier::kSpot, .attempt = AttemptNumber(3),
-          .rate = HourlyRate(Money::dollars(2)), .since = testing::kNow};
+  return {.pool = PoolName(pool),
+          .tier = api::Tier::kSpot,
+          .attempt = AttemptNumber(3),
+          .rate = HourlyRate(Money::dollars(2)),
+          .since = testing::kNow};
 }
 
 json job_of(const json& training, const json& pool) {
-  return attempt_job(must(api::read<api::TrainingJob>(training)), placement_on("spot-a"), must(api::read<api::CapacityPool>(pool)));
+  return attempt_job(must(api::read<api::TrainingJob>(training)), placement_on("spot-a"),
+                     must(api::read<api::CapacityPool>(pool)));
 }
 
 const json* variable_of(const json& job, const std::string& name) {
@@ -54,7 +58,8 @@ TEST(AttemptJob, is_ready_for_torchrun) {
 
 TEST(AttemptJob, leaves_a_variable_that_the_template_sets_itself) {
   json training = training_json("llama");
-  training["spec"]["template"]["spec"]["containers"][0]["env"] = json::array({{{"name", "MASTER_PORT"}, {"value", "1"}}});
+  training["spec"]["template"]["spec"]["containers"][0]["env"] =
+      json::array({{{"name", "MASTER_PORT"}, {"value", "1"}}});
   const json job = job_of(training, pool_json("spot-a", "Spot", 2, "3.00"));
   EXPECT_EQ(variable_of(job, "MASTER_PORT")->at("value"), "1");
 }
@@ -90,8 +95,10 @@ TEST(AttemptJob, labels_say_who_pays_and_where_it_runs_on_object_and_pods) {
 
 TEST(AttemptJob, the_rate_is_an_annotation_of_the_object_and_never_of_the_pods) {
   const json job = job_of(training_json("llama"), pool_json("spot-a", "Spot", 2, "3.00"));
-  EXPECT_EQ(job.at("/metadata/annotations"_json_pointer).at("spillway.dev/rate-usd-per-hour"), "2.00");
-  EXPECT_FALSE(job.at("/spec/template/metadata/annotations"_json_pointer).contains("spillway.dev/rate-usd-per-hour"));
+  EXPECT_EQ(job.at("/metadata/annotations"_json_pointer).at("spillway.dev/rate-usd-per-hour"),
+            "2.00");
+  EXPECT_FALSE(job.at("/spec/template/metadata/annotations"_json_pointer)
+                   .contains("spillway.dev/rate-usd-per-hour"));
 }
 
 TEST(AttemptJob, keeps_what_the_template_says_of_the_accelerators) {
@@ -107,20 +114,28 @@ TEST(DeploymentName, is_readable_when_it_fits_and_unique_when_it_does_not) {
   const PoolName long_a("a-very-long-pool-name-that-does-not-fit-into-a-label-of-kubernetes-a");
   const PoolName long_b("a-very-long-pool-name-that-does-not-fit-into-a-label-of-kubernetes-b");
   EXPECT_LE(deployment_name(ObjectName("chat"), long_a).str().size(), 63U);
-  EXPECT_NE(deployment_name(ObjectName("chat"), long_a), deployment_name(ObjectName("chat"), long_b));
-  EXPECT_NE(deployment_name(ObjectName("chat"), PoolName("spot.a")), deployment_name(ObjectName("chat"), PoolName("spot-a")));
+  EXPECT_NE(deployment_name(ObjectName("chat"), long_a),
+            deployment_name(ObjectName("chat"), long_b));
+  EXPECT_NE(deployment_name(ObjectName("chat"), PoolName("spot.a")),
+            deployment_name(ObjectName("chat"), PoolName("spot-a")));
 }
 
 TEST(WorkloadRate, is_the_share_of_the_node_by_accelerators) {
-  EXPECT_EQ(workload_rate(HourlyRate(Money::dollars(12)), 3, AcceleratorCount(2), AcceleratorCount(4)).to_string(), "18.00");
+  EXPECT_EQ(
+      workload_rate(HourlyRate(Money::dollars(12)), 3, AcceleratorCount(2), AcceleratorCount(4))
+          .to_string(),
+      "18.00");
 }
 
 TEST(InferenceDeployment, hash_moves_with_the_replicas_and_not_with_the_rate) {
   const auto inference = must(api::read<api::InferencePool>(inference_json("chat")));
   const auto pool = must(api::read<api::CapacityPool>(pool_json("spot-a", "Spot", 2, "3.00")));
   const auto hash = [&](std::int64_t replicas, std::int64_t dollars) {
-    return inference_deployment(inference, pool, {.replicas = replicas, .rate = HourlyRate(Money::dollars(dollars))})
-        .at("/metadata/annotations"_json_pointer).at("spillway.dev/applied-hash").get<std::string>();
+    return inference_deployment(inference, pool,
+                                {.replicas = replicas, .rate = HourlyRate(Money::dollars(dollars))})
+        .at("/metadata/annotations"_json_pointer)
+        .at("spillway.dev/applied-hash")
+        .get<std::string>();
   };
   EXPECT_EQ(hash(2, 1), hash(2, 5));
   EXPECT_NE(hash(2, 1), hash(3, 1));
@@ -128,7 +143,9 @@ TEST(InferenceDeployment, hash_moves_with_the_replicas_and_not_with_the_rate) {
 
 TEST(InferenceBudget, lets_one_replica_go_at_a_time_unless_told_otherwise) {
   json inference = inference_json("chat");
-  EXPECT_EQ(inference_budget(must(api::read<api::InferencePool>(inference))).at("/spec/maxUnavailable"_json_pointer), 1);
+  EXPECT_EQ(inference_budget(must(api::read<api::InferencePool>(inference)))
+                .at("/spec/maxUnavailable"_json_pointer),
+            1);
   inference["spec"]["disruption"] = {{"minAvailable", "50%"}};
   const json budget = inference_budget(must(api::read<api::InferencePool>(inference)));
   EXPECT_EQ(budget.at("/spec/minAvailable"_json_pointer), "50%");

@@ -13,7 +13,9 @@ namespace spillway::control::testing {
 
 using nlohmann::json;
 
-inline Instant at(std::string_view text) { return parse_instant(text).value(); }
+inline Instant at(std::string_view text) {
+  return parse_instant(text).value();
+}
 inline const Instant kNow = at("2026-11-21T12:00:00Z");
 
 template <class T>
@@ -22,14 +24,19 @@ T must(Result<T> result) {
   return std::move(result).value();
 }
 
-inline json metadata(const std::string& ns, const std::string& name, const std::string& uid, const std::string& version = "10") {
-  json meta = {{"name", name}, {"uid", uid}, {"resourceVersion", version}, {"generation", 1},
+inline json metadata(const std::string& ns, const std::string& name, const std::string& uid,
+                     const std::string& version = "10") {
+  json meta = {{"name", name},
+               {"uid", uid},
+               {"resourceVersion", version},
+               {"generation", 1},
                {"creationTimestamp", "2026-11-21T11:00:00Z"}};
   if (!ns.empty()) meta["namespace"] = ns;
   return meta;
 }
 
-inline json pool_json(const std::string& name, const std::string& tier, int max, const std::string& price) {
+inline json pool_json(const std::string& name, const std::string& tier, int max,
+                      const std::string& price) {
   return {{"apiVersion", "spillway.dev/v1alpha1"},
           {"kind", "CapacityPool"},
           {"metadata", metadata("", name, "uid-" + name)},
@@ -46,7 +53,8 @@ inline json pool_json(const std::string& name, const std::string& tier, int max,
 }
 
 inline json template_json() {
-  return {{"spec", {{"containers", json::array({{{"name", "main"}, {"image", "example/train:1"}}})}}}};
+  return {
+      {"spec", {{"containers", json::array({{{"name", "main"}, {"image", "example/train:1"}}})}}}};
 }
 
 inline json training_json(const std::string& name, int replicas = 1) {
@@ -77,60 +85,89 @@ inline json node_json(const std::string& name, const std::string& pool) {
   return {{"metadata", meta},
           {"spec", json::object()},
           {"status",
-           {{"allocatable", {{"cpu", "32"}, {"memory", "240Gi"}, {"pods", "110"}, {"nvidia.com/gpu", "4"}}},
-            {"conditions", json::array({{{"type", "Ready"}, {"status", "True"}, {"lastTransitionTime", "2026-11-21T11:00:00Z"}}})}}}};
+           {{"allocatable",
+             {{"cpu", "32"}, {"memory", "240Gi"}, {"pods", "110"}, {"nvidia.com/gpu", "4"}}},
+            {"conditions", json::array({{{"type", "Ready"},
+                                         {"status", "True"},
+                                         {"lastTransitionTime", "2026-11-21T11:00:00Z"}}})}}}};
 }
 
 inline json owner(const std::string& kind, const std::string& name) {
-  return json::array({{{"apiVersion", "x"}, {"kind", kind}, {"name", name}, {"uid", "uid-" + name}, {"controller", true}}});
+  return json::array({{{"apiVersion", "x"},
+                       {"kind", kind},
+                       {"name", name},
+                       {"uid", "uid-" + name},
+                       {"controller", true}}});
 }
 
 inline json job_json(const std::string& training, int attempt, const std::string& pool) {
-  json meta = metadata("team-a", training + "-" + std::to_string(attempt), "uid-" + training + "-" + std::to_string(attempt));
-  meta["labels"] = {{"spillway.dev/training-job", training}, {"spillway.dev/attempt", std::to_string(attempt)},
-                    {"spillway.dev/pool", pool}, {"app.kubernetes.io/managed-by", "spillway"}};
+  json meta = metadata("team-a", training + "-" + std::to_string(attempt),
+                       "uid-" + training + "-" + std::to_string(attempt));
+  meta["labels"] = {{"spillway.dev/training-job", training},
+                    {"spillway.dev/attempt", std::to_string(attempt)},
+                    {"spillway.dev/pool", pool},
+                    {"app.kubernetes.io/managed-by", "spillway"}};
   meta["annotations"] = {{"spillway.dev/placed-at", "2026-11-21T11:10:00Z"}};
   meta["ownerReferences"] = owner("TrainingJob", training);
-  return {{"metadata", meta}, {"spec", {{"parallelism", 1}, {"completions", 1}}}, {"status", json::object()}};
+  return {{"metadata", meta},
+          {"spec", {{"parallelism", 1}, {"completions", 1}}},
+          {"status", json::object()}};
 }
 
-inline json pod_json(const std::string& training, int attempt, int index, const std::string& node, const std::string& phase) {
+inline json pod_json(const std::string& training, int attempt, int index, const std::string& node,
+                     const std::string& phase) {
   const std::string job = training + "-" + std::to_string(attempt);
   const std::string name = job + "-" + std::to_string(index);
   json meta = metadata("team-a", name, "uid-" + name);
-  meta["labels"] = {{"spillway.dev/training-job", training}, {"spillway.dev/attempt", std::to_string(attempt)},
+  meta["labels"] = {{"spillway.dev/training-job", training},
+                    {"spillway.dev/attempt", std::to_string(attempt)},
                     {"app.kubernetes.io/managed-by", "spillway"}};
   meta["ownerReferences"] = owner("Job", job);
-  json pod = {{"metadata", meta},
-              {"spec", {{"containers", json::array({{{"name", "main"},
-                                                      {"resources", {{"requests", {{"nvidia.com/gpu", "2"}}}}}}})}}},
-              {"status", {{"phase", phase}, {"startTime", "2026-11-21T11:12:00Z"}}}};
+  json pod = {
+      {"metadata", meta},
+      {"spec",
+       {{"containers", json::array({{{"name", "main"},
+                                     {"resources", {{"requests", {{"nvidia.com/gpu", "2"}}}}}}})}}},
+      {"status", {{"phase", phase}, {"startTime", "2026-11-21T11:12:00Z"}}}};
   if (!node.empty()) pod["spec"]["nodeName"] = node;
   if (!node.empty()) {
-    pod["status"]["conditions"] = json::array(
-        {{{"type", "PodScheduled"}, {"status", "True"}, {"lastTransitionTime", "2026-11-21T11:11:00Z"}}});
+    pod["status"]["conditions"] = json::array({{{"type", "PodScheduled"},
+                                                {"status", "True"},
+                                                {"lastTransitionTime", "2026-11-21T11:11:00Z"}}});
   }
   return pod;
 }
 
-inline json deployment_json(const std::string& inference, const std::string& pool, int replicas, int ready) {
+inline json deployment_json(const std::string& inference, const std::string& pool, int replicas,
+                            int ready) {
   json meta = metadata("team-a", inference + "-" + pool, "uid-" + inference + "-" + pool);
-  meta["labels"] = {{"spillway.dev/inference-pool", inference}, {"spillway.dev/pool", pool},
+  meta["labels"] = {{"spillway.dev/inference-pool", inference},
+                    {"spillway.dev/pool", pool},
                     {"app.kubernetes.io/managed-by", "spillway"}};
   meta["ownerReferences"] = owner("InferencePool", inference);
-  return {{"metadata", meta}, {"spec", {{"replicas", replicas}}}, {"status", {{"replicas", replicas}, {"readyReplicas", ready}}}};
+  return {{"metadata", meta},
+          {"spec", {{"replicas", replicas}}},
+          {"status", {{"replicas", replicas}, {"readyReplicas", ready}}}};
 }
 
 // A world that is filled object by object and counts as synced.
 class WorldBuilder {
  public:
-  WorldBuilder& pool(const json& object) { return put(world.capacity_pools, api::read<api::CapacityPool>(object)); }
-  WorldBuilder& training(const json& object) { return put(world.training_jobs, api::read<api::TrainingJob>(object)); }
-  WorldBuilder& inference(const json& object) { return put(world.inference_pools, api::read<api::InferencePool>(object)); }
+  WorldBuilder& pool(const json& object) {
+    return put(world.capacity_pools, api::read<api::CapacityPool>(object));
+  }
+  WorldBuilder& training(const json& object) {
+    return put(world.training_jobs, api::read<api::TrainingJob>(object));
+  }
+  WorldBuilder& inference(const json& object) {
+    return put(world.inference_pools, api::read<api::InferencePool>(object));
+  }
   WorldBuilder& node(const json& object) { return put(world.nodes, kube::Node::from_json(object)); }
   WorldBuilder& pod(const json& object) { return put(world.pods, kube::Pod::from_json(object)); }
   WorldBuilder& job(const json& object) { return put(world.jobs, kube::Job::from_json(object)); }
-  WorldBuilder& deployment(const json& object) { return put(world.deployments, kube::Deployment::from_json(object)); }
+  WorldBuilder& deployment(const json& object) {
+    return put(world.deployments, kube::Deployment::from_json(object));
+  }
   World world;
 
  private:

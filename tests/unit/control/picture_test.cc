@@ -17,10 +17,12 @@ using testing::WorldBuilder;
 
 std::pair<market::NodePrice, HourlyRate> three_dollars(const PoolName&) {
   const HourlyRate rate(Money::dollars(3));
-  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive}, HourlyRate(Money::dollars(12))};
+  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive},
+          HourlyRate(Money::dollars(12))};
 }
 
-Picture picture_of(const World& world, PictureOptions options = {}, const Assumptions& assumptions = {}) {
+Picture picture_of(const World& world, PictureOptions options = {},
+                   const Assumptions& assumptions = {}) {
   PictureBuilder builder(options);
   return builder.build(world, assumptions, three_dollars, kNow);
 }
@@ -28,13 +30,20 @@ Picture picture_of(const World& world, PictureOptions options = {}, const Assump
 json placed(const std::string& name, int attempt, int replicas = 1) {
   json object = training_json(name, replicas);
   object["status"] = {{"attempt", attempt},
-                      {"placement", {{"pool", "spot-a"}, {"tier", "Spot"}, {"attempt", attempt}, {"since", "2026-11-21T11:10:00Z"}, {"reason", "x"}}}};
+                      {"placement",
+                       {{"pool", "spot-a"},
+                        {"tier", "Spot"},
+                        {"attempt", attempt},
+                        {"since", "2026-11-21T11:10:00Z"},
+                        {"reason", "x"}}}};
   return object;
 }
 
 WorldBuilder one_pool() {
   WorldBuilder builder;
-  builder.pool(pool_json("spot-a", "Spot", 2, "3.00")).node(node_json("n1", "spot-a")).node(node_json("n2", "spot-a"));
+  builder.pool(pool_json("spot-a", "Spot", 2, "3.00"))
+      .node(node_json("n1", "spot-a"))
+      .node(node_json("n2", "spot-a"));
   return builder;
 }
 
@@ -49,7 +58,9 @@ TEST(Picture, a_node_belongs_to_the_pool_whose_selector_it_satisfies) {
 
 TEST(Picture, pods_of_others_take_room_and_own_replicas_are_bound) {
   WorldBuilder builder = one_pool();
-  builder.training(placed("llama", 1)).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  builder.training(placed("llama", 1))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
   json stranger = pod_json("stranger", 1, 0, "n2", "Running");
   stranger["metadata"]["labels"] = json::object();
   builder.pod(stranger);
@@ -78,19 +89,25 @@ TEST(Picture, tells_the_states_of_an_attempt_apart) {
   EXPECT_EQ(state_with([](WorldBuilder&) {}), AttemptState::kNotCreated);
   EXPECT_EQ(state_with([&](WorldBuilder& b) { b.job(job); }), AttemptState::kStarting);
   EXPECT_EQ(state_with([&](WorldBuilder& b) {
-              b.job(job).pod(pod_json("llama", 1, 0, "n1", "Running")).pod(pod_json("llama", 1, 1, "", "Pending"));
+              b.job(job)
+                  .pod(pod_json("llama", 1, 0, "n1", "Running"))
+                  .pod(pod_json("llama", 1, 1, "", "Pending"));
             }),
             AttemptState::kStarting);
   EXPECT_EQ(state_with([&](WorldBuilder& b) {
-              b.job(job).pod(pod_json("llama", 1, 0, "n1", "Running")).pod(pod_json("llama", 1, 1, "n1", "Succeeded"));
+              b.job(job)
+                  .pod(pod_json("llama", 1, 0, "n1", "Running"))
+                  .pod(pod_json("llama", 1, 1, "n1", "Succeeded"));
             }),
             AttemptState::kRunning);
-  EXPECT_EQ(state_with([&](WorldBuilder& b) {
-              json disrupted = pod_json("llama", 1, 0, "n1", "Failed");
-              disrupted["status"]["conditions"].push_back({{"type", "DisruptionTarget"}, {"status", "True"}, {"reason", "DeletionByPodGC"}});
-              b.job(job).pod(disrupted).pod(pod_json("llama", 1, 1, "n1", "Running"));
-            }),
-            AttemptState::kLost);
+  EXPECT_EQ(
+      state_with([&](WorldBuilder& b) {
+        json disrupted = pod_json("llama", 1, 0, "n1", "Failed");
+        disrupted["status"]["conditions"].push_back(
+            {{"type", "DisruptionTarget"}, {"status", "True"}, {"reason", "DeletionByPodGC"}});
+        b.job(job).pod(disrupted).pod(pod_json("llama", 1, 1, "n1", "Running"));
+      }),
+      AttemptState::kLost);
 }
 
 TEST(Picture, a_failed_job_is_the_programs_fault_only_without_a_disruption) {
@@ -98,7 +115,8 @@ TEST(Picture, a_failed_job_is_the_programs_fault_only_without_a_disruption) {
     WorldBuilder builder = one_pool();
     builder.training(placed("llama", 1));
     json job = job_json("llama", 1, "spot-a");
-    job["status"]["conditions"] = json::array({{{"type", "Failed"}, {"status", "True"}, {"reason", reason}}});
+    job["status"]["conditions"] =
+        json::array({{{"type", "Failed"}, {"status", "True"}, {"reason", reason}}});
     builder.job(job);
     if (failed_pod) builder.pod(pod_json("llama", 1, 0, "n1", "Failed"));
     return picture_of(builder.world).snapshot.training.at(0).state;
@@ -110,7 +128,9 @@ TEST(Picture, a_failed_job_is_the_programs_fault_only_without_a_disruption) {
 
 TEST(Picture, a_lost_status_is_rebuilt_from_the_latest_job) {
   WorldBuilder builder = one_pool();
-  builder.training(training_json("llama")).job(job_json("llama", 2, "spot-a")).pod(pod_json("llama", 2, 0, "n1", "Running"));
+  builder.training(training_json("llama"))
+      .job(job_json("llama", 2, "spot-a"))
+      .pod(pod_json("llama", 2, 0, "n1", "Running"));
   const Picture picture = picture_of(builder.world);
   ASSERT_TRUE(picture.training.at(0)->status.placement.has_value());
   EXPECT_EQ(picture.training[0]->status.placement->attempt, AttemptNumber(2));
@@ -120,7 +140,9 @@ TEST(Picture, a_lost_status_is_rebuilt_from_the_latest_job) {
 
 TEST(Picture, pods_of_an_earlier_attempt_keep_the_next_from_starting) {
   WorldBuilder builder = one_pool();
-  builder.training(placed("llama", 2)).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  builder.training(placed("llama", 2))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
   const plan::TrainingWorkload& workload = picture_of(builder.world).snapshot.training.at(0);
   EXPECT_TRUE(workload.earlier_attempt_ending);
   EXPECT_TRUE(workload.bound.empty());
@@ -140,7 +162,8 @@ TEST(Picture, decisions_under_way_stand_for_the_stored_object) {
   WorldBuilder builder = one_pool();
   builder.training(training_json("llama"));
   Assumptions assumptions;
-  const auto assumed = std::make_shared<api::TrainingJob>(testing::must(api::read<api::TrainingJob>(placed("llama", 1))));
+  const auto assumed = std::make_shared<api::TrainingJob>(
+      testing::must(api::read<api::TrainingJob>(placed("llama", 1))));
   assumptions.training_jobs.emplace(assumed->meta.key, assumed);
   const Picture picture = picture_of(builder.world, {}, assumptions);
   ASSERT_TRUE(picture.snapshot.training.at(0).placement.has_value());
@@ -149,7 +172,8 @@ TEST(Picture, decisions_under_way_stand_for_the_stored_object) {
 TEST(Picture, observing_counts_a_placement_as_running) {
   WorldBuilder builder = one_pool();
   builder.training(placed("llama", 1));
-  EXPECT_EQ(picture_of(builder.world, {.observe = true}).snapshot.training.at(0).state, AttemptState::kRunning);
+  EXPECT_EQ(picture_of(builder.world, {.observe = true}).snapshot.training.at(0).state,
+            AttemptState::kRunning);
 }
 
 TEST(Picture, a_job_that_runs_on_a_pool_that_is_gone_is_left_alone) {

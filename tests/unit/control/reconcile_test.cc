@@ -23,13 +23,20 @@ using testing::WorldBuilder;
 
 std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
   const HourlyRate rate(Money::dollars(4));
-  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"}, HourlyRate(Money::dollars(12))};
+  return {
+      {.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"},
+      HourlyRate(Money::dollars(12))};
 }
 
 json placed(int attempt) {
   json object = training_json("llama");
   object["status"] = {{"attempt", attempt},
-                      {"placement", {{"pool", "spot-a"}, {"tier", "Spot"}, {"attempt", attempt}, {"since", "2026-11-21T11:10:00Z"}, {"reason", "x"}}}};
+                      {"placement",
+                       {{"pool", "spot-a"},
+                        {"tier", "Spot"},
+                        {"attempt", attempt},
+                        {"since", "2026-11-21T11:10:00Z"},
+                        {"reason", "x"}}}};
   return object;
 }
 
@@ -40,7 +47,8 @@ WorldBuilder base() {
 }
 
 // The work on one kind of object after a plan with this training decision.
-std::vector<Work> work_for(const std::string& kind, const World& world, const plan::Plan& plan_of_training, bool observe = false) {
+std::vector<Work> work_for(const std::string& kind, const World& world,
+                           const plan::Plan& plan_of_training, bool observe = false) {
   PictureBuilder builder({.observe = observe});
   const Picture picture = builder.build(world, {}, four_dollars, kNow);
   plan::Plan plan = plan_of_training;
@@ -48,7 +56,8 @@ std::vector<Work> work_for(const std::string& kind, const World& world, const pl
   PoolMemory memory;
   memory.learn(picture, plan, kNow);
   Reconciler reconciler(observe);
-  auto result = reconciler.reconcile(world, picture, plan, memory, [](const auto&) { return Trouble(); }, kNow);
+  auto result = reconciler.reconcile(
+      world, picture, plan, memory, [](const auto&) { return Trouble(); }, kNow);
   std::erase_if(result.work, [&](const Work& work) { return work.subject.kind != kind; });
   return std::move(result.work);
 }
@@ -59,8 +68,11 @@ plan::Plan training_plan(plan::TrainingDecision decision) {
   return plan;
 }
 plan::TrainingDecision place(std::int64_t attempt, Cause cause = Cause::kCheapest) {
-  return {.workload = 0, .verdict = TrainingVerdict::kPlace, .cause = cause,
-          .placement = plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(attempt), .since = kNow}};
+  return {.workload = 0,
+          .verdict = TrainingVerdict::kPlace,
+          .cause = cause,
+          .placement =
+              plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(attempt), .since = kNow}};
 }
 
 TEST(Reconcile, decides_records_and_only_then_acts) {
@@ -70,16 +82,21 @@ TEST(Reconcile, decides_records_and_only_then_acts) {
   ASSERT_EQ(work.size(), 1U);
   ASSERT_EQ(work[0].writes.size(), 3U);
   EXPECT_EQ(std::get<WriteStatus>(work[0].writes[0]).decided_on.str(), "10");
-  EXPECT_EQ(std::get<CreateChild>(work[0].writes[1]).object.at("/metadata/name"_json_pointer), "llama-ranks");
-  EXPECT_EQ(std::get<CreateChild>(work[0].writes[2]).object.at("/metadata/name"_json_pointer), "llama-1");
+  EXPECT_EQ(std::get<CreateChild>(work[0].writes[1]).object.at("/metadata/name"_json_pointer),
+            "llama-ranks");
+  EXPECT_EQ(std::get<CreateChild>(work[0].writes[2]).object.at("/metadata/name"_json_pointer),
+            "llama-1");
   ASSERT_NE(work[0].assumed_training_job, nullptr);
   EXPECT_EQ(work[0].assumed_training_job->status.placement->attempt, AttemptNumber(1));
 }
 
 TEST(Reconcile, creates_nothing_while_pods_of_the_earlier_attempt_are_there) {
   WorldBuilder builder = base();
-  builder.training(placed(1)).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
-  const auto work = work_for("TrainingJob", builder.world, training_plan(place(2, Cause::kPriceMove)));
+  builder.training(placed(1))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
+  const auto work =
+      work_for("TrainingJob", builder.world, training_plan(place(2, Cause::kPriceMove)));
   ASSERT_EQ(work.size(), 1U);
   ASSERT_EQ(work[0].writes.size(), 2U);
   EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
@@ -90,7 +107,9 @@ TEST(Reconcile, creates_nothing_while_pods_of_the_earlier_attempt_are_there) {
 
 TEST(Reconcile, a_deletion_without_a_status_write_is_confirmed_live_first) {
   WorldBuilder builder = base();
-  builder.training(placed(2)).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  builder.training(placed(2))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
   // First pass: whatever the status needs; then the stored status is what the first pass wrote.
   const plan::Plan plan = training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep});
   auto work = work_for("TrainingJob", builder.world, plan);
@@ -98,7 +117,9 @@ TEST(Reconcile, a_deletion_without_a_status_write_is_confirmed_live_first) {
   json recorded = placed(2);
   recorded["status"] = api::write(work[0].assumed_training_job->status);
   WorldBuilder next = base();
-  next.training(recorded).job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  next.training(recorded)
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
   work = work_for("TrainingJob", next.world, plan);
   ASSERT_EQ(work.size(), 1U);
   ASSERT_EQ(work[0].writes.size(), 2U);
@@ -109,7 +130,8 @@ TEST(Reconcile, a_deletion_without_a_status_write_is_confirmed_live_first) {
 TEST(Reconcile, a_failed_launch_is_recorded_in_the_pool_before_the_placement_is_taken_back) {
   WorldBuilder builder = base();
   builder.training(placed(1)).job(job_json("llama", 1, "spot-a"));
-  plan::Plan plan = training_plan({.workload = 0, .verdict = TrainingVerdict::kRelease, .cause = Cause::kLaunchTimeout});
+  plan::Plan plan = training_plan(
+      {.workload = 0, .verdict = TrainingVerdict::kRelease, .cause = Cause::kLaunchTimeout});
   plan.stock_outs.push_back({.pool = 0, .since = testing::at("2026-11-21T11:10:00Z")});
   EXPECT_TRUE(work_for("TrainingJob", builder.world, plan).empty());
   const auto pools = work_for("CapacityPool", builder.world, plan);
@@ -121,7 +143,10 @@ TEST(Reconcile, a_failed_launch_is_recorded_in_the_pool_before_the_placement_is_
   json recorded = pool_json("spot-a", "Spot", 2, "4.00");
   recorded["status"] = status;
   WorldBuilder after;
-  after.pool(recorded).node(node_json("n1", "spot-a")).training(placed(1)).job(job_json("llama", 1, "spot-a"));
+  after.pool(recorded)
+      .node(node_json("n1", "spot-a"))
+      .training(placed(1))
+      .job(job_json("llama", 1, "spot-a"));
   const auto work = work_for("TrainingJob", after.world, plan);
   ASSERT_EQ(work.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
@@ -145,7 +170,9 @@ TEST(Reconcile, leaves_an_object_that_is_being_deleted_to_the_garbage_collector)
   leaving["metadata"]["deletionTimestamp"] = "2026-11-21T11:59:00Z";
   WorldBuilder builder = base();
   builder.training(leaving);
-  EXPECT_TRUE(work_for("TrainingJob", builder.world, training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep})).empty());
+  EXPECT_TRUE(work_for("TrainingJob", builder.world,
+                       training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep}))
+                  .empty());
 }
 
 TEST(Reconcile, makes_the_children_of_an_inference_pool_after_recording_its_tiers) {
@@ -180,7 +207,8 @@ TEST(Reconcile, a_job_that_cannot_be_placed_as_written_is_told_so_and_gets_nothi
 }
 
 // What a pass asks of the Deployments of a pool of two replicas that moves from spot-a to spot-b.
-std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready, std::optional<int> new_ready) {
+std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready,
+                                              std::optional<int> new_ready) {
   WorldBuilder builder = base();
   builder.pool(pool_json("spot-b", "Spot", 2, "3.00")).inference(inference_json("chat"));
   builder.deployment(testing::deployment_json("chat", "spot-a", old_replicas, old_ready));
@@ -190,8 +218,10 @@ std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready, s
   std::map<std::string, int> asked;
   const std::vector<Work> work = work_for("InferencePool", builder.world, plan);
   for (const Write& write : work.at(0).writes) {
-    if (const auto* apply = std::get_if<ApplyChild>(&write); apply != nullptr && apply->type == kube::kDeployments) {
-      asked[apply->object.at("/metadata/name"_json_pointer)] = apply->object.at("/spec/replicas"_json_pointer);
+    if (const auto* apply = std::get_if<ApplyChild>(&write);
+        apply != nullptr && apply->type == kube::kDeployments) {
+      asked[apply->object.at("/metadata/name"_json_pointer)] =
+          apply->object.at("/spec/replicas"_json_pointer);
     }
     if (const auto* gone = std::get_if<DeleteObject>(&write)) asked[gone->key.name.str()] = 0;
   }
@@ -200,19 +230,25 @@ std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready, s
 
 TEST(Reconcile, replicas_that_serve_stay_until_those_that_replace_them_are_ready) {
   using Asked = std::map<std::string, int>;
-  EXPECT_EQ(replicas_asked_for(2, 2, std::nullopt), (Asked{{"chat-spot-a", 2}, {"chat-spot-b", 2}}));
+  EXPECT_EQ(replicas_asked_for(2, 2, std::nullopt),
+            (Asked{{"chat-spot-a", 2}, {"chat-spot-b", 2}}));
   EXPECT_EQ(replicas_asked_for(2, 2, 0).at("chat-spot-a"), 2);
   EXPECT_EQ(replicas_asked_for(2, 2, 1).at("chat-spot-a"), 1);
   EXPECT_EQ(replicas_asked_for(2, 2, 2).at("chat-spot-a"), 0);
-  EXPECT_EQ(replicas_asked_for(2, 0, 0).at("chat-spot-a"), 0);  // what does not serve protects nobody
+  EXPECT_EQ(replicas_asked_for(2, 0, 0).at("chat-spot-a"),
+            0);  // what does not serve protects nobody
 }
 
 TEST(Reconcile, a_finished_job_goes_when_its_time_to_live_has_passed) {
   json done = placed(1);
   done["spec"]["ttlSecondsAfterFinished"] = 60;
   done["status"]["finishedAt"] = "2026-11-21T11:58:00Z";
-  done["status"]["conditions"] = json::array({{{"type", "Complete"}, {"status", "True"}, {"reason", "Succeeded"}, {"message", ""},
-                                               {"lastTransitionTime", "2026-11-21T11:58:00Z"}, {"observedGeneration", 1}}});
+  done["status"]["conditions"] = json::array({{{"type", "Complete"},
+                                               {"status", "True"},
+                                               {"reason", "Succeeded"},
+                                               {"message", ""},
+                                               {"lastTransitionTime", "2026-11-21T11:58:00Z"},
+                                               {"observedGeneration", 1}}});
   WorldBuilder builder = base();
   builder.training(done);
   const auto work = work_for("TrainingJob", builder.world, {});

@@ -21,7 +21,9 @@ using testing::WorldBuilder;
 
 std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
   const HourlyRate rate(Money::dollars(4));
-  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"}, HourlyRate(Money::dollars(12))};
+  return {
+      {.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"},
+      HourlyRate(Money::dollars(12))};
 }
 
 Picture picture_of(const World& world) {
@@ -29,10 +31,15 @@ Picture picture_of(const World& world) {
   return builder.build(world, {}, four_dollars, kNow);
 }
 
-plan::TrainingDecision keep() { return {.workload = 0, .verdict = TrainingVerdict::kKeep}; }
+plan::TrainingDecision keep() {
+  return {.workload = 0, .verdict = TrainingVerdict::kKeep};
+}
 plan::TrainingDecision place(std::int64_t attempt, Cause cause) {
-  return {.workload = 0, .verdict = TrainingVerdict::kPlace, .cause = cause,
-          .placement = plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(attempt), .since = kNow}};
+  return {.workload = 0,
+          .verdict = TrainingVerdict::kPlace,
+          .cause = cause,
+          .placement =
+              plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(attempt), .since = kNow}};
 }
 
 json running_job(const std::string& started) {
@@ -40,15 +47,28 @@ json running_job(const std::string& started) {
   object["status"] = {{"attempt", 1},
                       {"phase", "Running"},
                       {"startedAt", started},
-                      {"placement", {{"pool", "spot-a"}, {"tier", "Spot"}, {"attempt", 1}, {"since", "2026-11-21T11:10:00Z"}, {"reason", "x"}}},
-                      {"cost", {{"rate", "2.00"}, {"since", "2026-11-21T11:00:00Z"}, {"total", "0.00"}, {"onDemandEquivalent", "0.00"}, {"saved", "0.00"}}}};
+                      {"placement",
+                       {{"pool", "spot-a"},
+                        {"tier", "Spot"},
+                        {"attempt", 1},
+                        {"since", "2026-11-21T11:10:00Z"},
+                        {"reason", "x"}}},
+                      {"cost",
+                       {{"rate", "2.00"},
+                        {"since", "2026-11-21T11:00:00Z"},
+                        {"total", "0.00"},
+                        {"onDemandEquivalent", "0.00"},
+                        {"saved", "0.00"}}}};
   return object;
 }
 
 WorldBuilder world_with(const json& training, bool with_pod) {
   WorldBuilder builder;
-  builder.pool(pool_json("spot-a", "Spot", 2, "4.00")).node(node_json("n1", "spot-a")).training(training);
-  if (with_pod) builder.job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  builder.pool(pool_json("spot-a", "Spot", 2, "4.00"))
+      .node(node_json("n1", "spot-a"))
+      .training(training);
+  if (with_pod)
+    builder.job(job_json("llama", 1, "spot-a")).pod(pod_json("llama", 1, 0, "n1", "Running"));
   return builder;
 }
 
@@ -57,7 +77,8 @@ TEST(TrainingStatus, records_a_placement_with_its_rate_and_reason) {
   const auto next = next_status(picture_of(builder.world), place(1, Cause::kCheapest), "", kNow);
   ASSERT_TRUE(next.status.placement.has_value());
   EXPECT_EQ(next.status.placement->pool, PoolName("spot-a"));
-  EXPECT_EQ(next.status.placement->rate->to_string(), "2.00");  // 2 of 4 accelerators of a node at $4
+  EXPECT_EQ(next.status.placement->rate->to_string(),
+            "2.00");  // 2 of 4 accelerators of a node at $4
   EXPECT_FALSE(next.status.placement->reason.empty());
   EXPECT_EQ(next.status.phase, api::TrainingJobPhase::kPlaced);
   EXPECT_TRUE(api::is_true(next.status.conditions, api::condition::kPlaced));
@@ -83,7 +104,8 @@ TEST(TrainingStatus, says_the_same_again_when_nothing_changed) {
   json again = training_json("llama");
   again["status"] = api::write(first.status);
   const WorldBuilder later = world_with(again, true);
-  const auto second = next_status(picture_of(later.world), keep(), "", kNow + std::chrono::minutes(5));
+  const auto second =
+      next_status(picture_of(later.world), keep(), "", kNow + std::chrono::minutes(5));
   EXPECT_EQ(second.status, first.status);
   EXPECT_TRUE(second.notables.empty());
 }
@@ -114,22 +136,26 @@ TEST(TrainingStatus, a_failure_of_the_program_counts_against_its_restarts_and_is
 
 TEST(TrainingStatus, a_waiting_job_says_why_and_tells_it_once) {
   const WorldBuilder builder = world_with(training_json("llama"), false);
-  const plan::TrainingDecision wait{.workload = 0, .verdict = TrainingVerdict::kWait, .cause = Cause::kNoCapacity};
+  const plan::TrainingDecision wait{
+      .workload = 0, .verdict = TrainingVerdict::kWait, .cause = Cause::kNoCapacity};
   const auto first = next_status(picture_of(builder.world), wait, "", kNow);
   EXPECT_EQ(first.status.phase, api::TrainingJobPhase::kPending);
-  EXPECT_EQ(api::find_condition(first.status.conditions, api::condition::kPlaced)->reason, plan::to_string(Cause::kNoCapacity));
+  EXPECT_EQ(api::find_condition(first.status.conditions, api::condition::kPlaced)->reason,
+            plan::to_string(Cause::kNoCapacity));
   EXPECT_EQ(first.notables.size(), 1U);
   json again = training_json("llama");
   again["status"] = api::write(first.status);
   const WorldBuilder later = world_with(again, false);
-  const auto second = next_status(picture_of(later.world), wait, "", kNow + std::chrono::minutes(1));
+  const auto second =
+      next_status(picture_of(later.world), wait, "", kNow + std::chrono::minutes(1));
   EXPECT_EQ(second.status, first.status);
   EXPECT_TRUE(second.notables.empty());
 }
 
 TEST(TrainingStatus, success_closes_the_books) {
   const WorldBuilder builder = world_with(running_job("2026-11-21T11:12:00Z"), true);
-  const plan::TrainingDecision done{.workload = 0, .verdict = TrainingVerdict::kSucceed, .cause = Cause::kSucceeded};
+  const plan::TrainingDecision done{
+      .workload = 0, .verdict = TrainingVerdict::kSucceed, .cause = Cause::kSucceeded};
   const auto next = next_status(picture_of(builder.world), done, "", kNow);
   EXPECT_EQ(next.status.phase, api::TrainingJobPhase::kSucceeded);
   EXPECT_TRUE(api::is_true(next.status.conditions, api::condition::kComplete));
@@ -141,8 +167,10 @@ TEST(TrainingStatus, tells_what_the_server_refused) {
   json placed = running_job("2026-11-21T11:12:00Z");
   placed["status"].erase("startedAt");
   const WorldBuilder builder = world_with(placed, false);
-  const auto next = next_status(picture_of(builder.world), keep(), "creating Job: exceeded quota", kNow);
-  const api::Condition* running = api::find_condition(next.status.conditions, api::condition::kRunning);
+  const auto next =
+      next_status(picture_of(builder.world), keep(), "creating Job: exceeded quota", kNow);
+  const api::Condition* running =
+      api::find_condition(next.status.conditions, api::condition::kRunning);
   EXPECT_EQ(running->reason, "ChildRejected");
   EXPECT_EQ(running->message, "creating Job: exceeded quota");
 }
@@ -153,7 +181,8 @@ TEST(TrainingStatus, a_rate_that_drifts_is_taken_over_later_and_one_that_jumps_a
     training["status"]["cost"]["rate"] = recorded;
     training["status"]["cost"]["since"] = "2026-11-21T12:00:00Z";
     const WorldBuilder builder = world_with(training, true);
-    return next_status(picture_of(builder.world), keep(), "", kNow + later).status.cost->rate.to_string();
+    return next_status(picture_of(builder.world), keep(), "", kNow + later)
+        .status.cost->rate.to_string();
   };
   EXPECT_EQ(rate_after("1.95", std::chrono::minutes(5)), "1.95");
   EXPECT_EQ(rate_after("1.95", kRateRefresh), "2.00");
@@ -163,7 +192,10 @@ TEST(TrainingStatus, a_rate_that_drifts_is_taken_over_later_and_one_that_jumps_a
 TEST(InferenceStatus, tells_of_lost_places_in_the_words_of_the_reason) {
   WorldBuilder builder;
   json object = testing::inference_json("chat");
-  object["status"] = {{"tiers", json::array({{{"pool", "gone"}, {"tier", "Spot"}, {"desired", 2}, {"ready", 2},
+  object["status"] = {{"tiers", json::array({{{"pool", "gone"},
+                                              {"tier", "Spot"},
+                                              {"desired", 2},
+                                              {"ready", 2},
                                               {"since", "2026-11-21T11:10:00Z"}}})}};
   builder.pool(pool_json("spot-a", "Spot", 2, "4.00")).inference(object);
   const Picture picture = picture_of(builder.world);
@@ -179,7 +211,8 @@ TEST(InferenceStatus, tells_of_lost_places_in_the_words_of_the_reason) {
 TEST(Accrue, adds_what_was_spent_at_the_old_rate) {
   std::optional<api::CostStatus> cost;
   accrue(cost, HourlyRate(Money::dollars(3)), HourlyRate(), kNow);
-  accrue(cost, HourlyRate(Money::dollars(1)), HourlyRate(Money::dollars(10)), kNow + std::chrono::hours(2));
+  accrue(cost, HourlyRate(Money::dollars(1)), HourlyRate(Money::dollars(10)),
+         kNow + std::chrono::hours(2));
   EXPECT_EQ(cost->total.to_string(), "6.00");
   EXPECT_EQ(cost->on_demand_equivalent.to_string(), "20.00");
   EXPECT_EQ(cost->saved.to_string(), "14.00");
