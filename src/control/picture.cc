@@ -64,21 +64,6 @@ std::optional<api::TrainingPlacement> placement_told_by(
 
 }  // namespace
 
-bool finished(const api::TrainingJob& job) {
-  return api::is_true(job.status.conditions, api::condition::kComplete) ||
-         api::is_true(job.status.conditions, api::condition::kFailed);
-}
-
-market::LifeSums life_sums(const api::CapacityPoolStatus& status) {
-  if (!status.life) return {};
-  return {.exposure = status.life->window_time, .losses_thousandths = status.life->windows_milli};
-}
-
-market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status) {
-  if (!status.stock_out) return {};
-  return {.failures = status.stock_out->failures, .failed_at = status.stock_out->since};
-}
-
 // One build: fills a Picture from a World in numbered steps.
 class PictureBuilder::Pass {
  public:

@@ -1,0 +1,187 @@
+#include <algorithm>
+
+#include <spillway/control/children.h>
+#include <spillway/core/text.h>
+
+#include "status_parts.h"
+
+namespace spillway::control {
+namespace {
+
+using api::ConditionStatus;
+
+class InferenceStatus {
+ public:
+  InferenceStatus(const Picture& picture, const plan::InferenceDecision& decision,
+                  const Trouble& trouble, Instant now)
+      : picture_(picture),
+        decision_(decision),
+        trouble_(trouble),
+        now_(now),
+        pool_(*picture.inference[decision.workload]),
+        children_(picture.inference_children[decision.workload]),
+        old_(pool_.status),
+        next_{.status = pool_.status} {}
+
+  NextStatus<api::InferencePoolStatus> run() {
+    next_.status.observed_generation = pool_.meta.generation;
+    next_.status.selector = inference_selector(pool_.meta.key.name);
+    set_tiers();
+    count_replicas();
+    say_placed();
+    say_available();
+    say_clamped();
+    charge();
+    return std::move(next_);
+  }
+
+ private:
+  [[nodiscard]] const api::TierStatus* before(const PoolName& name) const {
+    const auto at = std::find_if(old_.tiers.begin(), old_.tiers.end(),
+                                 [&](const auto& tier) { return tier.pool == name; });
+    return at == old_.tiers.end() ? nullptr : &*at;
+  }
+  [[nodiscard]] const InferenceShareChildren* share(const PoolName& name) const {
+    const auto at = children_.shares.find(name);
+    return at == children_.shares.end() ? nullptr : &at->second;
+  }
+
+  void set_tiers() {
+    next_.status.tiers.clear();
+    for (const plan::InferenceShare& part : decision_.shares) {
+      const plan::Pool& pool = picture_.snapshot.pools[part.pool];
+      const api::TierStatus* old = before(pool.name);
+      const InferenceShareChildren* there = share(pool.name);
+      api::TierStatus tier{
+          .tier = pool.tier,
+          .pool = pool.name,
+          .desired = static_cast<std::int32_t>(part.replicas),
+          .ready = there != nullptr && there->deployment ? there->deployment->ready : 0,
+          .since = now_};
+      const auto rate =
+          rate_on(picture_, part.pool, part.replicas, pool_.spec.accelerator.per_replica);
+      const bool same = old != nullptr && old->desired == tier.desired;
+      tier.since = same ? old->since : now_;
+      // A rate that only drifts is not a transition.
+      tier.rate = same && old->rate && now_ - last_rate_change() < kRateRefresh ? old->rate : rate;
+      next_.status.tiers.push_back(std::move(tier));
+    }
+    std::sort(next_.status.tiers.begin(), next_.status.tiers.end(),
+              [](const auto& a, const auto& b) { return a.pool < b.pool; });
+    next_.status.summary = api::summarize(next_.status.tiers);
+    moved_ = !std::equal(
+        next_.status.tiers.begin(), next_.status.tiers.end(), old_.tiers.begin(), old_.tiers.end(),
+        [](const auto& a, const auto& b) { return a.pool == b.pool && a.desired == b.desired; });
+  }
+
+  [[nodiscard]] Instant last_rate_change() const { return old_.cost ? old_.cost->since : now_; }
+
+  void count_replicas() {
+    next_.status.replicas = 0;
+    next_.status.ready_replicas = 0;
+    for (const auto& [pool, there] : children_.shares) {
+      if (!there.deployment) continue;
+      next_.status.replicas += there.deployment->status_replicas;
+      next_.status.ready_replicas += there.deployment->ready;
+    }
+  }
+
+  void say_placed() {
+    const bool placed = decision_.unplaced == 0;
+    const std::string_view reason = plan::to_string(decision_.cause);
+    const api::Condition* old = api::find_condition(old_.conditions, api::condition::kPlaced);
+    const bool news = moved_ || old == nullptr || old->reason != reason ||
+                      (old->status == ConditionStatus::kTrue) != placed;
+    if (!news && placed) return keep_generation(api::condition::kPlaced, *old);
+    next_.status.reason = shorten(plan::explain(picture_.snapshot, decision_, now_), kMaxSentence);
+    next_.status.alternatives = alternatives_of(picture_, decision_.alternatives);
+    api::set_condition(next_.status.conditions,
+                       condition(api::condition::kPlaced, placed, pool_.meta.generation, reason,
+                                 next_.status.reason, now_));
+    if (news)
+      tell(!placed, moved_ && placed ? "Placed" : std::string(reason), "Place",
+           next_.status.reason);
+  }
+
+  void keep_generation(std::string_view type, const api::Condition& old) {
+    api::Condition same = old;
+    same.type = std::string(type);
+    same.observed_generation = pool_.meta.generation;
+    api::set_condition(next_.status.conditions, std::move(same));
+  }
+
+  void say_available() {
+    const std::int32_t wanted = pool_.spec.replicas;
+    const std::int32_t ready = next_.status.ready_replicas;
+    const bool available = ready >= wanted && trouble_.empty();
+    std::string reason = available ? "AllReplicasReady" : "ReplicasNotReady";
+    std::string message = std::to_string(ready) + " of " + plural(wanted, "replica") + " ready";
+    if (!trouble_.empty()) {
+      reason = "ChildRejected";
+      message = trouble_;
+    }
+    api::set_condition(next_.status.conditions,
+                       condition(api::condition::kAvailable, available, pool_.meta.generation,
+                                 reason, message, now_));
+  }
+
+  void say_clamped() {
+    const api::Condition* old = api::find_condition(old_.conditions, api::condition::kClamped);
+    if (old == nullptr && !decision_.baseline_clamped) return;
+    const std::string message = decision_.baseline_clamped
+                                    ? "spec.capacity.baseline is " +
+                                          std::to_string(pool_.spec.capacity.baseline) +
+                                          ", but only " + plural(pool_.spec.replicas, "replica") +
+                                          " asked for: all of them are baseline"
+                                    : "";
+    api::set_condition(
+        next_.status.conditions,
+        condition(api::condition::kClamped, decision_.baseline_clamped, pool_.meta.generation,
+                  decision_.baseline_clamped ? "BaselineAboveReplicas" : "WithinReplicas", message,
+                  now_));
+  }
+
+  // Replicas cost from the moment they hold a node.
+  void charge() {
+    HourlyRate rate;
+    HourlyRate on_demand;
+    for (std::size_t i = 0; i < picture_.snapshot.pools.size(); ++i) {
+      const InferenceShareChildren* there = share(picture_.snapshot.pools[i].name);
+      if (there == nullptr || there->bound == 0) continue;
+      rate += rate_on(picture_, i, there->bound, pool_.spec.accelerator.per_replica)
+                  .value_or(HourlyRate());
+      on_demand += on_demand_rate(picture_, i, there->bound, pool_.spec.accelerator.per_replica);
+    }
+    if (!old_.cost && rate == HourlyRate()) return;
+    if (old_.cost && old_.cost->rate == rate) return;
+    if (old_.cost && only_drifts(*old_.cost, rate, now_)) return;
+    accrue(next_.status.cost, rate, on_demand, now_);
+  }
+
+  void tell(bool warning, std::string reason, std::string action, std::string note) {
+    next_.notables.push_back({.warning = warning,
+                              .reason = std::move(reason),
+                              .action = std::move(action),
+                              .note = std::move(note)});
+  }
+
+  const Picture& picture_;
+  const plan::InferenceDecision& decision_;
+  const Trouble& trouble_;
+  Instant now_;
+  const api::InferencePool& pool_;
+  const InferenceChildren& children_;
+  const api::InferencePoolStatus& old_;
+  NextStatus<api::InferencePoolStatus> next_;
+  bool moved_ = false;
+};
+
+}  // namespace
+
+NextStatus<api::InferencePoolStatus> next_status(const Picture& picture,
+                                                 const plan::InferenceDecision& decision,
+                                                 const Trouble& trouble, Instant now) {
+  return InferenceStatus(picture, decision, trouble, now).run();
+}
+
+}  // namespace spillway::control
