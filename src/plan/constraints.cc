@@ -14,19 +14,21 @@ bool holds(const api::NodeRequirement& requirement, const std::string& value) {
 }
 
 bool contradicts(const api::NodeSelectorTerm& term, const Labels& selector) {
-  return std::any_of(term.labels.begin(), term.labels.end(), [&](const api::NodeRequirement& requirement) {
-    if (requirement.key == kHostName && requirement.op == api::NodeSelectorOperator::kIn) return true;
-    const auto known = selector.find(requirement.key);
-    return known != selector.end() && !holds(requirement, known->second);
-  });
+  return std::any_of(
+      term.labels.begin(), term.labels.end(), [&](const api::NodeRequirement& requirement) {
+        if (requirement.key == kHostName && requirement.op == api::NodeSelectorOperator::kIn)
+          return true;
+        const auto known = selector.find(requirement.key);
+        return known != selector.end() && !holds(requirement, known->second);
+      });
 }
 
 }  // namespace
 
 bool tolerates_all(const api::PodShape& shape, const Pool& pool, const NodeTraits& traits) {
   return std::all_of(traits.taints.begin(), traits.taints.end(), [&](const api::Taint& taint) {
-    return taint.effect == api::TaintEffect::kPreferNoSchedule || api::tolerates(shape.tolerations, taint) ||
-           api::tolerates(pool.tolerations, taint);
+    return taint.effect == api::TaintEffect::kPreferNoSchedule ||
+           api::tolerates(shape.tolerations, taint) || api::tolerates(pool.tolerations, taint);
   });
 }
 
@@ -43,9 +45,10 @@ bool contradicts(const api::PodShape& shape, const Labels& selector) {
     if (known != selector.end() && known->second != value) return true;
   }
   if (!shape.node_affinity) return false;
-  return std::all_of(shape.node_affinity->begin(), shape.node_affinity->end(), [&](const api::NodeSelectorTerm& term) {
-    return !term.fields.empty() || contradicts(term, selector);
-  });
+  return std::all_of(shape.node_affinity->begin(), shape.node_affinity->end(),
+                     [&](const api::NodeSelectorTerm& term) {
+                       return !term.fields.empty() || contradicts(term, selector);
+                     });
 }
 
 }  // namespace spillway::plan

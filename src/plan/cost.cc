@@ -13,7 +13,8 @@ constexpr double kMostLives = 700;
 Hours expected_hours(Hours stretch, Hours mean_life) {
   if (stretch.count() <= 0) return Hours(0);
   if (std::isinf(mean_life.count())) return stretch;
-  return stretch / mean_life > kMostLives ? Hours(kInfinite) : mean_life * std::expm1(stretch / mean_life);
+  return stretch / mean_life > kMostLives ? Hours(kInfinite)
+                                          : mean_life * std::expm1(stretch / mean_life);
 }
 
 double cost_from_scratch(const Rates& rates, Hours work, Hours restart_delay) {

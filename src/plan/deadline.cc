@@ -2,9 +2,14 @@
 
 namespace spillway::plan {
 
-DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now, const Config& config)
-    : deadline_(job.deadline), now_(now), created_at_(job.created_at), work_(job.duration.value_or(config.assumed_duration)),
-      delay_(config.restart_delay), launch_(job.launch_timeout) {
+DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now,
+                           const Config& config)
+    : deadline_(job.deadline),
+      now_(now),
+      created_at_(job.created_at),
+      work_(job.duration.value_or(config.assumed_duration)),
+      delay_(config.restart_delay),
+      launch_(job.launch_timeout) {
   if (!deadline_) return;
   left_ = *deadline_ - now_;
   for (const DemandKind::Lasting& lasting : kind.lasting) {

@@ -1,18 +1,23 @@
 #pragma once
-// Deadlines: never missed if they can be met (placement.md 2, 4), and what that means while nothing is saved.
+// Deadlines: never missed if they can be met (placement.md 2, 4), and what that means while nothing
+// is saved.
 //
-// C is the job's whole compute time: without checkpoints an interruption puts it back to the start, so at any moment all of
-// C still has to be reckoned with. R is the time to the deadline, d the restart delay. Two rules follow.
+// C is the job's whole compute time: without checkpoints an interruption puts it back to the start,
+// so at any moment all of C still has to be reckoned with. R is the time to the deadline, d the
+// restart delay. Two rules follow.
 //
-//   Safety net   From R < C + 2d + one failed launch on, only capacity that is not taken away will do. Equality is unsafe.
-//                A job that is on spot then has to give up what it did, so it must not get there: spot is allowed only while
-//                a whole attempt on it would end before the net closes.
-//   Uniform      On-demand is bought while less is done than the line from creation to deadline asks for. Nothing that waits
-//   progress     has anything done, so a waiting job is behind as soon as the line leaves zero; it is given one restart
-//                delay, so that the first unlucky minute does not buy on-demand. Once on-demand, going back to spot costs
-//                all progress: the general rule on moves decides it.
+//   Safety net   From R < C + 2d + one failed launch on, only capacity that is not taken away will
+//   do. Equality is unsafe.
+//                A job that is on spot then has to give up what it did, so it must not get there:
+//                spot is allowed only while a whole attempt on it would end before the net closes.
+//   Uniform      On-demand is bought while less is done than the line from creation to deadline
+//   asks for. Nothing that waits progress     has anything done, so a waiting job is behind as soon
+//   as the line leaves zero; it is given one restart
+//                delay, so that the first unlucky minute does not buy on-demand. Once on-demand,
+//                going back to spot costs all progress: the general rule on moves decides it.
 //
-// Where no reserved or on-demand pool could ever serve the job, its tiers were its user's choice: spot is used as it comes.
+// Where no reserved or on-demand pool could ever serve the job, its tiers were its user's choice:
+// spot is used as it comes.
 
 #include <optional>
 
@@ -23,18 +28,22 @@
 namespace spillway::plan {
 
 // How long that much work takes there, in whole milliseconds: deadlines are compared exactly.
-inline Duration time_for(Hours work, const Offer& offer) { return std::chrono::ceil<Duration>(work / offer.rates.speed); }
+inline Duration time_for(Hours work, const Offer& offer) {
+  return std::chrono::ceil<Duration>(work / offer.rates.speed);
+}
 
 class DeadlineRule {
  public:
   // For a job without a deadline everything is allowed.
-  DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now, const Config& config);
+  DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now,
+               const Config& config);
 
   [[nodiscard]] bool exists() const { return deadline_.has_value(); }
   // May a fresh attempt start there? Reserved and on-demand: it would end in time. Spot: see above.
   [[nodiscard]] bool allows_start(const Offer& offer) const;
-  // Must the attempt that is on spot leave it now? Not when it is too late to meet the deadline from the start again: then
-  // finishing where it is, is the better hope. `ends` is when it is expected to finish.
+  // Must the attempt that is on spot leave it now? Not when it is too late to meet the deadline
+  // from the start again: then finishing where it is, is the better hope. `ends` is when it is
+  // expected to finish.
   [[nodiscard]] bool must_leave_spot(Instant ends) const;
   // May the attempt be ended and the job still be in time from the start again?
   [[nodiscard]] bool survives_restart() const;
@@ -47,7 +56,9 @@ class DeadlineRule {
   [[nodiscard]] std::optional<Instant> net_closes_at() const;
 
  private:
-  [[nodiscard]] Duration attempt(const Offer& offer) const { return time_for(work_, offer) + delay_; }
+  [[nodiscard]] Duration attempt(const Offer& offer) const {
+    return time_for(work_, offer) + delay_;
+  }
 
   std::optional<Instant> deadline_;
   Instant now_;
@@ -56,7 +67,8 @@ class DeadlineRule {
   Duration delay_;
   Duration launch_;
   Duration left_{0};
-  std::optional<Duration> safe_attempt_;  // the shortest on capacity that is not taken away, restart delay included
+  std::optional<Duration>
+      safe_attempt_;  // the shortest on capacity that is not taken away, restart delay included
 };
 
 }  // namespace spillway::plan

@@ -11,10 +11,12 @@ namespace spillway::plan {
 namespace {
 
 double per_accelerator(double dollars, const Demand& demand) {
-  return dollars / static_cast<double>(std::max<std::int64_t>(demand.per_replica.accelerators.value(), 1));
+  return dollars /
+         static_cast<double>(std::max<std::int64_t>(demand.per_replica.accelerators.value(), 1));
 }
 
-// The least that the job would have to pay elsewhere, from scratch. Deadlines count, patience does not: it is about worth.
+// The least that the job would have to pay elsewhere, from scratch. Deadlines count, patience does
+// not: it is about worth.
 double cost_elsewhere(Pass& pass, const Job& job, const Work& work) {
   const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
   const auto choice = best_bought(pass, job, work, deadline, {});
@@ -28,28 +30,38 @@ Claim claim_of(Pass& pass, std::size_t index) {
   const Demand& demand = job.workload->demand;
   const Work work = work_of(pass, job);
   // What a placed job pays where it is; what a waiting one would have to pay.
-  const double cost = job.placed() ? cost_of_staying(pass, job, work).value_or(kInfinite) : cost_elsewhere(pass, job, work);
+  const double cost = job.placed() ? cost_of_staying(pass, job, work).value_or(kInfinite)
+                                   : cost_elsewhere(pass, job, work);
   const double hours = std::max((job.placed() ? work.left : work.total).count(), 1e-9);
-  return {.beneficiary = {.index = index}, .priority = demand.priority, .value = per_accelerator(cost / hours, demand),
+  return {.beneficiary = {.index = index},
+          .priority = demand.priority,
+          .value = per_accelerator(cost / hours, demand),
           .accelerators = demand.per_replica.accelerators.value()};
 }
 
 Claim claim_of_service(Pass& pass, std::size_t index) {
   const Service& service = pass.services[index];
   const Demand& demand = service.workload->demand;
-  return {.beneficiary = {.index = index, .inference = true}, .priority = demand.priority,
+  return {.beneficiary = {.index = index, .inference = true},
+          .priority = demand.priority,
           .value = per_accelerator(serving_cost_elsewhere(pass, service), demand),
           .accelerators = demand.per_replica.accelerators.value()};
 }
 
-// Between workloads of one priority what a slot is worth decides, and whoever has it has the move margin:
-//   - a service takes from training what is worth more to it, rework or not: training soaks up what services leave idle;
+// Between workloads of one priority what a slot is worth decides, and whoever has it has the move
+// margin:
+//   - a service takes from training what is worth more to it, rework or not: training soaks up what
+//   services leave idle;
 //     of two that have no alternative the service has the slot;
-//   - a job takes from another job only what is worth more than all that the other would lose. A job that merely refuses
-//     every other tier claims no more than the on-demand price: refusing spot is no way to win the baseline;
+//   - a job takes from another job only what is worth more than all that the other would lose. A
+//   job that merely refuses
+//     every other tier claims no more than the on-demand price: refusing spot is no way to win the
+//     baseline;
 //   - a job never takes from a service.
 bool Incumbents::outranks(const Claim& claim, const Incumbent& incumbent, std::size_t where) const {
-  if (claim.beneficiary.inference && incumbent.holder.inference && claim.beneficiary.index == incumbent.holder.index) return false;
+  if (claim.beneficiary.inference && incumbent.holder.inference &&
+      claim.beneficiary.index == incumbent.holder.index)
+    return false;
   if (claim.priority != incumbent.priority) return claim.priority > incumbent.priority;
   if (incumbent.protected_by_deadline) return false;
   if (claim.beneficiary.inference) {
@@ -60,13 +72,16 @@ bool Incumbents::outranks(const Claim& claim, const Incumbent& incumbent, std::s
   return value_here(claim, where) > incumbent.value_with_rework * margin();
 }
 
-double Incumbents::margin() const { return 1.0 + static_cast<double>(pass_.config.move_margin_percent) / 100; }
+double Incumbents::margin() const {
+  return 1.0 + static_cast<double>(pass_.config.move_margin_percent) / 100;
+}
 
 // What a job claims against another: at most the on-demand price when it has no alternative.
 double Incumbents::value_here(const Claim& claim, std::size_t where) const {
   if (!std::isinf(claim.value)) return claim.value;
   const Pool& pool = pass_.pool(where);
-  const double accelerators = static_cast<double>(std::max<std::int64_t>(pool.accelerators_per_node.value(), 1));
+  const double accelerators =
+      static_cast<double>(std::max<std::int64_t>(pool.accelerators_per_node.value(), 1));
   return pool.offering.on_demand.approximate_dollars() / accelerators;
 }
 
@@ -76,10 +91,13 @@ void Incumbents::add_job(std::vector<Incumbent>& list, std::size_t index) {
   const double cost = cost_elsewhere(pass_, job, work);
   const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
   const double left = work.left.count();
-  list.push_back({.holder = {.index = index}, .priority = job.workload->demand.priority,
-                  .value = per_accelerator(cost / std::max(work.total.count(), 1e-9), job.workload->demand),
-                  .value_with_rework = left > 0 ? per_accelerator(cost / left, job.workload->demand) : kInfinite,
-                  .protected_by_deadline = !deadline.survives_restart()});
+  list.push_back(
+      {.holder = {.index = index},
+       .priority = job.workload->demand.priority,
+       .value = per_accelerator(cost / std::max(work.total.count(), 1e-9), job.workload->demand),
+       .value_with_rework =
+           left > 0 ? per_accelerator(cost / left, job.workload->demand) : kInfinite,
+       .protected_by_deadline = !deadline.survives_restart()});
 }
 
 void Incumbents::add_service(std::vector<Incumbent>& list, std::size_t index, std::size_t pool) {
@@ -91,10 +109,14 @@ void Incumbents::add_service(std::vector<Incumbent>& list, std::size_t index, st
   std::vector<Bound> held = share->taken;
   held.insert(held.end(), share->bound.begin(), share->bound.end());
   std::sort(held.begin(), held.end(), [&](const Bound& a, const Bound& b) {
-    return std::tuple(a.replicas, pass_.room.rank(a.node)) < std::tuple(b.replicas, pass_.room.rank(b.node));
+    return std::tuple(a.replicas, pass_.room.rank(a.node)) <
+           std::tuple(b.replicas, pass_.room.rank(b.node));
   });
   for (const Bound& at : held) {
-    Incumbent replica{.holder = claim.beneficiary, .node = at.node, .priority = claim.priority, .value = claim.value,
+    Incumbent replica{.holder = claim.beneficiary,
+                      .node = at.node,
+                      .priority = claim.priority,
+                      .value = claim.value,
                       .value_with_rework = claim.value};
     for (std::int64_t i = 0; i < at.replicas; ++i) {
       replica.position = list.size();
@@ -111,7 +133,8 @@ const std::vector<Beneficiary>& Incumbents::holders(std::size_t pool) {
   }
   for (std::size_t i = 0; i < pass_.services.size(); ++i) {
     if (pass_.services[i].workload->terminating) continue;
-    for (const Share& share : pass_.services[i].shares) holders_[share.pool].push_back({.index = i, .inference = true});
+    for (const Share& share : pass_.services[i].shares)
+      holders_[share.pool].push_back({.index = i, .inference = true});
   }
   return holders_[pool];
 }
@@ -137,15 +160,19 @@ const Incumbents::OnPool& Incumbents::on(std::size_t pool) {
   }
   // Lowest rank first; of equals the youngest workload first.
   std::sort(list.begin(), list.end(), [&](const Incumbent& a, const Incumbent& b) {
-    const auto rank = [](const Incumbent& x) { return std::tuple(x.priority, x.value, x.holder.inference); };
+    const auto rank = [](const Incumbent& x) {
+      return std::tuple(x.priority, x.value, x.holder.inference);
+    };
     if (rank(a) != rank(b)) return rank(a) < rank(b);
     if (a.holder.index == b.holder.index) return a.position < b.position;
-    if (a.holder.inference) return goes_first(pass_.services[b.holder.index], pass_.services[a.holder.index]);
+    if (a.holder.inference)
+      return goes_first(pass_.services[b.holder.index], pass_.services[a.holder.index]);
     return goes_first(pass_.jobs[b.holder.index], pass_.jobs[a.holder.index]);
   });
   for (const Incumbent& incumbent : list) {
     if (incumbent.holder.inference || incumbent.priority != list.front().priority) continue;
-    known_[pool]->least_value_with_rework = std::min(known_[pool]->least_value_with_rework, incumbent.value_with_rework);
+    known_[pool]->least_value_with_rework =
+        std::min(known_[pool]->least_value_with_rework, incumbent.value_with_rework);
   }
   return *known_[pool];
 }
@@ -154,8 +181,10 @@ bool Incumbents::yield_to(const Claim& claim, std::size_t pool) {
   const OnPool& there = on(pool);
   if (there.list.empty() || claim.priority < there.list.front().priority) return false;
   if (claim.priority > there.list.front().priority) return true;
-  if (!claim.beneficiary.inference) return value_here(claim, pool) > there.least_value_with_rework * margin();
-  return std::any_of(there.list.begin(), there.list.end(), [&](const Incumbent& i) { return outranks(claim, i, pool); });
+  if (!claim.beneficiary.inference)
+    return value_here(claim, pool) > there.least_value_with_rework * margin();
+  return std::any_of(there.list.begin(), there.list.end(),
+                     [&](const Incumbent& i) { return outranks(claim, i, pool); });
 }
 
 // Tries what it would be like without (or again with) an incumbent.
@@ -172,8 +201,8 @@ void Incumbents::move_out(const Incumbent& incumbent, bool out) {
   if (job.continues) apply(pass_.kind(job).need, job.workload->bound);
 }
 
-std::optional<Displacement> Incumbents::find(const Claim& claim, std::size_t pool, const Need& need, std::int64_t wanted,
-                                             std::int64_t enough) {
+std::optional<Displacement> Incumbents::find(const Claim& claim, std::size_t pool, const Need& need,
+                                             std::int64_t wanted, std::int64_t enough) {
   if (!yield_to(claim, pool)) return std::nullopt;
   Room& room = pass_.room;
   const std::int64_t free = room.slots(pool, need);
@@ -197,10 +226,13 @@ std::optional<Displacement> Incumbents::find(const Claim& claim, std::size_t poo
   }
   for (const Incumbent& victim : result.victims) {
     move_out(victim, false);
-    const Demand& demand = victim.holder.inference ? pass_.services[victim.holder.index].workload->demand
-                                                   : pass_.jobs[victim.holder.index].workload->demand;
+    const Demand& demand = victim.holder.inference
+                               ? pass_.services[victim.holder.index].workload->demand
+                               : pass_.jobs[victim.holder.index].workload->demand;
     const double replicas = victim.holder.inference ? 1 : static_cast<double>(demand.replicas);
-    result.harm += victim.value_with_rework * replicas * static_cast<double>(std::max<std::int64_t>(demand.per_replica.accelerators.value(), 1));
+    result.harm +=
+        victim.value_with_rework * replicas *
+        static_cast<double>(std::max<std::int64_t>(demand.per_replica.accelerators.value(), 1));
   }
   if (result.victims.empty() || result.slots < enough || result.slots <= free) return std::nullopt;
   return result;

@@ -23,11 +23,12 @@ Claim claim_of_service(Pass& pass, std::size_t service);
 // One thing that can be displaced: a whole job, or one replica of a service.
 struct Incumbent {
   Beneficiary holder;
-  std::size_t node = 0;       // of a service's replica
-  std::size_t position = 0;   // among the replicas of a service
+  std::size_t node = 0;      // of a service's replica
+  std::size_t position = 0;  // among the replicas of a service
   std::int64_t priority = 0;
-  double value = 0;           // as a claim's
-  double value_with_rework = 0;  // a job's, reckoned over what is left to do, with what it would lose
+  double value = 0;  // as a claim's
+  double value_with_rework =
+      0;  // a job's, reckoned over what is left to do, with what it would lose
   bool protected_by_deadline = false;  // it could not start again and still be in time
 };
 
@@ -45,29 +46,32 @@ class Incumbents {
   // Is there anybody on the pool at all whom the claim outranks?
   bool yield_to(const Claim& claim, std::size_t pool);
 
-  // The smallest displacement, lowest rank first, that makes room for `wanted` replicas, or for at least `enough`.
-  std::optional<Displacement> find(const Claim& claim, std::size_t pool, const Need& need, std::int64_t wanted,
-                                   std::int64_t enough);
+  // The smallest displacement, lowest rank first, that makes room for `wanted` replicas, or for at
+  // least `enough`.
+  std::optional<Displacement> find(const Claim& claim, std::size_t pool, const Need& need,
+                                   std::int64_t wanted, std::int64_t enough);
   void displace(const Displacement& displacement, const Beneficiary& beneficiary);
   // Somebody got slots on the pool.
   void joined(std::size_t pool, const Beneficiary& holder);
 
  private:
   struct OnPool {
-    std::vector<Incumbent> list;  // lowest rank first
+    std::vector<Incumbent> list;                 // lowest rank first
     double least_value_with_rework = kInfinite;  // of the jobs of the lowest priority
   };
   const OnPool& on(std::size_t pool);
   const std::vector<Beneficiary>& holders(std::size_t pool);
   void add_job(std::vector<Incumbent>& list, std::size_t index);
   void add_service(std::vector<Incumbent>& list, std::size_t index, std::size_t pool);
-  [[nodiscard]] bool outranks(const Claim& claim, const Incumbent& incumbent, std::size_t pool) const;
+  [[nodiscard]] bool outranks(const Claim& claim, const Incumbent& incumbent,
+                              std::size_t pool) const;
   [[nodiscard]] double margin() const;
   [[nodiscard]] double value_here(const Claim& claim, std::size_t pool) const;
   void move_out(const Incumbent& incumbent, bool out);
 
   Pass& pass_;
-  std::vector<std::vector<Beneficiary>> holders_;  // by pool: whoever has, or had in this round, slots there
+  std::vector<std::vector<Beneficiary>>
+      holders_;  // by pool: whoever has, or had in this round, slots there
   std::vector<std::optional<OnPool>> known_;  // made when first asked for
 };
 

@@ -1,5 +1,6 @@
-// Decisions in words, for conditions, events and the CLI. A sentence that stands in a status while a workload waits carries
-// no price and no age: what moves by itself would be written again and again.
+// Decisions in words, for conditions, events and the CLI. A sentence that stands in a status while
+// a workload waits carries no price and no age: what moves by itself would be written again and
+// again.
 
 #include <cmath>
 
@@ -13,7 +14,9 @@
 namespace spillway::plan {
 namespace {
 
-std::string dollars(HourlyRate rate) { return "$" + rate.to_string() + "/h"; }
+std::string dollars(HourlyRate rate) {
+  return "$" + rate.to_string() + "/h";
+}
 
 std::string place_of(const Pool& pool) {
   std::string text = std::string(api::to_string(pool.tier)) + " pool " + pool.name.str();
@@ -23,8 +26,10 @@ std::string place_of(const Pool& pool) {
 
 std::string priced(const Pool& pool, const Demand& demand, std::int64_t replicas) {
   const market::NodePrice& price = pool.offering.price;
-  if (price.quality == market::PriceQuality::kUnknown) return place_of(pool) + " at an unknown price";
-  std::string text = place_of(pool) + " at " + dollars(rate_of(price.likely, pool, demand, replicas));
+  if (price.quality == market::PriceQuality::kUnknown)
+    return place_of(pool) + " at an unknown price";
+  std::string text =
+      place_of(pool) + " at " + dollars(rate_of(price.likely, pool, demand, replicas));
   if (price.quality == market::PriceQuality::kStale) text += " (price is stale)";
   if (price.quality == market::PriceQuality::kFallback) text += " (on-demand price, none observed)";
   return text;
@@ -33,33 +38,40 @@ std::string priced(const Pool& pool, const Demand& demand, std::int64_t replicas
 std::string next_best(const Snapshot& snapshot, const std::vector<Alternative>& alternatives) {
   for (const Alternative& alternative : alternatives) {
     const Pool& pool = snapshot.pools[alternative.pool];
-    if (alternative.excluded || pool.offering.price.quality == market::PriceQuality::kUnknown) continue;
+    if (alternative.excluded || pool.offering.price.quality == market::PriceQuality::kUnknown)
+      continue;
     return fmt::format("; next best {} at {}", place_of(pool), dollars(alternative.rate));
   }
   return "";
 }
 
 // On-demand although a spot pool asks for less: the reader wants to know why.
-std::string lower_price_not_taken(const Snapshot& snapshot, const TrainingDecision& decision, HourlyRate chosen) {
+std::string lower_price_not_taken(const Snapshot& snapshot, const TrainingDecision& decision,
+                                  HourlyRate chosen) {
   if (snapshot.pools[decision.placement->pool].tier != api::Tier::kOnDemand) return "";
   for (const Alternative& alternative : decision.alternatives) {
     const Pool& pool = snapshot.pools[alternative.pool];
-    const bool cheap_spot = pool.tier == api::Tier::kSpot && alternative.rate < chosen && price_known(pool);
-    if (!cheap_spot || (alternative.excluded && alternative.excluded != Cause::kNoEligiblePool)) continue;
+    const bool cheap_spot =
+        pool.tier == api::Tier::kSpot && alternative.rate < chosen && price_known(pool);
+    if (!cheap_spot || (alternative.excluded && alternative.excluded != Cause::kNoEligiblePool))
+      continue;
     if (std::isinf(alternative.dollars_per_useful_hour)) {
-      return fmt::format("; {} asks {}, but a job this long would not be expected to finish there", place_of(pool),
-                         dollars(alternative.rate));
+      return fmt::format("; {} asks {}, but a job this long would not be expected to finish there",
+                         place_of(pool), dollars(alternative.rate));
     }
-    return fmt::format("; {} asks {}, but with the work that its interruptions lose a useful hour is expected to cost ${:.2f}",
-                       place_of(pool), dollars(alternative.rate), alternative.dollars_per_useful_hour);
+    return fmt::format(
+        "; {} asks {}, but with the work that its interruptions lose a useful hour is expected to "
+        "cost ${:.2f}",
+        place_of(pool), dollars(alternative.rate), alternative.dollars_per_useful_hour);
   }
   return "";
 }
 
 std::string beneficiary(const Snapshot& snapshot, const TrainingDecision& decision) {
   if (!decision.displaced_by) return "a workload";
-  return decision.displaced_by_inference ? "InferencePool " + snapshot.inference[*decision.displaced_by].key.to_string()
-                                         : "TrainingJob " + snapshot.training[*decision.displaced_by].key.to_string();
+  return decision.displaced_by_inference
+             ? "InferencePool " + snapshot.inference[*decision.displaced_by].key.to_string()
+             : "TrainingJob " + snapshot.training[*decision.displaced_by].key.to_string();
 }
 
 // What happened to the attempt that ended, or why the placement is what it is.
@@ -69,15 +81,20 @@ std::string because(const Snapshot& snapshot, const TrainingDecision& decision) 
     case Cause::kCheapest: return "lowest expected cost per useful hour of the pools with room";
     case Cause::kReservedBaseline: return "reserved capacity, which is paid already";
     case Cause::kDeadline:
-      return "on-demand, because " + std::string(decision.placement ? "spot would endanger" : "nothing else keeps") +
+      return "on-demand, because " +
+             std::string(decision.placement ? "spot would endanger" : "nothing else keeps") +
              " the deadline " + (workload.deadline ? format_instant(*workload.deadline) : "");
-    case Cause::kFallback: return "spot was not to be had for " + format_duration(workload.fallback_after);
-    case Cause::kPriceMove: return "moved: what it saves on the rest of the work exceeds restart and lost work";
+    case Cause::kFallback:
+      return "spot was not to be had for " + format_duration(workload.fallback_after);
+    case Cause::kPriceMove:
+      return "moved: what it saves on the rest of the work exceeds restart and lost work";
     case Cause::kDisplaced: return "gave its reserved slots to " + beneficiary(snapshot, decision);
-    case Cause::kLaunchTimeout: return "did not start within " + format_duration(workload.launch_timeout);
+    case Cause::kLaunchTimeout:
+      return "did not start within " + format_duration(workload.launch_timeout);
     case Cause::kReplicaLost: return "a replica was lost, and the attempt with it";
     case Cause::kProgramFailed:
-      return fmt::format("the program failed ({} of {} restarts used)", workload.user_failures + 1, workload.max_restarts);
+      return fmt::format("the program failed ({} of {} restarts used)", workload.user_failures + 1,
+                         workload.max_restarts);
     case Cause::kPoolUnusable: return "its pool does not admit it any more";
     default: return std::string(to_string(decision.cause));
   }
@@ -86,19 +103,24 @@ std::string because(const Snapshot& snapshot, const TrainingDecision& decision) 
 std::string waiting(const Snapshot& snapshot, const TrainingDecision& decision) {
   const TrainingWorkload& workload = snapshot.training[decision.workload];
   std::vector<std::string> models;
-  for (const ModelPreference& preference : workload.demand.models) models.push_back(preference.model.str());
+  for (const ModelPreference& preference : workload.demand.models)
+    models.push_back(preference.model.str());
   const std::string demand = plural(workload.demand.replicas, "replica") + " of " +
-                             plural(workload.demand.per_replica.accelerators.value(), join(models, " or ") + " accelerator");
+                             plural(workload.demand.per_replica.accelerators.value(),
+                                    join(models, " or ") + " accelerator");
   switch (decision.cause) {
     case Cause::kWaitingForSpot:
       if (workload.deadline) return "waiting for spot as long as the deadline allows";
       return fmt::format("waiting for spot until {}, then on-demand",
                          format_instant(workload.waiting_since + workload.fallback_after));
-    case Cause::kNoCapacity: return "no room for " + demand + ": every eligible pool is full or stocked out";
+    case Cause::kNoCapacity:
+      return "no room for " + demand + ": every eligible pool is full or stocked out";
     case Cause::kNoEligiblePool:
-      return "no pool can ever take " + demand + ": check model, tiers, size and node constraints against the CapacityPools";
+      return "no pool can ever take " + demand +
+             ": check model, tiers, size and node constraints against the CapacityPools";
     case Cause::kRateLimit:
-      return fmt::format("every offering is dearer than maxRate {}", dollars(workload.demand.max_rate.value_or(HourlyRate())));
+      return fmt::format("every offering is dearer than maxRate {}",
+                         dollars(workload.demand.max_rate.value_or(HourlyRate())));
     case Cause::kPriceUnknown: return "the only room is on pools whose price is not known";
     default: return because(snapshot, decision) + "; waiting for a place";
   }
@@ -114,15 +136,18 @@ std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, 
     case Cause::kSucceeded: return "finished";
     case Cause::kEarlierAttemptEnding: return "waiting for the pods of an earlier attempt to end";
     case Cause::kRestartsExhausted:
-      return fmt::format("the program failed {} and maxRestarts is {}", plural(workload.user_failures + 1, "time"),
-                         workload.max_restarts);
+      return fmt::format("the program failed {} and maxRestarts is {}",
+                         plural(workload.user_failures + 1, "time"), workload.max_restarts);
     default: break;
   }
   if (!decision.placement) return waiting(snapshot, decision);
   const Pool& pool = snapshot.pools[decision.placement->pool];
-  const HourlyRate rate = rate_of(pool.offering.price.likely, pool, workload.demand, workload.demand.replicas);
-  return because(snapshot, decision) + ": " + priced(pool, workload.demand, workload.demand.replicas) +
-         lower_price_not_taken(snapshot, decision, rate) + next_best(snapshot, decision.alternatives);
+  const HourlyRate rate =
+      rate_of(pool.offering.price.likely, pool, workload.demand, workload.demand.replicas);
+  return because(snapshot, decision) + ": " +
+         priced(pool, workload.demand, workload.demand.replicas) +
+         lower_price_not_taken(snapshot, decision, rate) +
+         next_best(snapshot, decision.alternatives);
 }
 
 std::string explain(const Snapshot& snapshot, const InferenceDecision& decision, Instant) {
@@ -133,16 +158,21 @@ std::string explain(const Snapshot& snapshot, const InferenceDecision& decision,
   }
   std::string text = parts.empty() ? "no replica placed" : join(parts, ", ");
   if (decision.baseline_clamped) {
-    text += fmt::format("; baseline {} counts as {}, there are no more replicas", workload.baseline, workload.demand.replicas);
+    text += fmt::format("; baseline {} counts as {}, there are no more replicas", workload.baseline,
+                        workload.demand.replicas);
   }
   const std::string missing = plural(decision.unplaced, "replica") + " without a place: ";
   switch (decision.cause) {
-    case Cause::kNoCapacity: return text + "; " + missing + "every eligible pool is full or stocked out";
+    case Cause::kNoCapacity:
+      return text + "; " + missing + "every eligible pool is full or stocked out";
     case Cause::kNoEligiblePool: return text + "; " + missing + "no pool can ever take them";
-    case Cause::kRateLimit: return text + "; " + missing + "more would exceed maxRate " +
-                                   dollars(workload.demand.max_rate.value_or(HourlyRate()));
-    case Cause::kPriceUnknown: return text + "; " + missing + "the only room is on pools whose price is not known";
-    case Cause::kSpotUnavailable: return text + "; spot is not to be had for all that should be on it";
+    case Cause::kRateLimit:
+      return text + "; " + missing + "more would exceed maxRate " +
+             dollars(workload.demand.max_rate.value_or(HourlyRate()));
+    case Cause::kPriceUnknown:
+      return text + "; " + missing + "the only room is on pools whose price is not known";
+    case Cause::kSpotUnavailable:
+      return text + "; spot is not to be had for all that should be on it";
     case Cause::kTerminating: return text + "; being deleted";
     default: return text;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// Where our bought accelerators are, so that among equals the choice falls where we have fewest: one zone's bad hour must
-// not take everything.
+// Where our bought accelerators are, so that among equals the choice falls where we have fewest:
+// one zone's bad hour must not take everything.
 
 #include <cstddef>
 #include <cstdint>

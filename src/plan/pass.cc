@@ -28,7 +28,8 @@ std::vector<Bound> cut(std::vector<Bound>& list, std::int64_t replicas) {
 }
 
 bool cut_at(std::vector<Bound>& list, std::size_t node) {
-  const auto at = std::find_if(list.begin(), list.end(), [&](const Bound& bound) { return bound.node == node; });
+  const auto at = std::find_if(list.begin(), list.end(),
+                               [&](const Bound& bound) { return bound.node == node; });
   if (at == list.end()) return false;
   if (--at->replicas == 0) list.erase(at);
   return true;
@@ -37,13 +38,16 @@ bool cut_at(std::vector<Bound>& list, std::size_t node) {
 }  // namespace
 
 const Share* Service::find(std::size_t pool) const {
-  const auto at = std::find_if(shares.begin(), shares.end(), [&](const Share& share) { return share.pool == pool && share.replicas > 0; });
+  const auto at = std::find_if(shares.begin(), shares.end(), [&](const Share& share) {
+    return share.pool == pool && share.replicas > 0;
+  });
   return at == shares.end() ? nullptr : &*at;
 }
 
 std::int64_t Service::on(api::Tier tier, const Snapshot& snapshot) const {
   std::int64_t sum = 0;
-  for (const Share& share : shares) sum += snapshot.pools[share.pool].tier == tier ? share.replicas : 0;
+  for (const Share& share : shares)
+    sum += snapshot.pools[share.pool].tier == tier ? share.replicas : 0;
   return sum;
 }
 
@@ -61,12 +65,22 @@ std::tuple<std::int64_t, Instant, const ObjectKey&> turn(const Workload& workloa
 
 }  // namespace
 
-bool goes_first(const Job& a, const Job& b) { return turn(*a.workload) < turn(*b.workload); }
-bool goes_first(const Service& a, const Service& b) { return turn(*a.workload) < turn(*b.workload); }
+bool goes_first(const Job& a, const Job& b) {
+  return turn(*a.workload) < turn(*b.workload);
+}
+bool goes_first(const Service& a, const Service& b) {
+  return turn(*a.workload) < turn(*b.workload);
+}
 
 Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_config)
-    : snapshot(the_snapshot), now(the_now), config(the_config), room(the_snapshot), catalogue(the_snapshot, room),
-      exposure(the_snapshot), wake(the_now), stocked_out_(the_snapshot.pools.size(), false),
+    : snapshot(the_snapshot),
+      now(the_now),
+      config(the_config),
+      room(the_snapshot),
+      catalogue(the_snapshot, room),
+      exposure(the_snapshot),
+      wake(the_now),
+      stocked_out_(the_snapshot.pools.size(), false),
       repacks_(the_snapshot.pools.size(), true) {
   open_pools();
   open_jobs();
@@ -78,7 +92,8 @@ Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_conf
 void Pass::open_pools() {
   for (std::size_t i = 0; i < snapshot.pools.size(); ++i) {
     const market::Offering& offering = snapshot.pools[i].offering;
-    stocked_out_[i] = offering.availability == market::Availability::kStockedOut && offering.retry_at && *offering.retry_at > now;
+    stocked_out_[i] = offering.availability == market::Availability::kStockedOut &&
+                      offering.retry_at && *offering.retry_at > now;
   }
 }
 
@@ -114,7 +129,8 @@ void Pass::open_job(Job& job) {
     return out(TrainingVerdict::kFail, Cause::kRestartsExhausted);
   }
   if (workload.suspended) {
-    return out(workload.placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait, Cause::kSuspended);
+    return out(workload.placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait,
+               Cause::kSuspended);
   }
   if (!workload.placement) return;
   if (failed) {
@@ -123,7 +139,8 @@ void Pass::open_job(Job& job) {
     job.ended = Cause::kReplicaLost;
   } else if (!may_stay(kind(job), workload.demand, job.pool)) {
     job.ended = Cause::kPoolUnusable;
-  } else if (workload.state == AttemptState::kStarting && count(workload.bound) < workload.demand.replicas) {
+  } else if (workload.state == AttemptState::kStarting &&
+             count(workload.bound) < workload.demand.replicas) {
     const Instant since = past(workload.starting_since.value_or(workload.placement->since));
     if (now - since >= workload.launch_timeout) {
       job.ended = Cause::kLaunchTimeout;
@@ -135,13 +152,14 @@ void Pass::open_job(Job& job) {
   job.continues = true;
 }
 
-// A pool that would not take the workload today (constraints, size) still keeps what runs there, as the scheduler does; a
-// tier or model that the workload may not use any more does not.
+// A pool that would not take the workload today (constraints, size) still keeps what runs there, as
+// the scheduler does; a tier or model that the workload may not use any more does not.
 bool Pass::may_stay(const DemandKind& kind, const Demand& demand, std::size_t where) const {
   if (kind.find(where) != nullptr) return true;
   return demand.tiers.contains(pool(where).tier) &&
-         std::any_of(demand.models.begin(), demand.models.end(),
-                     [&](const ModelPreference& model) { return model.model == pool(where).model; });
+         std::any_of(demand.models.begin(), demand.models.end(), [&](const ModelPreference& model) {
+           return model.model == pool(where).model;
+         });
 }
 
 void Pass::open_services() {
@@ -157,15 +175,20 @@ void Pass::open_services() {
 void Pass::open_service(Service& service) {
   const InferenceWorkload& workload = *service.workload;
   for (const InferenceAllocation& allocation : workload.allocations) {
-    const bool stays = workload.terminating || may_stay(kind(service), workload.demand, allocation.pool);
+    const bool stays =
+        workload.terminating || may_stay(kind(service), workload.demand, allocation.pool);
     if (allocation.desired <= 0 || !stays) continue;
-    Share share{.pool = allocation.pool, .replicas = allocation.desired, .since = allocation.since, .bound = allocation.bound};
+    Share share{.pool = allocation.pool,
+                .replicas = allocation.desired,
+                .since = allocation.since,
+                .bound = allocation.bound};
     std::sort(share.bound.begin(), share.bound.end(), [&](const Bound& a, const Bound& b) {
       return snapshot.nodes[a.node].name < snapshot.nodes[b.node].name;
     });
     const std::int64_t bound = count(share.bound);
     const bool unbound = allocation.ready < allocation.desired && bound < allocation.desired;
-    if (unbound && !workload.terminating && now - past(allocation.starting_since) >= workload.launch_timeout) {
+    if (unbound && !workload.terminating &&
+        now - past(allocation.starting_since) >= workload.launch_timeout) {
       note_stock_out(allocation.pool, allocation.starting_since);
       share.replicas = bound;
     }
@@ -178,7 +201,9 @@ void Pass::open_service(Service& service) {
 
 void Pass::note_stock_out(std::size_t pool, Instant since) {
   stocked_out_[pool] = true;
-  const auto same = [&](const StockOut& other) { return other.pool == pool && other.since == since; };
+  const auto same = [&](const StockOut& other) {
+    return other.pool == pool && other.since == since;
+  };
   if (std::any_of(stock_outs.begin(), stock_outs.end(), same)) return;
   stock_outs.push_back({.pool = pool, .since = since});
 }
@@ -189,7 +214,8 @@ void Pass::account(std::size_t where, const Demand& demand, std::int64_t replica
   exposure.add(where, demand.per_replica.accelerators.value() * replicas);
 }
 
-// Bound replicas sit on their nodes. Those of attempts that are to end do not count: their room is given away already.
+// Bound replicas sit on their nodes. Those of attempts that are to end do not count: their room is
+// given away already.
 void Pass::occupy() {
   for (const Job& job : jobs) {
     if (job.standing != Job::Standing::kHeld && !job.continues) continue;
@@ -220,7 +246,8 @@ struct Claimant {
     if (a.accelerators != b.accelerators) return a.accelerators > b.accelerators;
     if (a.pool_rank != b.pool_rank) return a.pool_rank < b.pool_rank;
     const auto rest = [](const Claimant& c) {
-      return std::tuple(-c.need->resources.cpu.value(), -c.need->resources.memory.value(), c.job, std::tie(*c.key));
+      return std::tuple(-c.need->resources.cpu.value(), -c.need->resources.memory.value(), c.job,
+                        std::tie(*c.key));
     };
     return rest(a) < rest(b);
   }
@@ -228,30 +255,39 @@ struct Claimant {
 
 }  // namespace
 
-// What is placed and not bound yet claims room on its pool, large replicas first. More than there is (a node went, max was
-// lowered) is left to the launch timeout.
+// What is placed and not bound yet claims room on its pool, large replicas first. More than there
+// is (a node went, max was lowered) is left to the launch timeout.
 void Pass::claim_unbound() {
   std::vector<Claimant> claimants;
-  const auto add = [&](const DemandKind& kind, std::size_t where, std::int64_t replicas, std::vector<Bound>& taken, bool is_job,
-                       const ObjectKey& key) {
+  const auto add = [&](const DemandKind& kind, std::size_t where, std::int64_t replicas,
+                       std::vector<Bound>& taken, bool is_job, const ObjectKey& key) {
     if (replicas <= 0) return;
-    claimants.push_back({.accelerators = kind.need.resources.accelerators.value(), .pool_rank = catalogue.rank(where),
-                         .need = &kind.need, .pool = where, .replicas = replicas, .taken = &taken, .job = is_job, .key = &key});
+    claimants.push_back({.accelerators = kind.need.resources.accelerators.value(),
+                         .pool_rank = catalogue.rank(where),
+                         .need = &kind.need,
+                         .pool = where,
+                         .replicas = replicas,
+                         .taken = &taken,
+                         .job = is_job,
+                         .key = &key});
   };
   for (Job& job : jobs) {
     if (!job.placed() || !repacks_[job.pool]) continue;
     const std::int64_t bound = job.continues ? count(job.workload->bound) : 0;
-    add(kind(job), job.pool, job.workload->demand.replicas - bound, job.taken, true, job.workload->key);
+    add(kind(job), job.pool, job.workload->demand.replicas - bound, job.taken, true,
+        job.workload->key);
   }
   for (Service& service : services) {
     if (service.workload->terminating) continue;
     for (Share& share : service.shares) {
       if (!repacks_[share.pool]) continue;
-      add(kind(service), share.pool, share.replicas - count(share.bound), share.taken, false, service.workload->key);
+      add(kind(service), share.pool, share.replicas - count(share.bound), share.taken, false,
+          service.workload->key);
     }
   }
   std::sort(claimants.begin(), claimants.end());
-  for (const Claimant& claimant : claimants) *claimant.taken = room.take(claimant.pool, *claimant.need, claimant.replicas);
+  for (const Claimant& claimant : claimants)
+    *claimant.taken = room.take(claimant.pool, *claimant.need, claimant.replicas);
   repacks_.assign(repacks_.size(), false);
 }
 
@@ -270,7 +306,8 @@ void Pass::repack() {
 void Pass::place(Job& job, const Offer& offer, Cause cause) {
   const Demand& demand = job.workload->demand;
   job.taken = room.take(offer.pool, kind(job).need, demand.replicas);
-  SPILLWAY_CHECK(count(job.taken) == demand.replicas);  // all or nothing: whoever places has asked for room
+  SPILLWAY_CHECK(count(job.taken) ==
+                 demand.replicas);  // all or nothing: whoever places has asked for room
   job.standing = Job::Standing::kPlaced;
   job.pool = offer.pool;
   job.chosen = cause;
@@ -295,9 +332,9 @@ Share& Pass::share_on(Service& service, std::size_t where) {
   const auto at = std::find_if(service.shares.begin(), service.shares.end(),
                                [&](const Share& share) { return share.pool == where; });
   if (at != service.shares.end()) return *at;
-  const auto next = std::find_if(service.shares.begin(), service.shares.end(), [&](const Share& share) {
-    return catalogue.rank(share.pool) > catalogue.rank(where);
-  });
+  const auto next = std::find_if(
+      service.shares.begin(), service.shares.end(),
+      [&](const Share& share) { return catalogue.rank(share.pool) > catalogue.rank(where); });
   return *service.shares.insert(next, Share{.pool = where, .since = now});
 }
 
@@ -334,7 +371,8 @@ void Pass::shrink(Service& service, std::size_t where, std::int64_t replicas) {
   const std::vector<Bound> pending = cut(share.taken, replicas);
   room.release(kind(service).need, pending);
   const std::vector<Bound> leaving = cut(share.bound, replicas - count(pending));
-  for (const Bound& at : leaving) share.leave.insert(share.leave.end(), static_cast<std::size_t>(at.replicas), at.node);
+  for (const Bound& at : leaving)
+    share.leave.insert(share.leave.end(), static_cast<std::size_t>(at.replicas), at.node);
   room.release(kind(service).need, leaving);
   share.replicas -= replicas;
   account(where, service.workload->demand, -replicas);

@@ -1,6 +1,7 @@
 #pragma once
-// The working state of one call of make_plan: what every workload holds while the rules are applied, and the few operations
-// that change it. Everything a rule may know is in here; nothing else is remembered.
+// The working state of one call of make_plan: what every workload holds while the rules are
+// applied, and the few operations that change it. Everything a rule may know is in here; nothing
+// else is remembered.
 
 #include <cstddef>
 #include <cstdint>
@@ -34,10 +35,10 @@ struct Job {
   const TrainingWorkload* workload = nullptr;
   std::size_t kind = 0;
   Standing standing = Standing::kWaiting;
-  std::size_t pool = 0;       // while placed
-  bool continues = false;     // still the placement that the snapshot has
-  std::vector<Bound> taken;   // room held beyond the snapshot's bound replicas
-  std::optional<Cause> ended;  // why the snapshot's placement was taken back
+  std::size_t pool = 0;             // while placed
+  bool continues = false;           // still the placement that the snapshot has
+  std::vector<Bound> taken;         // room held beyond the snapshot's bound replicas
+  std::optional<Cause> ended;       // why the snapshot's placement was taken back
   Cause chosen = Cause::kCheapest;  // why the present one was made
   bool user_failure = false;
   TrainingVerdict out = TrainingVerdict::kWait;  // the verdict of a job that is kOut
@@ -46,10 +47,13 @@ struct Job {
   [[nodiscard]] bool placed() const { return standing == Standing::kPlaced; }
   [[nodiscard]] bool waiting() const { return standing == Standing::kWaiting; }
   // The attempt in force runs on every replica: ending it loses work.
-  [[nodiscard]] bool running() const { return continues && workload->state == AttemptState::kRunning; }
+  [[nodiscard]] bool running() const {
+    return continues && workload->state == AttemptState::kRunning;
+  }
 };
 
-// What an inference workload holds on one pool; without replicas, what it has given back there in this pass.
+// What an inference workload holds on one pool; without replicas, what it has given back there in
+// this pass.
 struct Share {
   std::size_t pool = 0;
   std::int64_t replicas = 0;
@@ -88,8 +92,9 @@ class Wake {
 // An offering that a workload could take now.
 struct Choice {
   const Offer* offer = nullptr;
-  double cost = 0;   // expected, of one replica
-  int urgency = 0;   // 0: keeps the deadline; 1: late, but not taken away; 2: may make it later still
+  double cost = 0;  // expected, of one replica
+  int urgency =
+      0;  // 0: keeps the deadline; 1: late, but not taken away; 2: may make it later still
 };
 
 class Pass {
@@ -106,20 +111,24 @@ class Pass {
   std::vector<Service> services;
   std::vector<StockOut> stock_outs;
   Wake wake;
-  bool changed = false;  // by the round under way
+  bool changed = false;            // by the round under way
   std::vector<Choice> candidates;  // of the search under way; kept for its memory
-  // By kind: a gang of this many found no room on any bought pool, nor has room been given back since.
+  // By kind: a gang of this many found no room on any bought pool, nor has room been given back
+  // since.
   struct Full {
     std::int64_t replicas = 0;
     std::uint64_t releases = 0;
   };
   std::vector<Full> full;
 
-  // Packs what is placed and not bound yet anew where something changed, as the next pass will find it.
+  // Packs what is placed and not bound yet anew where something changed, as the next pass will find
+  // it.
   void repack();
 
   [[nodiscard]] const DemandKind& kind(const Job& job) const { return catalogue.kind(job.kind); }
-  [[nodiscard]] const DemandKind& kind(const Service& service) const { return catalogue.kind(service.kind); }
+  [[nodiscard]] const DemandKind& kind(const Service& service) const {
+    return catalogue.kind(service.kind);
+  }
   [[nodiscard]] const Pool& pool(std::size_t index) const { return snapshot.pools[index]; }
   [[nodiscard]] bool stocked_out(std::size_t pool) const { return stocked_out_[pool]; }
   [[nodiscard]] Hours restart_delay() const { return Hours(config.restart_delay); }
@@ -130,7 +139,8 @@ class Pass {
 
   void place(Job& job, const Offer& offer, Cause cause);
   void take_back(Job& job, Cause cause);
-  std::int64_t grow(Service& service, std::size_t pool, std::int64_t replicas);  // how many found room
+  std::int64_t grow(Service& service, std::size_t pool,
+                    std::int64_t replicas);  // how many found room
   void shrink(Service& service, std::size_t pool, std::int64_t replicas);
   void remove_replica(Service& service, std::size_t pool, std::size_t node);
 
@@ -153,7 +163,8 @@ class Pass {
   std::vector<bool> repacks_;  // by pool: something changed since it was packed
 };
 
-// Order among workloads that want something: priority, then services before jobs, then age, then name.
+// Order among workloads that want something: priority, then services before jobs, then age, then
+// name.
 bool goes_first(const Job& a, const Job& b);
 bool goes_first(const Service& a, const Service& b);
 

@@ -1,4 +1,5 @@
-// The decision, in numbered steps. Each step is a file of its own; this one says in which order they apply.
+// The decision, in numbered steps. Each step is a file of its own; this one says in which order
+// they apply.
 
 #include <spillway/plan/plan.h>
 
@@ -13,9 +14,10 @@
 namespace spillway::plan {
 namespace {
 
-// A decision can free room that another wants more, so the steps are repeated until nothing changes: planning the result
-// again then changes nothing. Every repetition is forced by a displacement or a move, and a workload moves at most once a
-// pass (min_run), so few are needed; the limit only bounds the time of a pass, what is left is done in the next.
+// A decision can free room that another wants more, so the steps are repeated until nothing
+// changes: planning the result again then changes nothing. Every repetition is forced by a
+// displacement or a move, and a workload moves at most once a pass (min_run), so few are needed;
+// the limit only bounds the time of a pass, what is left is done in the next.
 constexpr int kMaxRounds = 16;
 
 struct Turn {
@@ -31,12 +33,15 @@ struct Turn {
   }
 };
 
-// Spot and on-demand: one workload after the other, each on what is best for it. Only those that want something queue up,
-// so a pass in which nothing is to be done sorts nothing.
+// Spot and on-demand: one workload after the other, each on what is best for it. Only those that
+// want something queue up, so a pass in which nothing is to be done sorts nothing.
 void assign_bought(Pass& pass) {
   std::vector<Turn> turns;
   const auto queue = [&](const auto& workload, bool job, std::size_t index) {
-    turns.push_back({.priority = workload.demand.priority, .job = job, .created_at = workload.created_at, .key = &workload.key,
+    turns.push_back({.priority = workload.demand.priority,
+                     .job = job,
+                     .created_at = workload.created_at,
+                     .key = &workload.key,
                      .index = index});
   };
   for (std::size_t i = 0; i < pass.jobs.size(); ++i) {
@@ -67,9 +72,11 @@ std::vector<PoolUse> use_of_pools(const Snapshot& snapshot) {
       free[at.node] -= used.value();
     }
   };
-  for (const TrainingWorkload& workload : snapshot.training) count(workload.demand, workload.bound);
+  for (const TrainingWorkload& workload : snapshot.training)
+    count(workload.demand, workload.bound);
   for (const InferenceWorkload& workload : snapshot.inference) {
-    for (const InferenceAllocation& allocation : workload.allocations) count(workload.demand, allocation.bound);
+    for (const InferenceAllocation& allocation : workload.allocations)
+      count(workload.demand, allocation.bound);
   }
   for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
     const Node& node = snapshot.nodes[i];
@@ -84,7 +91,8 @@ Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config) {
   // 1. What every workload holds, what its children say about it, and how much room is left.
   Pass pass(snapshot, now, config);
 
-  // 2. Until nothing changes: the reserved baseline to whoever would pay most elsewhere, then spot and on-demand by expected
+  // 2. Until nothing changes: the reserved baseline to whoever would pay most elsewhere, then spot
+  // and on-demand by expected
   //    cost, deadline and patience.
   for (int round = 0; round < kMaxRounds; ++round) {
     if (round > 0) pass.repack();
@@ -98,12 +106,16 @@ Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config) {
   // 3. What that means for each workload, in the order of the snapshot.
   Plan plan;
   plan.training.reserve(pass.jobs.size());
-  for (std::size_t i = 0; i < pass.jobs.size(); ++i) plan.training.push_back(decide_training(pass, i));
+  for (std::size_t i = 0; i < pass.jobs.size(); ++i)
+    plan.training.push_back(decide_training(pass, i));
   plan.inference.reserve(pass.services.size());
-  for (std::size_t i = 0; i < pass.services.size(); ++i) plan.inference.push_back(decide_inference(pass, i));
-  std::sort(pass.stock_outs.begin(), pass.stock_outs.end(), [&](const StockOut& a, const StockOut& b) {
-    return std::tuple(pass.catalogue.rank(a.pool), a.since) < std::tuple(pass.catalogue.rank(b.pool), b.since);
-  });
+  for (std::size_t i = 0; i < pass.services.size(); ++i)
+    plan.inference.push_back(decide_inference(pass, i));
+  std::sort(pass.stock_outs.begin(), pass.stock_outs.end(),
+            [&](const StockOut& a, const StockOut& b) {
+              return std::tuple(pass.catalogue.rank(a.pool), a.since) <
+                     std::tuple(pass.catalogue.rank(b.pool), b.since);
+            });
   plan.pools = use_of_pools(snapshot);
 
   // 4. When to look again although nothing happens.

@@ -1,11 +1,14 @@
-// The reserved baseline goes to whoever would pay most elsewhere (design 4, rule 2). Its hours are paid already, so a slot is
-// worth what the workload that gets it would otherwise pay: by priority first, then by the expected cost per accelerator and
-// useful hour of the best alternative that it may use and could get now. Who has no alternative at all comes first.
+// The reserved baseline goes to whoever would pay most elsewhere (design 4, rule 2). Its hours are
+// paid already, so a slot is worth what the workload that gets it would otherwise pay: by priority
+// first, then by the expected cost per accelerator and useful hour of the best alternative that it
+// may use and could get now. Who has no alternative at all comes first.
 //
 //   1. Everybody who wants reserved room states a claim; claims are ranked.
 //   2. A claim takes free room.
-//   3. Where that does not do, it displaces what ranks lower on a pool: the lowest first, only as many as needed, and a gang
-//      only if it then fits as a whole. A running job only takes free room: it is not worth ending another one for it.
+//   3. Where that does not do, it displaces what ranks lower on a pool: the lowest first, only as
+//   many as needed, and a gang
+//      only if it then fits as a whole. A running job only takes free room: it is not worth ending
+//      another one for it.
 //
 // Who loses its slots is waiting again and finds its next best place in the same pass.
 
@@ -29,9 +32,12 @@ class ReservedStep {
   explicit ReservedStep(Pass& pass) : pass_(pass), incumbents_(pass) {}
 
   void run() {
-    for (std::size_t i = 0; i < pass_.jobs.size(); ++i) claim_for_job(i);
-    for (std::size_t i = 0; i < pass_.services.size(); ++i) claim_for_service(i);
-    std::sort(claims_.begin(), claims_.end(), [&](const Claim& a, const Claim& b) { return goes_before(a, b); });
+    for (std::size_t i = 0; i < pass_.jobs.size(); ++i)
+      claim_for_job(i);
+    for (std::size_t i = 0; i < pass_.services.size(); ++i)
+      claim_for_service(i);
+    std::sort(claims_.begin(), claims_.end(),
+              [&](const Claim& a, const Claim& b) { return goes_before(a, b); });
     for (const Claim& claim : claims_) {
       if (claim.beneficiary.inference) {
         serve(pass_.services[claim.beneficiary.index], claim);
@@ -44,7 +50,8 @@ class ReservedStep {
  private:
   bool goes_before(const Claim& a, const Claim& b) const {
     if (rank(a) != rank(b)) return rank(a) < rank(b);
-    if (a.beneficiary.inference) return goes_first(pass_.services[a.beneficiary.index], pass_.services[b.beneficiary.index]);
+    if (a.beneficiary.inference)
+      return goes_first(pass_.services[a.beneficiary.index], pass_.services[b.beneficiary.index]);
     return goes_first(pass_.jobs[a.beneficiary.index], pass_.jobs[b.beneficiary.index]);
   }
 
@@ -54,7 +61,8 @@ class ReservedStep {
     if (kind.reserved.empty() || (!job.waiting() && !job.placed())) return;
     const bool free = has_free_room(job);
     if (job.placed()) {
-      const bool moves = free && pass_.pool(job.pool).tier != api::Tier::kReserved && move_pays(job);
+      const bool moves =
+          free && pass_.pool(job.pool).tier != api::Tier::kReserved && move_pays(job);
       if (moves) claims_.push_back(claim_of(pass_, index));
       return;
     }
@@ -70,10 +78,12 @@ class ReservedStep {
 
   bool has_free_room(const Job& job) const {
     const std::vector<Offer>& offers = pass_.kind(job).reserved;
-    return std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) { return has_room(pass_, job, offer); });
+    return std::any_of(offers.begin(), offers.end(),
+                       [&](const Offer& offer) { return has_room(pass_, job, offer); });
   }
 
-  // Reserved hours cost nothing, but work that is thrown away was paid for: it is worth what it cost.
+  // Reserved hours cost nothing, but work that is thrown away was paid for: it is worth what it
+  // cost.
   bool move_pays(const Job& job) {
     const Work work = work_of(pass_, job);
     const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
@@ -82,30 +92,36 @@ class ReservedStep {
     const auto staying = cost_of_staying(pass_, job, work);
     if (offer == nullptr || !staying || !deadline.survives_restart()) return false;
     const double lost = offer->rates.usd * (work.age + pass_.restart_delay()).count();
-    if (lost >= *staying * (1.0 - static_cast<double>(pass_.config.move_margin_percent) / 100)) return false;
+    if (lost >= *staying * (1.0 - static_cast<double>(pass_.config.move_margin_percent) / 100))
+      return false;
     if (settled_at(pass_, job) <= pass_.now) return true;
     pass_.wake.consider(settled_at(pass_, job));
     return false;
   }
 
-  // Reserved pools that would take the job if there were room: the fastest model first, then the pool that it fills best, so
-  // that room for large gangs stays together.
+  // Reserved pools that would take the job if there were room: the fastest model first, then the
+  // pool that it fills best, so that room for large gangs stays together.
   std::vector<const Offer*> admissible(const Job& job, const DeadlineRule& deadline, bool in_time) {
     std::vector<const Offer*> offers;
     for (const Offer& offer : pass_.kind(job).reserved) {
       const auto cause = excluded(pass_, job, work_of(pass_, job), offer, deadline, {});
       const bool could = !cause || cause == Cause::kNoCapacity || cause == Cause::kDeadline;
-      if (could && !pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time) offers.push_back(&offer);
+      if (could && !pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time)
+        offers.push_back(&offer);
     }
     const auto order = [&](const Offer* offer) {
-      return std::tuple(-offer->rates.speed, pass_.room.slots(offer->pool, pass_.kind(job).need), pass_.catalogue.rank(offer->pool));
+      return std::tuple(-offer->rates.speed, pass_.room.slots(offer->pool, pass_.kind(job).need),
+                        pass_.catalogue.rank(offer->pool));
     };
-    std::sort(offers.begin(), offers.end(), [&](const Offer* a, const Offer* b) { return order(a) < order(b); });
+    std::sort(offers.begin(), offers.end(),
+              [&](const Offer* a, const Offer* b) { return order(a) < order(b); });
     return offers;
   }
 
   bool take_free(Job& job, const Claim& claim, const std::vector<const Offer*>& offers) {
-    const auto free = std::find_if(offers.begin(), offers.end(), [&](const Offer* offer) { return has_room(pass_, job, *offer); });
+    const auto free = std::find_if(offers.begin(), offers.end(), [&](const Offer* offer) {
+      return has_room(pass_, job, *offer);
+    });
     if (free == offers.end()) return false;
     if (job.placed()) pass_.take_back(job, Cause::kPriceMove);
     pass_.place(job, **free, Cause::kReservedBaseline);
@@ -133,9 +149,10 @@ class ReservedStep {
   // There is free room for it, or somebody on a pool that takes it whom it outranks.
   bool has_chance(const Job& job, const Claim& claim) {
     const std::vector<Offer>& offers = pass_.kind(job).reserved;
-    return has_free_room(job) || (job.waiting() && std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) {
-             return incumbents_.yield_to(claim, offer.pool);
-           }));
+    return has_free_room(job) ||
+           (job.waiting() && std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) {
+              return incumbents_.yield_to(claim, offer.pool);
+            }));
   }
 
   void serve(Job& job, const Claim& claim) {
@@ -153,11 +170,13 @@ class ReservedStep {
     for (const Offer& offer : pass_.kind(service).reserved) {
       const std::int64_t wanted = reserved_wanted(pass_, service);
       if (wanted <= 0 || pass_.stocked_out(offer.pool)) continue;
-      const std::int64_t got = pass_.grow(service, offer.pool, affordable(pass_, service, offer, wanted));
+      const std::int64_t got =
+          pass_.grow(service, offer.pool, affordable(pass_, service, offer, wanted));
       if (got > 0) incumbents_.joined(offer.pool, claim.beneficiary);
     }
     for (const Offer& offer : pass_.kind(service).reserved) {
-      const std::int64_t wanted = affordable(pass_, service, offer, reserved_wanted(pass_, service));
+      const std::int64_t wanted =
+          affordable(pass_, service, offer, reserved_wanted(pass_, service));
       if (wanted <= 0 || pass_.stocked_out(offer.pool)) continue;
       const auto found = incumbents_.find(claim, offer.pool, pass_.kind(service).need, wanted, 1);
       if (!found) continue;
@@ -176,7 +195,8 @@ class ReservedStep {
 
 void assign_reserved(Pass& pass) {
   const auto reserved = [](const Pool& pool) { return pool.tier == api::Tier::kReserved; };
-  if (std::any_of(pass.snapshot.pools.begin(), pass.snapshot.pools.end(), reserved)) ReservedStep(pass).run();
+  if (std::any_of(pass.snapshot.pools.begin(), pass.snapshot.pools.end(), reserved))
+    ReservedStep(pass).run();
 }
 
 }  // namespace spillway::plan

@@ -12,7 +12,9 @@ namespace {
 constexpr std::int64_t kMaxPodsPerNode = 110;
 constexpr std::int64_t kPlenty = std::numeric_limits<std::int64_t>::max() / 4;
 
-std::int64_t times(std::int64_t free, std::int64_t need) { return need <= 0 ? kMaxPodsPerNode : free / need; }
+std::int64_t times(std::int64_t free, std::int64_t need) {
+  return need <= 0 ? kMaxPodsPerNode : free / need;
+}
 
 }  // namespace
 
@@ -21,22 +23,28 @@ Room::Room(const Snapshot& snapshot)
   nodes_.reserve(snapshot.nodes.size());
   for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
     const plan::Node& node = snapshot.nodes[i];
-    nodes_.push_back({.accelerators = node.free.accelerators.value(), .cpu = node.free.cpu.value(),
-                      .memory = node.free.memory.value(), .pool = static_cast<std::uint32_t>(node.pool),
-                      .kind = kind_of(node.pool, node.traits, false), .open = node.usable});
+    nodes_.push_back({.accelerators = node.free.accelerators.value(),
+                      .cpu = node.free.cpu.value(),
+                      .memory = node.free.memory.value(),
+                      .pool = static_cast<std::uint32_t>(node.pool),
+                      .kind = kind_of(node.pool, node.traits, false),
+                      .open = node.usable});
     pools_[node.pool].nodes.push_back(static_cast<std::uint32_t>(i));
   }
   for (std::size_t pool = 0; pool < pools_.size(); ++pool) {
     std::sort(pools_[pool].nodes.begin(), pools_[pool].nodes.end(),
-              [&](std::uint32_t a, std::uint32_t b) { return snapshot.nodes[a].name < snapshot.nodes[b].name; });
-    for (std::size_t i = 0; i < pools_[pool].nodes.size(); ++i) nodes_[pools_[pool].nodes[i]].rank = static_cast<std::uint32_t>(i);
+              [&](std::uint32_t a, std::uint32_t b) {
+                return snapshot.nodes[a].name < snapshot.nodes[b].name;
+              });
+    for (std::size_t i = 0; i < pools_[pool].nodes.size(); ++i)
+      nodes_[pools_[pool].nodes[i]].rank = static_cast<std::uint32_t>(i);
     open_nodes(pool);
     imagine_node(pool);
   }
 }
 
-// A lowered max_nodes closes nodes that are there: empty ones first, then the last by name. Holding is judged by the
-// snapshot's bound replicas.
+// A lowered max_nodes closes nodes that are there: empty ones first, then the last by name. Holding
+// is judged by the snapshot's bound replicas.
 void Room::open_nodes(std::size_t pool) {
   PoolRoom& room = pools_[pool];
   const std::int64_t there = static_cast<std::int64_t>(room.nodes.size());
@@ -45,21 +53,26 @@ void Room::open_nodes(std::size_t pool) {
   if (there > max) {
     std::vector<bool> holds(nodes_.size(), false);
     const auto mark = [&](const std::vector<Bound>& bound) {
-      for (const Bound& at : bound) holds[at.node] = true;
+      for (const Bound& at : bound)
+        holds[at.node] = true;
     };
-    for (const TrainingWorkload& workload : snapshot_.training) mark(workload.bound);
+    for (const TrainingWorkload& workload : snapshot_.training)
+      mark(workload.bound);
     for (const InferenceWorkload& workload : snapshot_.inference) {
-      for (const InferenceAllocation& allocation : workload.allocations) mark(allocation.bound);
+      for (const InferenceAllocation& allocation : workload.allocations)
+        mark(allocation.bound);
     }
     std::vector<std::uint32_t> order;
     for (const bool holding : {true, false}) {
       std::copy_if(room.nodes.begin(), room.nodes.end(), std::back_inserter(order),
                    [&](std::uint32_t node) { return holds[node] == holding; });
     }
-    for (std::size_t i = static_cast<std::size_t>(max); i < order.size(); ++i) nodes_[order[i]].open = false;
+    for (std::size_t i = static_cast<std::size_t>(max); i < order.size(); ++i)
+      nodes_[order[i]].open = false;
   }
   for (const std::uint32_t node : room.nodes) {
-    if (nodes_[node].open) room.free_accelerators += std::max<std::int64_t>(nodes_[node].accelerators, 0);
+    if (nodes_[node].open)
+      room.free_accelerators += std::max<std::int64_t>(nodes_[node].accelerators, 0);
   }
 }
 
@@ -67,7 +80,8 @@ void Room::imagine_node(std::size_t pool) {
   PoolRoom& room = pools_[pool];
   Node& imagined = room.imagined;
   imagined = {.accelerators = snapshot_.pools[pool].accelerators_per_node.value(),
-              .pool = static_cast<std::uint32_t>(pool), .open = true};
+              .pool = static_cast<std::uint32_t>(pool),
+              .open = true};
   std::optional<std::uint32_t> model;
   for (const std::uint32_t node : room.nodes) {
     if (!snapshot_.nodes[node].usable) continue;
@@ -76,7 +90,8 @@ void Room::imagine_node(std::size_t pool) {
     imagined.memory = std::max(imagined.memory, nodes_[node].memory);
   }
   if (!model) imagined.cpu = imagined.memory = kPlenty;
-  const std::size_t traits = model ? snapshot_.nodes[*model].traits : std::numeric_limits<std::size_t>::max();
+  const std::size_t traits =
+      model ? snapshot_.nodes[*model].traits : std::numeric_limits<std::size_t>::max();
   room.imagined_kind = imagined.kind = kind_of(pool, traits, true);
   room.free_accelerators += room.addable * imagined.accelerators;
 }
@@ -98,7 +113,8 @@ Room::Answer Room::ask(std::size_t shape_index, const Kind& kind) const {
   if (kind.imagined && contradicts(shape, pool.selector)) return Answer::kNo;
   if (!known || (kind.imagined && names_nodes(shape))) return Answer::kYes;
   if (names_nodes(shape)) return Answer::kByNode;
-  return api::selects(shape, NodeName(), snapshot_.traits[kind.traits].labels) ? Answer::kYes : Answer::kNo;
+  return api::selects(shape, NodeName(), snapshot_.traits[kind.traits].labels) ? Answer::kYes
+                                                                               : Answer::kNo;
 }
 
 Room::Answer Room::admits_kind(std::size_t shape, std::uint32_t kind) {
@@ -121,7 +137,8 @@ namespace {
 template <class Node>
 std::int64_t slots_on(const Node& node, const Resources& need) {
   if (node.accelerators < 0) return 0;
-  const std::int64_t fit = std::min({times(node.accelerators, need.accelerators.value()), times(node.cpu, need.cpu.value()),
+  const std::int64_t fit = std::min({times(node.accelerators, need.accelerators.value()),
+                                     times(node.cpu, need.cpu.value()),
                                      times(node.memory, need.memory.value()), kMaxPodsPerNode});
   return std::max<std::int64_t>(fit, 0);
 }
@@ -140,12 +157,14 @@ void Room::change(std::uint32_t index, const Need& need, std::int64_t replicas) 
 }
 
 void Room::occupy(const Need& need, const std::vector<Bound>& bound) {
-  for (const Bound& at : bound) change(static_cast<std::uint32_t>(at.node), need, at.replicas);
+  for (const Bound& at : bound)
+    change(static_cast<std::uint32_t>(at.node), need, at.replicas);
 }
 
 void Room::release(const Need& need, const std::vector<Bound>& bound) {
   if (!bound.empty()) ++releases_;
-  for (const Bound& at : bound) change(static_cast<std::uint32_t>(at.node), need, -at.replicas);
+  for (const Bound& at : bound)
+    change(static_cast<std::uint32_t>(at.node), need, -at.replicas);
 }
 
 std::int64_t Room::slots(std::size_t pool, const Need& need) {
@@ -177,7 +196,8 @@ bool Room::fits(std::size_t pool, const Need& need, std::int64_t replicas) {
 std::int64_t Room::slots_when_empty(std::size_t pool, const Need& need) {
   const PoolRoom& room = pools_[pool];
   bool admitted = admits_kind(need.shape, room.imagined_kind) == Answer::kYes;
-  for (std::size_t i = 0; i < room.nodes.size() && !admitted; ++i) admitted = admits(need, room.nodes[i]);
+  for (std::size_t i = 0; i < room.nodes.size() && !admitted; ++i)
+    admitted = admits(need, room.nodes[i]);
   if (!admitted) return 0;
   const std::int64_t there = static_cast<std::int64_t>(room.nodes.size());
   return slots_on(room.imagined, need.resources) * std::max(snapshot_.pools[pool].max_nodes, there);
@@ -191,9 +211,10 @@ std::uint32_t Room::add_node(PoolRoom& room) {
   return room.nodes.back();
 }
 
-// Fills the open nodes that have exactly `level` accelerators free, as far as they take replicas. Returns how many it took.
-std::int64_t Room::take_level(PoolRoom& room, const Need& need, std::int64_t level, std::int64_t replicas,
-                              std::vector<Bound>& taken) {
+// Fills the open nodes that have exactly `level` accelerators free, as far as they take replicas.
+// Returns how many it took.
+std::int64_t Room::take_level(PoolRoom& room, const Need& need, std::int64_t level,
+                              std::int64_t replicas, std::vector<Bound>& taken) {
   std::int64_t total = 0;
   for (std::size_t i = 0; i < room.nodes.size() && total < replicas; ++i) {
     const std::uint32_t node = room.nodes[i];
@@ -221,7 +242,8 @@ std::vector<Bound> Room::take(std::size_t pool, const Need& need, std::int64_t r
   while (replicas > 0) {
     std::int64_t next = kPlenty;  // the next fuller level that there is
     for (const std::uint32_t node : room.nodes) {
-      if (nodes_[node].open && nodes_[node].accelerators >= level) next = std::min(next, nodes_[node].accelerators);
+      if (nodes_[node].open && nodes_[node].accelerators >= level)
+        next = std::min(next, nodes_[node].accelerators);
     }
     if (next == kPlenty) break;
     replicas -= take_level(room, need, next, replicas, taken);

@@ -12,11 +12,13 @@ std::optional<Cause> over_limit(const Pass& pass, const Demand& demand, const Of
   if (!demand.max_rate) return std::nullopt;
   const Pool& pool = pass.pool(offer.pool);
   if (!price_known(pool)) return Cause::kPriceUnknown;
-  if (rate_of(pool.offering.price.upper, pool, demand, demand.replicas) > *demand.max_rate) return Cause::kRateLimit;
+  if (rate_of(pool.offering.price.upper, pool, demand, demand.replicas) > *demand.max_rate)
+    return Cause::kRateLimit;
   return std::nullopt;
 }
 
-// Does any bought pool with a known price serve the job at all? Then one without a price is not touched.
+// Does any bought pool with a known price serve the job at all? Then one without a price is not
+// touched.
 bool has_known_price(const Job& job, const DemandKind& kind) {
   return std::any_of(kind.bought.begin(), kind.bought.end(), [&](const Offer& offer) {
     return offer.price_known && offer.slots_when_empty >= job.workload->demand.replicas;
@@ -32,44 +34,52 @@ Work work_of(const Pass& pass, const Job& job) {
   const Hours age = pass.age(workload.running_since.value_or(workload.placement->since));
   const Offer* offer = pass.kind(job).find(job.pool);
   const Hours done = age * (offer != nullptr ? offer->rates.speed : 1.0);
-  // A job that does not say how long it takes is expected to need the assumed time from any moment on.
+  // A job that does not say how long it takes is expected to need the assumed time from any moment
+  // on.
   if (!workload.duration) return {.total = done + asked, .left = asked, .age = age};
   return {.total = asked, .left = std::max(asked - done, Hours(0)), .age = age};
 }
 
 std::optional<double> cost_of_staying(const Pass& pass, const Job& job, const Work& work) {
   const Offer* offer = pass.kind(job).find(job.pool);
-  if (offer == nullptr || (!offer->price_known && offer->tier != api::Tier::kReserved)) return std::nullopt;
+  if (offer == nullptr || (!offer->price_known && offer->tier != api::Tier::kReserved))
+    return std::nullopt;
   if (job.running()) return cost_to_finish(offer->rates, work.left);
   return cost_from_scratch(offer->rates, work.total, pass.restart_delay());
 }
 
 Instant waiting_since(const Pass& pass, const Job& job) {
   const AttemptState state = job.workload->state;
-  const bool had_started = state == AttemptState::kRunning || state == AttemptState::kFailed || state == AttemptState::kLost;
+  const bool had_started = state == AttemptState::kRunning || state == AttemptState::kFailed ||
+                           state == AttemptState::kLost;
   if (job.ended && had_started) return pass.now;
   return pass.past(job.workload->waiting_since);
 }
 
-Patience patience_of(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline) {
-  const bool enough = deadline.exists() ? deadline.behind()
-                                        : pass.now - waiting_since(pass, job) >= job.workload->fallback_after;
+Patience patience_of(const Pass& pass, const Job& job, const Work& work,
+                     const DeadlineRule& deadline) {
+  const bool enough = deadline.exists()
+                          ? deadline.behind()
+                          : pass.now - waiting_since(pass, job) >= job.workload->fallback_after;
   if (enough || !job.workload->demand.tiers.contains(api::Tier::kSpot)) return {};
   double bar = kInfinite;
   bool unpriced = false;
   for (const Offer& offer : pass.kind(job).bought) {
     if (offer.price_known && offer.floor * work.total.count() >= bar) break;
-    if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas) continue;
+    if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas)
+      continue;
     if (over_limit(pass, job.workload->demand, offer) || !deadline.allows_start(offer)) continue;
     unpriced = unpriced || !offer.price_known;
-    if (offer.price_known) bar = std::min(bar, cost_from_scratch(offer.rates, work.total, pass.restart_delay()));
+    if (offer.price_known)
+      bar = std::min(bar, cost_from_scratch(offer.rates, work.total, pass.restart_delay()));
   }
   if (!std::isinf(bar)) return {.on_demand_at_once = false, .spot_bar = bar};
   return {.on_demand_at_once = !unpriced};  // the feed will tell what spot without a price costs
 }
 
 bool has_room(Pass& pass, const Job& job, const Offer& offer) {
-  return !pass.stocked_out(offer.pool) && pass.room.fits(offer.pool, pass.kind(job).need, job.workload->demand.replicas);
+  return !pass.stocked_out(offer.pool) &&
+         pass.room.fits(offer.pool, pass.kind(job).need, job.workload->demand.replicas);
 }
 
 bool has_room_anywhere(Pass& pass, const Job& job) {
@@ -78,40 +88,51 @@ bool has_room_anywhere(Pass& pass, const Job& job) {
   const std::int64_t replicas = job.workload->demand.replicas;
   if (full.releases == pass.room.releases() && full.replicas <= replicas) return false;
   const std::vector<Offer>& bought = pass.kind(job).bought;
-  if (std::any_of(bought.begin(), bought.end(), [&](const Offer& offer) { return has_room(pass, job, offer); })) return true;
+  if (std::any_of(bought.begin(), bought.end(),
+                  [&](const Offer& offer) { return has_room(pass, job, offer); }))
+    return true;
   full = {.replicas = replicas, .releases = pass.room.releases()};
   return false;
 }
 
-// What is told by looking comes before what has to be computed: most pools of a busy cluster are full.
-std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer, const DeadlineRule& deadline,
-                              const Patience& patience) {
+// What is told by looking comes before what has to be computed: most pools of a busy cluster are
+// full.
+std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer,
+                              const DeadlineRule& deadline, const Patience& patience) {
   const Demand& demand = job.workload->demand;
-  if (offer.slots_when_empty < demand.replicas || hopeless(offer.rates, work.total, pass.restart_delay())) {
+  if (offer.slots_when_empty < demand.replicas ||
+      hopeless(offer.rates, work.total, pass.restart_delay())) {
     return Cause::kNoEligiblePool;
   }
   if (const auto cause = over_limit(pass, demand, offer)) return cause;
   if (!has_room(pass, job, offer)) return Cause::kNoCapacity;
   const bool bought = offer.tier != api::Tier::kReserved;
-  if (bought && !offer.price_known && has_known_price(job, pass.kind(job))) return Cause::kPriceUnknown;
+  if (bought && !offer.price_known && has_known_price(job, pass.kind(job)))
+    return Cause::kPriceUnknown;
   if (!deadline.allows_start(offer)) return Cause::kDeadline;
   if (offer.tier != api::Tier::kOnDemand || patience.on_demand_at_once) return std::nullopt;
-  const bool waits = cost_from_scratch(offer.rates, work.total, pass.restart_delay()) > patience.spot_bar;
+  const bool waits =
+      cost_from_scratch(offer.rates, work.total, pass.restart_delay()) > patience.spot_bar;
   return waits ? std::optional(Cause::kWaitingForSpot) : std::nullopt;
 }
 
 namespace {
 
-double near_factor(const Pass& pass) { return 1.0 + static_cast<double>(pass.config.near_equal_percent) / 100; }
+double near_factor(const Pass& pass) {
+  return 1.0 + static_cast<double>(pass.config.near_equal_percent) / 100;
+}
 
 // Among those of the least urgency that are near-equal in cost.
 Choice best_of(const Pass& pass, const std::vector<Choice>& candidates) {
-  const auto cheaper = [](const Choice& a, const Choice& b) { return std::tuple(a.urgency, a.cost) < std::tuple(b.urgency, b.cost); };
+  const auto cheaper = [](const Choice& a, const Choice& b) {
+    return std::tuple(a.urgency, a.cost) < std::tuple(b.urgency, b.cost);
+  };
   const Choice lowest = *std::min_element(candidates.begin(), candidates.end(), cheaper);
   const auto order = [&](const Choice& choice) {
     const Offer& offer = *choice.offer;
-    return std::tuple(-offer.rates.fresh_life.count(), pass.exposure.in_zone_of(offer.pool), pass.exposure.in_pool(offer.pool),
-                      offer.preference, pass.catalogue.rank(offer.pool));
+    return std::tuple(-offer.rates.fresh_life.count(), pass.exposure.in_zone_of(offer.pool),
+                      pass.exposure.in_pool(offer.pool), offer.preference,
+                      pass.catalogue.rank(offer.pool));
   };
   const Choice* best = nullptr;
   for (const Choice& choice : candidates) {
@@ -123,8 +144,8 @@ Choice best_of(const Pass& pass, const std::vector<Choice>& candidates) {
 
 }  // namespace
 
-std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline,
-                                  const Search& search) {
+std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
+                                  const DeadlineRule& deadline, const Search& search) {
   if (job.waiting() && !has_room_anywhere(pass, job)) return std::nullopt;
   pass.candidates.clear();
   double bar = search.limit;  // nothing at or above it can be chosen any more
@@ -145,21 +166,27 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work, 
   return best_of(pass, pass.candidates);
 }
 
-bool must_leave_spot(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline) {
+bool must_leave_spot(const Pass& pass, const Job& job, const Work& work,
+                     const DeadlineRule& deadline) {
   if (!deadline.exists() || pass.pool(job.pool).tier != api::Tier::kSpot) return false;
   const Offer* offer = pass.kind(job).find(job.pool);
   Instant begins = pass.now;
-  if (job.running() && work.left.count() <= 0) return false;  // overdue by the estimate: finishing here is the best hope
+  if (job.running() && work.left.count() <= 0)
+    return false;  // overdue by the estimate: finishing here is the best hope
   if (!job.running() && job.continues) {
-    begins = std::max(pass.now, pass.past(job.workload->placement->since) + pass.config.restart_delay);
+    begins =
+        std::max(pass.now, pass.past(job.workload->placement->since) + pass.config.restart_delay);
   }
-  return deadline.must_leave_spot(begins + (offer != nullptr ? time_for(work.left, *offer) : std::chrono::ceil<Duration>(work.left)));
+  return deadline.must_leave_spot(begins + (offer != nullptr
+                                                ? time_for(work.left, *offer)
+                                                : std::chrono::ceil<Duration>(work.left)));
 }
 
 Instant settled_at(const Pass& pass, const Job& job) {
   if (!job.continues) return pass.now + pass.config.min_run;
-  const Instant since = job.running() ? job.workload->running_since.value_or(job.workload->placement->since)
-                                      : job.workload->placement->since;
+  const Instant since = job.running()
+                            ? job.workload->running_since.value_or(job.workload->placement->since)
+                            : job.workload->placement->since;
   return pass.past(since) + pass.config.min_run;
 }
 
@@ -170,7 +197,8 @@ struct Move {
   Cause cause = Cause::kPriceMove;
 };
 
-// A job that runs, or is about to, on bought capacity: does a move pay, or does the deadline force one?
+// A job that runs, or is about to, on bought capacity: does a move pay, or does the deadline force
+// one?
 std::optional<Move> better_place(Pass& pass, const Job& job) {
   const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
   const Work work = work_of(pass, job);
@@ -181,32 +209,40 @@ std::optional<Move> better_place(Pass& pass, const Job& job) {
   }
   const auto staying = cost_of_staying(pass, job, work);
   if (!staying) return std::nullopt;
-  const double limit = *staying * (1.0 - static_cast<double>(pass.config.move_margin_percent) / 100);
+  const double limit =
+      *staying * (1.0 - static_cast<double>(pass.config.move_margin_percent) / 100);
   const auto choice = best_bought(pass, job, work, deadline, {.limit = limit});
   if (!choice || choice->urgency > 0 || !choice->offer->price_known) return std::nullopt;
   return Move{.offer = choice->offer};
 }
 
-// While a job holds out for spot it does not take spot that is dearer than the on-demand that it is holding out against.
-bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Choice& choice, const DeadlineRule& deadline,
-                          const Patience& patience) {
+// While a job holds out for spot it does not take spot that is dearer than the on-demand that it is
+// holding out against.
+bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Choice& choice,
+                          const DeadlineRule& deadline, const Patience& patience) {
   if (choice.offer->tier != api::Tier::kSpot) return false;
   for (const Offer& offer : pass.kind(job).bought) {
     if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
     if (offer.tier != api::Tier::kOnDemand) continue;
     const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
-    if (cost < choice.cost && excluded(pass, job, work, offer, deadline, patience) == Cause::kWaitingForSpot) return true;
+    if (cost < choice.cost &&
+        excluded(pass, job, work, offer, deadline, patience) == Cause::kWaitingForSpot)
+      return true;
   }
   return false;
 }
 
-// On-demand although spot would be expected to cost less: for the deadline's sake, or because patience has run out.
-Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice& choice, bool has_deadline) {
+// On-demand although spot would be expected to cost less: for the deadline's sake, or because
+// patience has run out.
+Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice& choice,
+               bool has_deadline) {
   if (choice.offer->tier != api::Tier::kOnDemand) return Cause::kCheapest;
   for (const Offer& offer : pass.kind(job).bought) {
     if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
-    if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas) continue;
-    if (!offer.price_known || cost_from_scratch(offer.rates, work.total, pass.restart_delay()) < choice.cost) {
+    if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas)
+      continue;
+    if (!offer.price_known ||
+        cost_from_scratch(offer.rates, work.total, pass.restart_delay()) < choice.cost) {
       return has_deadline ? Cause::kDeadline : Cause::kFallback;
     }
   }
@@ -218,7 +254,8 @@ Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice&
 bool wants_turn(Pass& pass, const Job& job) {
   if (job.waiting()) return has_room_anywhere(pass, job);
   // What this pass has placed is where it is for min_run: the next pass looks after it.
-  if (!job.continues || !job.placed() || pass.pool(job.pool).tier == api::Tier::kReserved) return false;
+  if (!job.continues || !job.placed() || pass.pool(job.pool).tier == api::Tier::kReserved)
+    return false;
   return better_place(pass, job).has_value();
 }
 
@@ -228,8 +265,10 @@ void settle(Pass& pass, Job& job) {
     const Work work = work_of(pass, job);
     const Patience patience = patience_of(pass, job, work, deadline);
     const auto choice = best_bought(pass, job, work, deadline, {.patience = patience});
-    const bool holds_out = choice && worse_than_on_demand(pass, job, work, *choice, deadline, patience);
-    if (choice && !holds_out) pass.place(job, *choice->offer, cause_of(pass, job, work, *choice, deadline.exists()));
+    const bool holds_out =
+        choice && worse_than_on_demand(pass, job, work, *choice, deadline, patience);
+    if (choice && !holds_out)
+      pass.place(job, *choice->offer, cause_of(pass, job, work, *choice, deadline.exists()));
     return;
   }
   const auto move = better_place(pass, job);

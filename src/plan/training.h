@@ -1,5 +1,6 @@
 #pragma once
-// Training on bought capacity: which pool a waiting job gets, when it waits for spot, and when a running one moves.
+// Training on bought capacity: which pool a waiting job gets, when it waits for spot, and when a
+// running one moves.
 
 #include <optional>
 
@@ -18,36 +19,41 @@ Work work_of(const Pass& pass, const Job& job);
 // Expected cost (of one replica) of finishing where the job is. Nullopt: the price is not known.
 std::optional<double> cost_of_staying(const Pass& pass, const Job& job, const Work& work);
 
-// How long the job holds out for spot: on-demand is taken at once, or only when it costs no more than `spot_bar`, the best
-// that any spot pool could offer if it had room.
+// How long the job holds out for spot: on-demand is taken at once, or only when it costs no more
+// than `spot_bar`, the best that any spot pool could offer if it had room.
 struct Patience {
   bool on_demand_at_once = true;
   double spot_bar = 0;
 };
-Patience patience_of(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline);
+Patience patience_of(const Pass& pass, const Job& job, const Work& work,
+                     const DeadlineRule& deadline);
 
 // There is room for all of it, and the pool is not stocked out.
 bool has_room(Pass& pass, const Job& job, const Offer& offer);
 
-// Some bought pool has room for all of it. Remembered for its kind: in a busy cluster thousands wait for the same.
+// Some bought pool has room for all of it. Remembered for its kind: in a busy cluster thousands
+// wait for the same.
 bool has_room_anywhere(Pass& pass, const Job& job);
 
 // Why the job cannot go there now; nullopt when it can.
-std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer, const DeadlineRule& deadline,
-                              const Patience& patience);
+std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer,
+                              const DeadlineRule& deadline, const Patience& patience);
 
-// The best spot or on-demand offering that has room and costs less than `limit`: one that keeps the deadline before one that
-// does not (of those, one that is not taken away), then the lowest expected cost, and among near-equal ones the longer life, the zone and pool where we have least,
+// The best spot or on-demand offering that has room and costs less than `limit`: one that keeps the
+// deadline before one that does not (of those, one that is not taken away), then the lowest
+// expected cost, and among near-equal ones the longer life, the zone and pool where we have least,
 // the preferred model, the name. `only_lasting` leaves out spot.
 struct Search {
   Patience patience;
   double limit = kInfinite;
   bool only_lasting = false;
 };
-std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline, const Search& search);
+std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
+                                  const DeadlineRule& deadline, const Search& search);
 
 // True when the deadline wants the job off the spot pool it is on.
-bool must_leave_spot(const Pass& pass, const Job& job, const Work& work, const DeadlineRule& deadline);
+bool must_leave_spot(const Pass& pass, const Job& job, const Work& work,
+                     const DeadlineRule& deadline);
 
 // A placement that is younger than this is left alone, unless deadline or displacement force it.
 Instant settled_at(const Pass& pass, const Job& job);

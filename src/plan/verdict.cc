@@ -23,26 +23,33 @@ bool cheaper(const Pass& pass, const Alternative& a, const Alternative& b) {
          std::tuple(b.dollars_per_useful_hour, pass.catalogue.rank(b.pool));
 }
 
-// The cheapest offerings besides those that are `taken`. `cost` is per replica and useful hour; `why` says what excludes an
-// offering. Offers come by their lower bound, so the scan ends when the list is full of cheaper ones.
+// The cheapest offerings besides those that are `taken`. `cost` is per replica and useful hour;
+// `why` says what excludes an offering. Offers come by their lower bound, so the scan ends when the
+// list is full of cheaper ones.
 template <class Taken, class Cost, class Why>
-std::vector<Alternative> alternatives_of(const Pass& pass, const DemandKind& kind, const Demand& demand, const Taken& taken,
-                                         const Cost& cost, const Why& why) {
+std::vector<Alternative> alternatives_of(const Pass& pass, const DemandKind& kind,
+                                         const Demand& demand, const Taken& taken, const Cost& cost,
+                                         const Why& why) {
   std::vector<Alternative> list;
   list.reserve(kMaxAlternatives + 1);
   const double replicas = static_cast<double>(demand.replicas);
   const auto consider = [&](const Offer& offer) {
     if (taken(offer)) return;
-    const Alternative alternative{.pool = offer.pool, .dollars_per_useful_hour = cost(offer) * replicas};
-    const auto at = std::find_if(list.begin(), list.end(), [&](const Alternative& other) { return cheaper(pass, alternative, other); });
+    const Alternative alternative{.pool = offer.pool,
+                                  .dollars_per_useful_hour = cost(offer) * replicas};
+    const auto at = std::find_if(list.begin(), list.end(), [&](const Alternative& other) {
+      return cheaper(pass, alternative, other);
+    });
     if (at == list.end() && list.size() == kMaxAlternatives) return;
     list.insert(at, alternative);
     if (list.size() > kMaxAlternatives) list.pop_back();
   };
-  for (const Offer& offer : kind.reserved) consider(offer);
+  for (const Offer& offer : kind.reserved)
+    consider(offer);
   for (const Offer& offer : kind.bought) {
     const bool full = list.size() == kMaxAlternatives;
-    if (full && offer.price_known && offer.floor * replicas > list.back().dollars_per_useful_hour) break;
+    if (full && offer.price_known && offer.floor * replicas > list.back().dollars_per_useful_hour)
+      break;
     consider(offer);
   }
   for (Alternative& alternative : list) {
@@ -56,14 +63,20 @@ std::vector<Alternative> alternatives_of(const Pass& pass, const DemandKind& kin
 class TrainingReport {
  public:
   TrainingReport(Pass& pass, const Job& job)
-      : pass_(pass), job_(job), work_(work_of(pass, job)), deadline_(*job.workload, pass.kind(job), pass.now, pass.config),
+      : pass_(pass),
+        job_(job),
+        work_(work_of(pass, job)),
+        deadline_(*job.workload, pass.kind(job), pass.now, pass.config),
         patience_(patience_of(pass, job, work_, deadline_)) {}
 
   std::vector<Alternative> alternatives() {
     const double hours = std::max(work_.total.count(), 1e-9);
     return alternatives_of(
-        pass_, pass_.kind(job_), job_.workload->demand, [&](const Offer& offer) { return job_.placed() && offer.pool == job_.pool; },
-        [&](const Offer& offer) { return cost_from_scratch(offer.rates, work_.total, pass_.restart_delay()) / hours; },
+        pass_, pass_.kind(job_), job_.workload->demand,
+        [&](const Offer& offer) { return job_.placed() && offer.pool == job_.pool; },
+        [&](const Offer& offer) {
+          return cost_from_scratch(offer.rates, work_.total, pass_.restart_delay()) / hours;
+        },
         [&](const Offer& offer) { return why_not(offer); });
   }
 
@@ -87,7 +100,9 @@ class TrainingReport {
   }
 
  private:
-  std::optional<Cause> why_not(const Offer& offer) { return excluded(pass_, job_, work_, offer, deadline_, patience_); }
+  std::optional<Cause> why_not(const Offer& offer) {
+    return excluded(pass_, job_, work_, offer, deadline_, patience_);
+  }
 
   Pass& pass_;
   const Job& job_;
@@ -97,14 +112,17 @@ class TrainingReport {
 };
 
 Cause keep_cause(const Pass& pass, const Job& job) {
-  if (job.workload->earlier_attempt_ending && job.workload->state == AttemptState::kNotCreated) return Cause::kEarlierAttemptEnding;
-  return pass.pool(job.pool).tier == api::Tier::kReserved ? Cause::kReservedBaseline : Cause::kCheapest;
+  if (job.workload->earlier_attempt_ending && job.workload->state == AttemptState::kNotCreated)
+    return Cause::kEarlierAttemptEnding;
+  return pass.pool(job.pool).tier == api::Tier::kReserved ? Cause::kReservedBaseline
+                                                          : Cause::kCheapest;
 }
 
 void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
   const auto& before = job.workload->placement;
   // Whoever lost its slots and got the same ones back in one pass has lost nothing.
-  const bool regained = before && job.ended && before->pool == job.pool && job.chosen == Cause::kReservedBaseline &&
+  const bool regained = before && job.ended && before->pool == job.pool &&
+                        job.chosen == Cause::kReservedBaseline &&
                         (job.ended == Cause::kDisplaced || job.ended == Cause::kPriceMove);
   if (job.continues || regained) {
     decision.verdict = TrainingVerdict::kKeep;
@@ -114,8 +132,10 @@ void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
   }
   decision.verdict = TrainingVerdict::kPlace;
   decision.cause = tells_more(job.ended) ? *job.ended : job.chosen;
-  const AttemptNumber last = std::max(job.workload->last_attempt, before ? before->attempt : AttemptNumber());
-  decision.placement = TrainingPlacement{.pool = job.pool, .attempt = last + AttemptNumber(1), .since = pass.now};
+  const AttemptNumber last =
+      std::max(job.workload->last_attempt, before ? before->attempt : AttemptNumber());
+  decision.placement =
+      TrainingPlacement{.pool = job.pool, .attempt = last + AttemptNumber(1), .since = pass.now};
   decision.alternatives = TrainingReport(pass, job).alternatives();
 }
 
@@ -157,7 +177,8 @@ std::vector<InferenceShare> shares_of(const Service& service) {
   std::vector<InferenceShare> shares;
   shares.reserve(service.shares.size());
   for (const Share& share : service.shares) {
-    if (share.replicas > 0) shares.push_back({.pool = share.pool, .replicas = share.replicas, .leave = share.leave});
+    if (share.replicas > 0)
+      shares.push_back({.pool = share.pool, .replicas = share.replicas, .leave = share.leave});
   }
   return shares;
 }
@@ -170,14 +191,17 @@ bool as_in_force(const Service& service) {
     const Share* share = service.find(allocation.pool);
     if (share == nullptr || share->replicas != allocation.desired) return false;
   }
-  return holding == static_cast<std::size_t>(std::count_if(service.shares.begin(), service.shares.end(),
-                                                           [](const Share& share) { return share.replicas > 0; }));
+  return holding == static_cast<std::size_t>(
+                        std::count_if(service.shares.begin(), service.shares.end(),
+                                      [](const Share& share) { return share.replicas > 0; }));
 }
 
 std::optional<Cause> why_not(Pass& pass, const Service& service, const Offer& offer, double cost) {
   if (std::isinf(cost)) return Cause::kNoEligiblePool;
-  if (service.workload->demand.max_rate && !price_known(pass.pool(offer.pool))) return Cause::kPriceUnknown;
-  const bool room = !pass.stocked_out(offer.pool) && pass.room.slots(offer.pool, pass.kind(service).need) > 0;
+  if (service.workload->demand.max_rate && !price_known(pass.pool(offer.pool)))
+    return Cause::kPriceUnknown;
+  const bool room =
+      !pass.stocked_out(offer.pool) && pass.room.slots(offer.pool, pass.kind(service).need) > 0;
   if (!room) return Cause::kNoCapacity;
   if (affordable(pass, service, offer, 1) == 0) return Cause::kRateLimit;
   if (offer.tier != api::Tier::kReserved && !offer.price_known) return Cause::kPriceUnknown;
@@ -200,13 +224,15 @@ Cause cause_of(Pass& pass, const Service& service, std::int64_t unplaced) {
     }
   }
   if (unplaced > 0 && !eligible) return Cause::kNoEligiblePool;
-  if (unplaced > 0 && limited) return Cause::kRateLimit;  // there is room at a known price, and it was not taken
+  if (unplaced > 0 && limited)
+    return Cause::kRateLimit;  // there is room at a known price, and it was not taken
   if (unplaced > 0 && unpriced) return Cause::kPriceUnknown;
   if (unplaced > 0) return Cause::kNoCapacity;
   if (service.spot_missing > 0) return Cause::kSpotUnavailable;
-  const bool all_reserved = std::all_of(service.shares.begin(), service.shares.end(), [&](const Share& share) {
-    return pass.pool(share.pool).tier == api::Tier::kReserved || share.replicas == 0;
-  });
+  const bool all_reserved =
+      std::all_of(service.shares.begin(), service.shares.end(), [&](const Share& share) {
+        return pass.pool(share.pool).tier == api::Tier::kReserved || share.replicas == 0;
+      });
   return all_reserved && service.total() > 0 ? Cause::kReservedBaseline : Cause::kCheapest;
 }
 
@@ -215,7 +241,8 @@ Cause cause_of(Pass& pass, const Service& service, std::int64_t unplaced) {
 InferenceDecision decide_inference(Pass& pass, std::size_t index) {
   const Service& service = pass.services[index];
   const InferenceWorkload& workload = *service.workload;
-  InferenceDecision decision{.workload = index, .shares = shares_of(service),
+  InferenceDecision decision{.workload = index,
+                             .shares = shares_of(service),
                              .baseline_clamped = workload.baseline > workload.demand.replicas};
   if (workload.terminating) {
     decision.cause = Cause::kTerminating;
@@ -224,9 +251,12 @@ InferenceDecision decide_inference(Pass& pass, std::size_t index) {
   decision.unplaced = std::max<std::int64_t>(workload.demand.replicas - service.total(), 0);
   decision.cause = cause_of(pass, service, decision.unplaced);
   if (decision.unplaced == 0 && as_in_force(service)) return decision;
-  const auto cost = [&](const Offer& offer) { return serving_cost(offer.rates, pass.restart_delay()); };
+  const auto cost = [&](const Offer& offer) {
+    return serving_cost(offer.rates, pass.restart_delay());
+  };
   decision.alternatives = alternatives_of(
-      pass, pass.kind(service), workload.demand, [&](const Offer& offer) { return service.find(offer.pool) != nullptr; }, cost,
+      pass, pass.kind(service), workload.demand,
+      [&](const Offer& offer) { return service.find(offer.pool) != nullptr; }, cost,
       [&](const Offer& offer) { return why_not(pass, service, offer, cost(offer)); });
   return decision;
 }
@@ -237,15 +267,19 @@ void consider_job(Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
   const DemandKind& kind = pass.kind(job);
   if (job.continues && workload.state == AttemptState::kStarting) {
-    const std::int64_t bound = std::accumulate(workload.bound.begin(), workload.bound.end(), std::int64_t{0},
-                                               [](std::int64_t sum, const Bound& at) { return sum + at.replicas; });
+    const std::int64_t bound =
+        std::accumulate(workload.bound.begin(), workload.bound.end(), std::int64_t{0},
+                        [](std::int64_t sum, const Bound& at) { return sum + at.replicas; });
     if (bound < workload.demand.replicas) {
-      pass.wake.consider(pass.past(workload.starting_since.value_or(workload.placement->since)) + workload.launch_timeout);
+      pass.wake.consider(pass.past(workload.starting_since.value_or(workload.placement->since)) +
+                         workload.launch_timeout);
     }
   }
   if (!workload.deadline) {
-    const bool may_fall_back = kind.tiers.contains(api::Tier::kSpot) && kind.tiers.contains(api::Tier::kOnDemand);
-    if (job.waiting() && may_fall_back) pass.wake.consider(waiting_since(pass, job) + workload.fallback_after);
+    const bool may_fall_back =
+        kind.tiers.contains(api::Tier::kSpot) && kind.tiers.contains(api::Tier::kOnDemand);
+    if (job.waiting() && may_fall_back)
+      pass.wake.consider(waiting_since(pass, job) + workload.fallback_after);
     return;
   }
   const DeadlineRule deadline(workload, kind, pass.now, pass.config);
@@ -266,7 +300,8 @@ void consider_job(Pass& pass, const Job& job) {
 void consider_service(Pass& pass, const Service& service) {
   if (service.workload->terminating) return;
   for (const InferenceAllocation& allocation : service.workload->allocations) {
-    if (allocation.ready >= allocation.desired || service.find(allocation.pool) == nullptr) continue;
+    if (allocation.ready >= allocation.desired || service.find(allocation.pool) == nullptr)
+      continue;
     pass.wake.consider(pass.past(allocation.starting_since) + service.workload->launch_timeout);
   }
 }
@@ -277,10 +312,12 @@ void consider_wake(Pass& pass) {
   for (const Job& job : pass.jobs) {
     if (job.waiting() || job.placed()) consider_job(pass, job);
   }
-  for (const Service& service : pass.services) consider_service(pass, service);
+  for (const Service& service : pass.services)
+    consider_service(pass, service);
   if (pass.jobs.empty() && pass.services.empty()) return;
   for (const Pool& pool : pass.snapshot.pools) {
-    if (pool.offering.availability == market::Availability::kStockedOut) pass.wake.consider(pool.offering.retry_at);
+    if (pool.offering.availability == market::Availability::kStockedOut)
+      pass.wake.consider(pool.offering.retry_at);
   }
   if (!pass.stock_outs.empty()) pass.wake.consider(pass.now + pass.config.stock_out_base);
 }

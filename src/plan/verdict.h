@@ -1,5 +1,6 @@
 #pragma once
-// From the state after the last round to what is handed back: verdicts, causes, alternatives, and when to look again.
+// From the state after the last round to what is handed back: verdicts, causes, alternatives, and
+// when to look again.
 
 #include "pass.h"
 

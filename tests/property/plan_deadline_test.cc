@@ -1,5 +1,6 @@
-// A deadline that can be met is met, whatever spot does: played out in time against an adversary that takes spot away when
-// it likes and moves every price. On-demand has room, and a launch takes the restart delay.
+// A deadline that can be met is met, whatever spot does: played out in time against an adversary
+// that takes spot away when it likes and moves every price. On-demand has room, and a launch takes
+// the restart delay.
 
 #include <gtest/gtest.h>
 
@@ -33,11 +34,12 @@ class Play {
     if (!job().placement || !job().bound.empty()) return;
     job().state = AttemptState::kStarting;
     job().bound = world_.bind(job().demand, job().placement->pool, job().demand.replicas);
-    if (job().bound.empty()) job().bound = {{.node = world_.node(job().placement->pool), .replicas = 1}};
+    if (job().bound.empty())
+      job().bound = {{.node = world_.node(job().placement->pool), .replicas = 1}};
   }
 
-  // To the next thing that happens: the job starts or finishes, spot is taken away, the plan wants to look again, or nothing
-  // but a price.
+  // To the next thing that happens: the job starts or finishes, spot is taken away, the plan wants
+  // to look again, or nothing but a price.
   std::optional<Instant> advance(std::optional<Instant> wake) {
     Instant next = world_.now + std::chrono::minutes(*rc::gen::inRange(1, 90));
     if (wake) next = std::min(next, *wake);
@@ -60,8 +62,10 @@ class Play {
   }
 
   void disturb() {
-    for (Pool& pool : world_.snapshot.pools) world_.set_price(pool.name.str(), *rc::gen::inRange(100, 3000) / 100.0);
-    const bool on_spot = job().placement && world_.snapshot.pools[job().placement->pool].tier == api::Tier::kSpot;
+    for (Pool& pool : world_.snapshot.pools)
+      world_.set_price(pool.name.str(), *rc::gen::inRange(100, 3000) / 100.0);
+    const bool on_spot =
+        job().placement && world_.snapshot.pools[job().placement->pool].tier == api::Tier::kSpot;
     if (on_spot && *rc::gen::inRange(0, 3) == 0) {
       job().state = AttemptState::kLost;
       job().bound.clear();
@@ -69,8 +73,11 @@ class Play {
     // Spot comes and goes.
     Pool& spot = world_.pool_named("spot");
     const bool out = *rc::gen::inRange(0, 3) == 0;
-    spot.offering.availability = out ? market::Availability::kStockedOut : market::Availability::kAvailable;
-    spot.offering.retry_at = out ? std::optional(world_.now + std::chrono::minutes(*rc::gen::inRange(1, 60))) : std::nullopt;
+    spot.offering.availability =
+        out ? market::Availability::kStockedOut : market::Availability::kAvailable;
+    spot.offering.retry_at =
+        out ? std::optional(world_.now + std::chrono::minutes(*rc::gen::inRange(1, 60)))
+            : std::nullopt;
   }
 
   World& world_;
@@ -86,8 +93,8 @@ TEST(Property, ADeadlineThatCanBeMetIsMet) {
     const Duration deadline = least + std::chrono::minutes(*rc::gen::inRange(1, 3000));
     world.job("train", {.duration = work, .deadline_in = deadline});
     const Instant end = Play(world).run();
-    RC_LOG() << "work " << format_duration(work) << ", deadline in " << format_duration(deadline) << ", took "
-             << format_duration(end - kNow) << "\n";
+    RC_LOG() << "work " << format_duration(work) << ", deadline in " << format_duration(deadline)
+             << ", took " << format_duration(end - kNow) << "\n";
     RC_ASSERT(end <= kNow + deadline);
   });
 }

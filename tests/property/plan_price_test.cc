@@ -7,17 +7,21 @@
 namespace spillway::plan::test {
 namespace {
 
-Plan plan_of(const World& world) { return make_plan(world.snapshot, world.now, world.config); }
+Plan plan_of(const World& world) {
+  return make_plan(world.snapshot, world.now, world.config);
+}
 
 std::vector<std::int64_t> accelerators_by_pool(const Snapshot& snapshot, const Plan& plan) {
   std::vector<std::int64_t> sum(snapshot.pools.size(), 0);
   for (const TrainingDecision& decision : plan.training) {
     const Demand& demand = snapshot.training[decision.workload].demand;
-    if (decision.placement) sum[decision.placement->pool] += demand.replicas * demand.per_replica.accelerators.value();
+    if (decision.placement)
+      sum[decision.placement->pool] += demand.replicas * demand.per_replica.accelerators.value();
   }
   for (const InferenceDecision& decision : plan.inference) {
     const Demand& demand = snapshot.inference[decision.workload].demand;
-    for (const InferenceShare& share : decision.shares) sum[share.pool] += share.replicas * demand.per_replica.accelerators.value();
+    for (const InferenceShare& share : decision.shares)
+      sum[share.pool] += share.replicas * demand.per_replica.accelerators.value();
   }
   return sum;
 }
@@ -35,31 +39,43 @@ void raising_draws_nothing(World world) {
   World dearer = world;
   raise(dearer, pool);
   const Plan after = plan_of(dearer);
-  RC_LOG() << show(world.snapshot) << named(world.snapshot, before) << "raised " << world.snapshot.pools[pool].name << " to "
-           << dearer.snapshot.pools[pool].offering.price.upper.to_string() << "\n" << named(world.snapshot, after);
-  RC_ASSERT(accelerators_by_pool(dearer.snapshot, after)[pool] <= accelerators_by_pool(world.snapshot, before)[pool]);
+  RC_LOG() << show(world.snapshot) << named(world.snapshot, before) << "raised "
+           << world.snapshot.pools[pool].name << " to "
+           << dearer.snapshot.pools[pool].offering.price.upper.to_string() << "\n"
+           << named(world.snapshot, after);
+  RC_ASSERT(accelerators_by_pool(dearer.snapshot, after)[pool] <=
+            accelerators_by_pool(world.snapshot, before)[pool]);
 }
 
 TEST(Property, RaisingAPriceNeverDrawsALoneJobThere) {
-  check("one job, any past", [] { raising_draws_nothing(lived_in_world({.max_jobs = 1, .max_services = 0, .newcomers = false})); });
+  check("one job, any past", [] {
+    raising_draws_nothing(lived_in_world({.max_jobs = 1, .max_services = 0, .newcomers = false}));
+  });
 }
 
 TEST(Property, RaisingAPriceNeverDrawsALoneServiceThere) {
-  check("one service", [] { raising_draws_nothing(any_world({.max_jobs = 0, .max_services = 1})); });
+  check("one service",
+        [] { raising_draws_nothing(any_world({.max_jobs = 0, .max_services = 1})); });
 }
 
-// Where capacity binds a greedy plan cannot promise it: who leaves a dearer pool takes room elsewhere, and whom that displaces
-// may come here. Where it does not bind, workloads meet only in the wish to spread, which distinct lives of pools decide first.
+// Where capacity binds a greedy plan cannot promise it: who leaves a dearer pool takes room
+// elsewhere, and whom that displaces may come here. Where it does not bind, workloads meet only in
+// the wish to spread, which distinct lives of pools decide first.
 TEST(Property, RaisingAPriceDrawsNobodyThereWhileCapacityDoesNotBind) {
   check("many jobs, plenty of room", [] {
-    raising_draws_nothing(any_world({.max_jobs = 10, .max_services = 0, .troubles = false, .plenty = true, .distinct_lives = true}));
+    raising_draws_nothing(any_world({.max_jobs = 10,
+                                     .max_services = 0,
+                                     .troubles = false,
+                                     .plenty = true,
+                                     .distinct_lives = true}));
   });
 }
 
 // What was chosen on its merits stays through a ripple of 5 % in every price.
 TEST(Property, ARippleMovesNothing) {
   check("a ripple of five percent", [] {
-    World world = any_world({.reserved = false, .deadlines = false, .rate_limits = false, .troubles = false});
+    World world =
+        any_world({.reserved = false, .deadlines = false, .rate_limits = false, .troubles = false});
     carry_out(world, plan_of(world), std::chrono::minutes(20));
     for (Pool& pool : world.snapshot.pools) {
       const int permille = *rc::gen::inRange(950, 1051);
@@ -70,13 +86,16 @@ TEST(Property, ARippleMovesNothing) {
     const Plan plan = plan_of(world);
     RC_LOG() << named(world.snapshot, plan);
     for (const TrainingDecision& decision : plan.training) {
-      if (world.snapshot.training[decision.workload].placement) RC_ASSERT(decision.verdict == TrainingVerdict::kKeep);
+      if (world.snapshot.training[decision.workload].placement)
+        RC_ASSERT(decision.verdict == TrainingVerdict::kKeep);
     }
     for (const InferenceDecision& decision : plan.inference) {
-      for (const InferenceAllocation& allocation : world.snapshot.inference[decision.workload].allocations) {
-        const bool stays = std::any_of(decision.shares.begin(), decision.shares.end(), [&](const InferenceShare& share) {
-          return share.pool == allocation.pool && share.replicas >= allocation.desired;
-        });
+      for (const InferenceAllocation& allocation :
+           world.snapshot.inference[decision.workload].allocations) {
+        const bool stays = std::any_of(
+            decision.shares.begin(), decision.shares.end(), [&](const InferenceShare& share) {
+              return share.pool == allocation.pool && share.replicas >= allocation.desired;
+            });
         RC_ASSERT(stays);
       }
     }

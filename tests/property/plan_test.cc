@@ -11,11 +11,14 @@
 namespace spillway::plan::test {
 namespace {
 
-Plan plan_of(const World& world) { return make_plan(world.snapshot, world.now, world.config); }
+Plan plan_of(const World& world) {
+  return make_plan(world.snapshot, world.now, world.config);
+}
 
 std::map<std::size_t, std::int64_t> counts(const InferenceDecision& decision) {
   std::map<std::size_t, std::int64_t> replicas;
-  for (const InferenceShare& share : decision.shares) replicas[share.pool] = share.replicas;
+  for (const InferenceShare& share : decision.shares)
+    replicas[share.pool] = share.replicas;
   return replicas;
 }
 
@@ -24,7 +27,8 @@ std::vector<std::size_t> shuffle(std::vector<T>& values) {
   const std::size_t size = values.size();
   std::vector<std::size_t> order(size);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  for (std::size_t i = size; i > 1; --i) std::swap(order[i - 1], order[*rc::gen::resize(100, rc::gen::inRange<std::size_t>(0, i))]);
+  for (std::size_t i = size; i > 1; --i)
+    std::swap(order[i - 1], order[*rc::gen::resize(100, rc::gen::inRange<std::size_t>(0, i))]);
   std::vector<T> shuffled;
   std::vector<std::size_t> position(size);
   for (std::size_t i = 0; i < size; ++i) {
@@ -38,10 +42,12 @@ std::vector<std::size_t> shuffle(std::vector<T>& values) {
 // The same world with everything in another order.
 Snapshot permuted(Snapshot snapshot) {
   const auto pool = shuffle(snapshot.pools);
-  for (Node& node : snapshot.nodes) node.pool = pool[node.pool];
+  for (Node& node : snapshot.nodes)
+    node.pool = pool[node.pool];
   const auto node = shuffle(snapshot.nodes);
   const auto rebind = [&](std::vector<Bound>& bound) {
-    for (Bound& at : bound) at.node = node[at.node];
+    for (Bound& at : bound)
+      at.node = node[at.node];
     shuffle(bound);
   };
   for (TrainingWorkload& job : snapshot.training) {
@@ -65,7 +71,8 @@ TEST(Property, TheOrderOfTheInputNeverMatters) {
     const World world = lived_in_world({});
     const Snapshot other = permuted(world.snapshot);
     RC_LOG() << show(world.snapshot);
-    RC_ASSERT(named(other, make_plan(other, world.now, world.config)) == named(world.snapshot, plan_of(world)));
+    RC_ASSERT(named(other, make_plan(other, world.now, world.config)) ==
+              named(world.snapshot, plan_of(world)));
   });
 }
 
@@ -80,10 +87,12 @@ TEST(Property, PlanningTheResultAgainChangesNothing) {
     RC_LOG() << "again:\n" << named(world.snapshot, second);
     RC_ASSERT(second.stock_outs.empty());
     for (const TrainingDecision& decision : second.training) {
-      const bool still = decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait;
+      const bool still =
+          decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait;
       RC_ASSERT(still);
     }
-    for (std::size_t i = 0; i < second.inference.size(); ++i) RC_ASSERT(counts(second.inference[i]) == counts(first.inference[i]));
+    for (std::size_t i = 0; i < second.inference.size(); ++i)
+      RC_ASSERT(counts(second.inference[i]) == counts(first.inference[i]));
   });
 }
 
@@ -96,7 +105,8 @@ TEST(Property, NeverMoreThanThereIsRoomFor) {
     const auto before = packed(world.snapshot);
     const auto after = packed(apply_plan(world.snapshot, plan, world.now, world.config));
     for (std::size_t i = 0; i < before.size(); ++i) {
-      RC_LOG() << world.snapshot.pools[i].name << " before " << before[i].has_value() << " after " << after[i].has_value() << "\n";
+      RC_LOG() << world.snapshot.pools[i].name << " before " << before[i].has_value() << " after "
+               << after[i].has_value() << "\n";
       RC_ASSERT(!before[i] || after[i]);
     }
   });
@@ -108,12 +118,14 @@ TEST(Property, NeverAForbiddenTierOrModel) {
     const Plan plan = plan_of(world);
     const auto obeys = [&](const Demand& demand, std::size_t index) {
       const Pool& pool = world.snapshot.pools[index];
-      const bool model = std::any_of(demand.models.begin(), demand.models.end(), [&](const auto& m) { return m.model == pool.model; });
+      const bool model = std::any_of(demand.models.begin(), demand.models.end(),
+                                     [&](const auto& m) { return m.model == pool.model; });
       return model && demand.tiers.contains(pool.tier);
     };
     for (const TrainingDecision& decision : plan.training) {
       const TrainingWorkload& job = world.snapshot.training[decision.workload];
-      if (decision.placement) RC_ASSERT(job.terminating || obeys(job.demand, decision.placement->pool));
+      if (decision.placement)
+        RC_ASSERT(job.terminating || obeys(job.demand, decision.placement->pool));
     }
     for (const InferenceDecision& decision : plan.inference) {
       const InferenceWorkload& service = world.snapshot.inference[decision.workload];
@@ -138,7 +150,8 @@ TEST(Property, ReplicasAreNeitherInventedNorForgotten) {
     for (std::size_t i = 0; i < plan.inference.size(); ++i) {
       const InferenceDecision& decision = plan.inference[i];
       std::int64_t placed = 0;
-      for (const InferenceShare& share : decision.shares) placed += share.replicas;
+      for (const InferenceShare& share : decision.shares)
+        placed += share.replicas;
       RC_ASSERT(decision.workload == i);
       RC_ASSERT(world.snapshot.inference[i].terminating ||
                 placed + decision.unplaced == world.snapshot.inference[i].demand.replicas);
@@ -146,9 +159,11 @@ TEST(Property, ReplicasAreNeitherInventedNorForgotten) {
     for (std::size_t i = 0; i < plan.training.size(); ++i) {
       const TrainingDecision& decision = plan.training[i];
       RC_ASSERT(decision.workload == i);
-      const bool has_place = decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kPlace;
+      const bool has_place =
+          decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kPlace;
       RC_ASSERT(decision.placement.has_value() == has_place);
-      if (decision.verdict == TrainingVerdict::kPlace) RC_ASSERT(decision.placement->attempt > world.snapshot.training[i].last_attempt);
+      if (decision.verdict == TrainingVerdict::kPlace)
+        RC_ASSERT(decision.placement->attempt > world.snapshot.training[i].last_attempt);
       RC_ASSERT(decision.alternatives.size() <= 5U);
     }
   });
@@ -171,9 +186,10 @@ TEST(Property, WhatIsOverGetsNothingNew) {
       if (!service.terminating) continue;
       RC_ASSERT(plan.inference[i].shares.size() == service.allocations.size());
       for (const InferenceShare& share : plan.inference[i].shares) {
-        const bool had = std::any_of(service.allocations.begin(), service.allocations.end(), [&](const auto& allocation) {
-          return allocation.pool == share.pool && allocation.desired == share.replicas;
-        });
+        const bool had = std::any_of(
+            service.allocations.begin(), service.allocations.end(), [&](const auto& allocation) {
+              return allocation.pool == share.pool && allocation.desired == share.replicas;
+            });
         RC_ASSERT(had);
       }
     }
@@ -185,19 +201,23 @@ TEST(Property, AStockedOutPoolGetsNothingNew) {
     const World world = lived_in_world({});
     const Plan plan = plan_of(world);
     std::set<std::size_t> closed;
-    for (const StockOut& stock_out : plan.stock_outs) closed.insert(stock_out.pool);
+    for (const StockOut& stock_out : plan.stock_outs)
+      closed.insert(stock_out.pool);
     for (std::size_t i = 0; i < world.snapshot.pools.size(); ++i) {
       const market::Offering& offering = world.snapshot.pools[i].offering;
-      const bool out = offering.availability == market::Availability::kStockedOut && offering.retry_at > world.now;
+      const bool out = offering.availability == market::Availability::kStockedOut &&
+                       offering.retry_at > world.now;
       if (out) closed.insert(i);
     }
     for (const TrainingDecision& decision : plan.training) {
-      if (decision.verdict == TrainingVerdict::kPlace) RC_ASSERT(!closed.contains(decision.placement->pool));
+      if (decision.verdict == TrainingVerdict::kPlace)
+        RC_ASSERT(!closed.contains(decision.placement->pool));
     }
     for (const InferenceDecision& decision : plan.inference) {
       for (const InferenceShare& share : decision.shares) {
         std::int64_t before = 0;
-        for (const InferenceAllocation& allocation : world.snapshot.inference[decision.workload].allocations) {
+        for (const InferenceAllocation& allocation :
+             world.snapshot.inference[decision.workload].allocations) {
           if (allocation.pool == share.pool) before = allocation.desired;
         }
         RC_ASSERT(!closed.contains(share.pool) || share.replicas <= before);
@@ -206,18 +226,22 @@ TEST(Property, AStockedOutPoolGetsNothingNew) {
   });
 }
 
-// With replicas that take whole nodes, room is the number of empty nodes: an oracle that knows nothing of packing.
+// With replicas that take whole nodes, room is the number of empty nodes: an oracle that knows
+// nothing of packing.
 TEST(Property, NobodyWaitsWhileSomethingEligibleFits) {
   check("waiting for capacity means that there is none", [] {
-    const World world = lived_in_world({.deadlines = false, .rate_limits = false, .whole_nodes = true});
+    const World world =
+        lived_in_world({.deadlines = false, .rate_limits = false, .whole_nodes = true});
     RC_LOG() << show(world.snapshot);
     const Plan plan = plan_of(world);
     RC_LOG() << named(world.snapshot, plan);
     const auto rooms = packed(apply_plan(world.snapshot, plan, world.now, world.config));
     const auto closed = [&](std::size_t pool) {
       const market::Offering& offering = world.snapshot.pools[pool].offering;
-      const bool known_out = offering.availability == market::Availability::kStockedOut && offering.retry_at > world.now;
-      return known_out || std::any_of(plan.stock_outs.begin(), plan.stock_outs.end(), [&](const auto& s) { return s.pool == pool; });
+      const bool known_out = offering.availability == market::Availability::kStockedOut &&
+                             offering.retry_at > world.now;
+      return known_out || std::any_of(plan.stock_outs.begin(), plan.stock_outs.end(),
+                                      [&](const auto& s) { return s.pool == pool; });
     };
     const auto empty_nodes = [&](std::size_t pool) -> std::int64_t {
       if (!rooms[pool] || closed(pool)) return 0;
@@ -225,13 +249,16 @@ TEST(Property, NobodyWaitsWhileSomethingEligibleFits) {
     };
     const auto may_use = [&](const Demand& demand, std::size_t index) {
       const Pool& pool = world.snapshot.pools[index];
-      const bool priced = pool.offering.price.quality != market::PriceQuality::kUnknown || pool.tier == api::Tier::kReserved;
-      const bool model = std::any_of(demand.models.begin(), demand.models.end(), [&](const auto& m) { return m.model == pool.model; });
+      const bool priced = pool.offering.price.quality != market::PriceQuality::kUnknown ||
+                          pool.tier == api::Tier::kReserved;
+      const bool model = std::any_of(demand.models.begin(), demand.models.end(),
+                                     [&](const auto& m) { return m.model == pool.model; });
       return model && priced && demand.tiers.contains(pool.tier);
     };
     for (std::size_t pool = 0; pool < rooms.size(); ++pool) {
       for (std::size_t i = 0; i < plan.training.size(); ++i) {
-        const bool full = !plan.training[i].placement && plan.training[i].cause == Cause::kNoCapacity;
+        const bool full =
+            !plan.training[i].placement && plan.training[i].cause == Cause::kNoCapacity;
         const Demand& demand = world.snapshot.training[i].demand;
         if (full && may_use(demand, pool)) RC_ASSERT(empty_nodes(pool) < demand.replicas);
       }
@@ -239,7 +266,8 @@ TEST(Property, NobodyWaitsWhileSomethingEligibleFits) {
         const InferenceWorkload& service = world.snapshot.inference[i];
         const bool spot = world.snapshot.pools[pool].tier == api::Tier::kSpot;
         const bool tried = may_use(service.demand, pool) && (!spot || service.spot_percent > 0);
-        const bool hopeless = spot && world.snapshot.pools[pool].offering.life.fresh <= world.config.restart_delay;
+        const bool hopeless =
+            spot && world.snapshot.pools[pool].offering.life.fresh <= world.config.restart_delay;
         if (plan.inference[i].unplaced > 0 && tried && !hopeless) RC_ASSERT(empty_nodes(pool) == 0);
       }
     }
@@ -270,14 +298,17 @@ TEST(Property, NothingChangesBeforeTheWakeUp) {
     const Instant horizon = second.wake_at.value_or(world.now + std::chrono::hours(200));
     const auto span = (horizon - world.now).count();
     const Instant then = world.now + Duration(*rc::gen::inRange<std::int64_t>(0, span));
-    RC_LOG() << "at " << (then - world.now).count() << " of " << span << " ms\n" << named(world.snapshot, second);
+    RC_LOG() << "at " << (then - world.now).count() << " of " << span << " ms\n"
+             << named(world.snapshot, second);
     const Plan later = make_plan(world.snapshot, then, world.config);
     RC_LOG() << named(world.snapshot, later);
     for (const TrainingDecision& decision : later.training) {
-      const bool still = decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait;
+      const bool still =
+          decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait;
       RC_ASSERT(still);
     }
-    for (std::size_t i = 0; i < later.inference.size(); ++i) RC_ASSERT(counts(later.inference[i]) == counts(second.inference[i]));
+    for (std::size_t i = 0; i < later.inference.size(); ++i)
+      RC_ASSERT(counts(later.inference[i]) == counts(second.inference[i]));
   });
 }
 

@@ -9,20 +9,32 @@
 namespace spillway::plan::test {
 namespace {
 
-int number(int from, int to_exclusive) { return *rc::gen::inRange(from, to_exclusive); }
-bool one_in(int n) { return *rc::gen::resize(100, rc::gen::inRange(0, n)) == n - 1; }
+int number(int from, int to_exclusive) {
+  return *rc::gen::inRange(from, to_exclusive);
+}
+bool one_in(int n) {
+  return *rc::gen::resize(100, rc::gen::inRange(0, n)) == n - 1;
+}
 
 template <class T>
 T one_of(std::vector<T> values) {
-  return values[static_cast<std::size_t>(*rc::gen::resize(100, rc::gen::inRange<int>(0, static_cast<int>(values.size()))))];
+  return values[static_cast<std::size_t>(
+      *rc::gen::resize(100, rc::gen::inRange<int>(0, static_cast<int>(values.size()))))];
 }
 
-Duration minutes(int from, int to) { return std::chrono::minutes(number(from, to)); }
+Duration minutes(int from, int to) {
+  return std::chrono::minutes(number(from, to));
+}
 
 api::TierSet any_tiers() {
-  return one_of<api::TierSet>({api::TierSet::all(), api::TierSet::all(), {api::Tier::kReserved, api::Tier::kSpot},
-                               {api::Tier::kSpot, api::Tier::kOnDemand}, {api::Tier::kReserved, api::Tier::kOnDemand},
-                               {api::Tier::kSpot}, {api::Tier::kOnDemand}, {api::Tier::kReserved}});
+  return one_of<api::TierSet>({api::TierSet::all(),
+                               api::TierSet::all(),
+                               {api::Tier::kReserved, api::Tier::kSpot},
+                               {api::Tier::kSpot, api::Tier::kOnDemand},
+                               {api::Tier::kReserved, api::Tier::kOnDemand},
+                               {api::Tier::kSpot},
+                               {api::Tier::kOnDemand},
+                               {api::Tier::kReserved}});
 }
 
 std::vector<ModelPreference> any_models() {
@@ -33,14 +45,19 @@ std::vector<ModelPreference> any_models() {
 }
 
 void add_any_pool(World& world, const std::string& name, const Limits& limits) {
-  const api::Tier tier = one_of<api::Tier>(limits.reserved
-                                               ? std::vector{api::Tier::kReserved, api::Tier::kSpot, api::Tier::kSpot, api::Tier::kOnDemand}
-                                               : std::vector{api::Tier::kSpot, api::Tier::kSpot, api::Tier::kOnDemand});
-  PoolSpec spec{.price = number(100, 3000) / 100.0, .nodes = limits.plenty ? 2 : number(0, 4),
-                .zone = one_of<std::string>({"zone-a", "zone-b", "zone-c"}), .model = one_of<std::string>({"H100", "H100", "A100"}),
-                .cpu = 1'000'000, .memory = 1'000'000};
+  const api::Tier tier = one_of<api::Tier>(
+      limits.reserved ? std::vector{api::Tier::kReserved, api::Tier::kSpot, api::Tier::kSpot,
+                                    api::Tier::kOnDemand}
+                      : std::vector{api::Tier::kSpot, api::Tier::kSpot, api::Tier::kOnDemand});
+  PoolSpec spec{.price = number(100, 3000) / 100.0,
+                .nodes = limits.plenty ? 2 : number(0, 4),
+                .zone = one_of<std::string>({"zone-a", "zone-b", "zone-c"}),
+                .model = one_of<std::string>({"H100", "H100", "A100"}),
+                .cpu = 1'000'000,
+                .memory = 1'000'000};
   if (!one_in(3)) spec.life = std::chrono::minutes(number(30, 6000));
-  if (limits.distinct_lives) spec.life = std::chrono::minutes(600 + 7 * static_cast<int>(world.snapshot.pools.size()));
+  if (limits.distinct_lives)
+    spec.life = std::chrono::minutes(600 + 7 * static_cast<int>(world.snapshot.pools.size()));
   spec.max = limits.plenty ? 1000 : spec.nodes + number(0, 3);
   const std::size_t pool = world.pool(name, tier, spec);
   if (!limits.troubles) return;
@@ -56,8 +73,12 @@ void add_any_pool(World& world, const std::string& name, const Limits& limits) {
 }  // namespace
 
 void add_any_job(World& world, const std::string& name, const Limits& limits) {
-  JobSpec spec{.replicas = number(1, 5), .per_replica = limits.whole_nodes ? 8 : one_of<int>({1, 2, 4, 8}),
-               .fallback_after = minutes(0, 60), .priority = one_in(4) ? 1 : 0, .models = any_models(), .tiers = any_tiers(),
+  JobSpec spec{.replicas = number(1, 5),
+               .per_replica = limits.whole_nodes ? 8 : one_of<int>({1, 2, 4, 8}),
+               .fallback_after = minutes(0, 60),
+               .priority = one_in(4) ? 1 : 0,
+               .models = any_models(),
+               .tiers = any_tiers(),
                .age = minutes(0, 120)};
   spec.duration = one_in(4) ? std::nullopt : std::optional<Duration>(minutes(10, 1500));
   if (limits.deadlines && one_in(3)) spec.deadline_in = minutes(10, 4000);
@@ -66,9 +87,13 @@ void add_any_job(World& world, const std::string& name, const Limits& limits) {
 }
 
 void add_any_service(World& world, const std::string& name, const Limits& limits) {
-  ServiceSpec spec{.replicas = number(0, 9), .per_replica = limits.whole_nodes ? 8 : one_of<int>({1, 2, 4}),
-                   .baseline = number(0, 6), .spot_percent = one_of<int>({0, 50, 90, 100}), .priority = one_in(4) ? 1 : 0,
-                   .models = any_models(), .tiers = any_tiers()};
+  ServiceSpec spec{.replicas = number(0, 9),
+                   .per_replica = limits.whole_nodes ? 8 : one_of<int>({1, 2, 4}),
+                   .baseline = number(0, 6),
+                   .spot_percent = one_of<int>({0, 50, 90, 100}),
+                   .priority = one_in(4) ? 1 : 0,
+                   .models = any_models(),
+                   .tiers = any_tiers()};
   if (limits.rate_limits && one_in(5)) spec.max_rate = number(1, 40);
   world.service(name, spec);
 }
@@ -76,11 +101,14 @@ void add_any_service(World& world, const std::string& name, const Limits& limits
 World any_world(const Limits& limits) {
   World world;
   const int pools = number(1, limits.max_pools + 1);
-  for (int i = 0; i < pools; ++i) add_any_pool(world, "pool-" + std::to_string(i), limits);
+  for (int i = 0; i < pools; ++i)
+    add_any_pool(world, "pool-" + std::to_string(i), limits);
   const int jobs = number(0, limits.max_jobs + 1);
-  for (int i = 0; i < jobs; ++i) add_any_job(world, "job-" + std::to_string(i), limits);
+  for (int i = 0; i < jobs; ++i)
+    add_any_job(world, "job-" + std::to_string(i), limits);
   const int services = number(0, limits.max_services + 1);
-  for (int i = 0; i < services; ++i) add_any_service(world, "service-" + std::to_string(i), limits);
+  for (int i = 0; i < services; ++i)
+    add_any_service(world, "service-" + std::to_string(i), limits);
   return world;
 }
 
@@ -96,7 +124,8 @@ struct Unbound {
 
 std::int64_t count(const std::vector<Bound>& bound) {
   std::int64_t sum = 0;
-  for (const Bound& at : bound) sum += at.replicas;
+  for (const Bound& at : bound)
+    sum += at.replicas;
   return sum;
 }
 
@@ -111,7 +140,8 @@ std::vector<Unbound> unbound_of(Snapshot& snapshot) {
     if (service.terminating) continue;
     for (InferenceAllocation& allocation : service.allocations) {
       const std::int64_t missing = allocation.desired - count(allocation.bound);
-      if (missing > 0) list.push_back({&service.demand, allocation.pool, missing, &allocation.bound});
+      if (missing > 0)
+        list.push_back({&service.demand, allocation.pool, missing, &allocation.bound});
     }
   }
   std::sort(list.begin(), list.end(), [](const Unbound& a, const Unbound& b) {
@@ -122,13 +152,17 @@ std::vector<Unbound> unbound_of(Snapshot& snapshot) {
 
 std::vector<std::int64_t> free_accelerators(const Snapshot& snapshot) {
   std::vector<std::int64_t> free;
-  for (const Node& node : snapshot.nodes) free.push_back(node.free.accelerators.value());
+  for (const Node& node : snapshot.nodes)
+    free.push_back(node.free.accelerators.value());
   const auto occupy = [&](const Demand& demand, const std::vector<Bound>& bound) {
-    for (const Bound& at : bound) free[at.node] -= demand.per_replica.accelerators.value() * at.replicas;
+    for (const Bound& at : bound)
+      free[at.node] -= demand.per_replica.accelerators.value() * at.replicas;
   };
-  for (const TrainingWorkload& job : snapshot.training) occupy(job.demand, job.bound);
+  for (const TrainingWorkload& job : snapshot.training)
+    occupy(job.demand, job.bound);
   for (const InferenceWorkload& service : snapshot.inference) {
-    for (const InferenceAllocation& allocation : service.allocations) occupy(service.demand, allocation.bound);
+    for (const InferenceAllocation& allocation : service.allocations)
+      occupy(service.demand, allocation.bound);
   }
   return free;
 }
@@ -144,7 +178,8 @@ void bind_all(World& world) {
       for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
         if (snapshot.nodes[i].pool != group.pool) continue;
         ++nodes;
-        if (snapshot.nodes[i].usable && free[i] >= each && (!best || free[i] < free[*best])) best = i;
+        if (snapshot.nodes[i].usable && free[i] >= each && (!best || free[i] < free[*best]))
+          best = i;
       }
       if (!best && nodes < snapshot.pools[group.pool].max_nodes) {
         best = world.node(group.pool, {.cpu = 1'000'000, .memory = 1'000'000});
@@ -171,7 +206,8 @@ void carry_out(World& world, const Plan& plan, Duration later) {
     if (all) job.running_since = job.placement->since;
   }
   for (InferenceWorkload& service : world.snapshot.inference) {
-    for (InferenceAllocation& allocation : service.allocations) allocation.ready = std::min(count(allocation.bound), allocation.desired);
+    for (InferenceAllocation& allocation : service.allocations)
+      allocation.ready = std::min(count(allocation.bound), allocation.desired);
   }
   world.now += later;
 }
@@ -180,7 +216,9 @@ void upset(World& world, const Limits& limits) {
   for (TrainingWorkload& job : world.snapshot.training) {
     if (one_in(10)) job.terminating = true;
     if (!job.placement) continue;
-    if (one_in(6)) job.state = one_of<AttemptState>({AttemptState::kSucceeded, AttemptState::kFailed, AttemptState::kLost});
+    if (one_in(6))
+      job.state = one_of<AttemptState>(
+          {AttemptState::kSucceeded, AttemptState::kFailed, AttemptState::kLost});
     if (one_in(8)) {
       job.state = AttemptState::kStarting;
       job.bound.clear();
@@ -204,7 +242,8 @@ void upset(World& world, const Limits& limits) {
   }
   if (!limits.newcomers) return;
   const int jobs = number(0, 3);
-  for (int i = 0; i < jobs; ++i) add_any_job(world, "late-job-" + std::to_string(i), limits);
+  for (int i = 0; i < jobs; ++i)
+    add_any_job(world, "late-job-" + std::to_string(i), limits);
   if (one_in(2)) add_any_service(world, "late-service", limits);
 }
 
@@ -221,7 +260,8 @@ World lived_in_world(const Limits& limits) {
 std::vector<std::optional<std::vector<std::int64_t>>> packed(const Snapshot& original) {
   Snapshot snapshot = original;
   const std::vector<std::int64_t> free = free_accelerators(snapshot);
-  std::vector<std::optional<std::vector<std::int64_t>>> result(snapshot.pools.size(), std::vector<std::int64_t>{});
+  std::vector<std::optional<std::vector<std::int64_t>>> result(snapshot.pools.size(),
+                                                               std::vector<std::int64_t>{});
   std::vector<std::int64_t> nodes(snapshot.pools.size(), 0);
   for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
     auto& pool = result[snapshot.nodes[i].pool];
@@ -231,7 +271,8 @@ std::vector<std::optional<std::vector<std::int64_t>>> packed(const Snapshot& ori
   }
   for (std::size_t i = 0; i < snapshot.pools.size(); ++i) {
     const std::int64_t more = std::min<std::int64_t>(snapshot.pools[i].max_nodes - nodes[i], 200);
-    for (std::int64_t n = 0; result[i] && n < more; ++n) result[i]->push_back(8);
+    for (std::int64_t n = 0; result[i] && n < more; ++n)
+      result[i]->push_back(8);
   }
   for (const Unbound& group : unbound_of(snapshot)) {
     const std::int64_t each = group.demand->per_replica.accelerators.value();
@@ -255,7 +296,8 @@ namespace {
 std::string text_of(const Snapshot& snapshot, const std::vector<Alternative>& alternatives) {
   std::string text;
   for (const Alternative& alternative : alternatives) {
-    text += " | " + snapshot.pools[alternative.pool].name.str() + " " + alternative.rate.to_string() + " " +
+    text += " | " + snapshot.pools[alternative.pool].name.str() + " " +
+            alternative.rate.to_string() + " " +
             std::to_string(alternative.dollars_per_useful_hour) + " " +
             (alternative.excluded ? std::string(to_string(*alternative.excluded)) : "");
   }
@@ -270,41 +312,48 @@ NamedPlan named(const Snapshot& snapshot, const Plan& plan) {
     std::ostringstream text;
     text << "verdict " << static_cast<int>(decision.verdict) << " " << to_string(decision.cause);
     if (decision.placement) {
-      text << " on " << snapshot.pools[decision.placement->pool].name << " attempt " << decision.placement->attempt << " since "
-           << format_instant(decision.placement->since);
+      text << " on " << snapshot.pools[decision.placement->pool].name << " attempt "
+           << decision.placement->attempt << " since " << format_instant(decision.placement->since);
     }
     if (decision.displaced_by) {
       text << " by "
            << (decision.displaced_by_inference ? snapshot.inference[*decision.displaced_by].key
                                                : snapshot.training[*decision.displaced_by].key);
     }
-    text << (decision.counts_as_user_failure ? " counted" : "") << text_of(snapshot, decision.alternatives);
+    text << (decision.counts_as_user_failure ? " counted" : "")
+         << text_of(snapshot, decision.alternatives);
     result.workloads[snapshot.training[decision.workload].key.to_string()] = text.str();
   }
   for (const InferenceDecision& decision : plan.inference) {
     std::ostringstream text;
     text << to_string(decision.cause) << " unplaced " << decision.unplaced;
     std::map<std::string, std::int64_t> shares;
-    for (const InferenceShare& share : decision.shares) shares[snapshot.pools[share.pool].name.str()] = share.replicas;
-    for (const auto& [pool, replicas] : shares) text << " " << pool << ":" << replicas;
+    for (const InferenceShare& share : decision.shares)
+      shares[snapshot.pools[share.pool].name.str()] = share.replicas;
+    for (const auto& [pool, replicas] : shares)
+      text << " " << pool << ":" << replicas;
     text << text_of(snapshot, decision.alternatives);
     result.workloads[snapshot.inference[decision.workload].key.to_string()] = text.str();
   }
   for (const StockOut& stock_out : plan.stock_outs) {
-    result.stock_outs.push_back(snapshot.pools[stock_out.pool].name.str() + " " + format_instant(stock_out.since));
+    result.stock_outs.push_back(snapshot.pools[stock_out.pool].name.str() + " " +
+                                format_instant(stock_out.since));
   }
   for (std::size_t i = 0; i < plan.pools.size(); ++i) {
-    result.pools[snapshot.pools[i].name.str()] = std::to_string(plan.pools[i].capacity.value()) + "/" +
-                                                 std::to_string(plan.pools[i].used.value()) + "/" +
-                                                 std::to_string(plan.pools[i].free.value());
+    result.pools[snapshot.pools[i].name.str()] = std::to_string(plan.pools[i].capacity.value()) +
+                                                 "/" + std::to_string(plan.pools[i].used.value()) +
+                                                 "/" + std::to_string(plan.pools[i].free.value());
   }
   return result;
 }
 
 std::ostream& operator<<(std::ostream& out, const NamedPlan& plan) {
-  for (const auto& [name, text] : plan.workloads) out << name << ": " << text << "\n";
-  for (const std::string& text : plan.stock_outs) out << "stock-out " << text << "\n";
-  for (const auto& [name, text] : plan.pools) out << name << ": " << text << "\n";
+  for (const auto& [name, text] : plan.workloads)
+    out << name << ": " << text << "\n";
+  for (const std::string& text : plan.stock_outs)
+    out << "stock-out " << text << "\n";
+  for (const auto& [name, text] : plan.pools)
+    out << name << ": " << text << "\n";
   if (plan.wake_at) out << "wake " << plan.wake_at->time_since_epoch().count() << "\n";
   return out;
 }
@@ -312,9 +361,12 @@ std::ostream& operator<<(std::ostream& out, const NamedPlan& plan) {
 namespace {
 
 void show_demand(std::ostream& out, const Demand& demand) {
-  out << " " << demand.replicas << "x" << demand.per_replica.accelerators << " prio " << demand.priority << " tiers";
-  for (const api::Tier tier : api::kAllTiers) out << (demand.tiers.contains(tier) ? " " + std::string(api::to_string(tier)) : "");
-  for (const ModelPreference& model : demand.models) out << " " << model.model << "@" << model.speed_percent;
+  out << " " << demand.replicas << "x" << demand.per_replica.accelerators << " prio "
+      << demand.priority << " tiers";
+  for (const api::Tier tier : api::kAllTiers)
+    out << (demand.tiers.contains(tier) ? " " + std::string(api::to_string(tier)) : "");
+  for (const ModelPreference& model : demand.models)
+    out << " " << model.model << "@" << model.speed_percent;
   if (demand.max_rate) out << " maxRate " << demand.max_rate->to_string();
 }
 
@@ -324,11 +376,14 @@ std::string show(const Snapshot& snapshot) {
   std::ostringstream out;
   for (std::size_t i = 0; i < snapshot.pools.size(); ++i) {
     const Pool& pool = snapshot.pools[i];
-    const auto nodes = std::count_if(snapshot.nodes.begin(), snapshot.nodes.end(), [&](const Node& n) { return n.pool == i; });
-    out << pool.name << " " << api::to_string(pool.tier) << " " << pool.model << " " << pool.location.zone << " $"
-        << pool.offering.price.upper.to_string() << " nodes " << nodes << "/" << pool.max_nodes;
+    const auto nodes = std::count_if(snapshot.nodes.begin(), snapshot.nodes.end(),
+                                     [&](const Node& n) { return n.pool == i; });
+    out << pool.name << " " << api::to_string(pool.tier) << " " << pool.model << " "
+        << pool.location.zone << " $" << pool.offering.price.upper.to_string() << " nodes " << nodes
+        << "/" << pool.max_nodes;
     if (pool.offering.life.fresh) out << " life " << format_duration(*pool.offering.life.fresh);
-    out << (pool.offering.availability == market::Availability::kStockedOut ? " stocked out" : "") << "\n";
+    out << (pool.offering.availability == market::Availability::kStockedOut ? " stocked out" : "")
+        << "\n";
   }
   for (const TrainingWorkload& job : snapshot.training) {
     out << job.key;
@@ -337,8 +392,9 @@ std::string show(const Snapshot& snapshot) {
         << format_duration(job.fallback_after) << " created " << format_instant(job.created_at);
     if (job.deadline) out << " deadline " << format_instant(*job.deadline);
     if (job.placement) {
-      out << " on " << snapshot.pools[job.placement->pool].name << " state " << static_cast<int>(job.state) << " since "
-          << format_instant(job.placement->since) << " bound " << count(job.bound);
+      out << " on " << snapshot.pools[job.placement->pool].name << " state "
+          << static_cast<int>(job.state) << " since " << format_instant(job.placement->since)
+          << " bound " << count(job.bound);
     }
     out << (job.suspended ? " suspended" : "") << (job.terminating ? " terminating" : "") << "\n";
   }
@@ -347,14 +403,17 @@ std::string show(const Snapshot& snapshot) {
     show_demand(out, service.demand);
     out << " baseline " << service.baseline << " spot% " << service.spot_percent;
     for (const InferenceAllocation& allocation : service.allocations) {
-      out << " " << snapshot.pools[allocation.pool].name << ":" << allocation.desired << "(" << allocation.ready << " ready, "
-          << count(allocation.bound) << " bound, since " << format_instant(allocation.since) << ")";
+      out << " " << snapshot.pools[allocation.pool].name << ":" << allocation.desired << "("
+          << allocation.ready << " ready, " << count(allocation.bound) << " bound, since "
+          << format_instant(allocation.since) << ")";
     }
     out << (service.terminating ? " terminating" : "") << "\n";
   }
   return out.str();
 }
 
-void check(const std::string& property, const std::function<void()>& body) { EXPECT_TRUE(rc::check(property, body)); }
+void check(const std::string& property, const std::function<void()>& body) {
+  EXPECT_TRUE(rc::check(property, body));
+}
 
 }  // namespace spillway::plan::test

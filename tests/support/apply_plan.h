@@ -1,6 +1,7 @@
 #pragma once
-// What the world is after a plan was carried out: decisions stand recorded as made, children of ended attempts are gone, new
-// ones do not exist yet. Planning the result again must change nothing.
+// What the world is after a plan was carried out: decisions stand recorded as made, children of
+// ended attempts are gone, new ones do not exist yet. Planning the result again must change
+// nothing.
 
 #include <algorithm>
 
@@ -9,7 +10,8 @@
 namespace spillway::plan::test {
 
 inline void apply(TrainingWorkload& workload, const TrainingDecision& decision, Instant now) {
-  if (decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait) return;
+  if (decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait)
+    return;
   workload.placement = decision.placement;
   workload.state = AttemptState::kNotCreated;
   workload.bound.clear();
@@ -24,27 +26,32 @@ inline void apply(TrainingWorkload& workload, const TrainingDecision& decision, 
   }
 }
 
-// Replicas that are taken back are the unbound ones first, then those on the nodes that the plan says are to be left.
+// Replicas that are taken back are the unbound ones first, then those on the nodes that the plan
+// says are to be left.
 inline void apply(InferenceWorkload& workload, const InferenceDecision& decision, Instant now) {
   std::vector<InferenceAllocation> next;
   for (const InferenceShare& share : decision.shares) {
-    InferenceAllocation allocation{.pool = share.pool, .desired = share.replicas, .since = now, .starting_since = now};
+    InferenceAllocation allocation{
+        .pool = share.pool, .desired = share.replicas, .since = now, .starting_since = now};
     for (const InferenceAllocation& before : workload.allocations) {
       if (before.pool != share.pool) continue;
       allocation = before;
       allocation.desired = share.replicas;
       for (const std::size_t node : share.leave) {
-        const auto at = std::find_if(allocation.bound.begin(), allocation.bound.end(),
-                                     [&](const Bound& bound) { return bound.node == node && bound.replicas > 0; });
+        const auto at = std::find_if(
+            allocation.bound.begin(), allocation.bound.end(),
+            [&](const Bound& bound) { return bound.node == node && bound.replicas > 0; });
         if (at != allocation.bound.end()) --at->replicas;
       }
       std::int64_t bound = 0;
       std::erase_if(allocation.bound, [](const Bound& at) { return at.replicas <= 0; });
-      for (const Bound& at : allocation.bound) bound += at.replicas;
+      for (const Bound& at : allocation.bound)
+        bound += at.replicas;
       allocation.ready = std::min({allocation.ready, bound, share.replicas});
       const bool was_short = before.ready < before.desired;
       const bool is_short = allocation.ready < share.replicas;
-      if (is_short && (!was_short || share.replicas > before.desired)) allocation.starting_since = now;
+      if (is_short && (!was_short || share.replicas > before.desired))
+        allocation.starting_since = now;
     }
     next.push_back(std::move(allocation));
   }
@@ -66,7 +73,8 @@ inline Snapshot apply_plan(Snapshot snapshot, const Plan& plan, Instant now, con
     training.push_back(std::move(snapshot.training[i]));
   }
   snapshot.training = std::move(training);
-  for (std::size_t i = 0; i < snapshot.inference.size(); ++i) apply(snapshot.inference[i], plan.inference[i], now);
+  for (std::size_t i = 0; i < snapshot.inference.size(); ++i)
+    apply(snapshot.inference[i], plan.inference[i], now);
   return snapshot;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// A small language for pictures of the world, so that a scenario of the planner reads as a sentence:
+// A small language for pictures of the world, so that a scenario of the planner reads as a
+// sentence:
 //
 //   World world;
 //   world.reserved("own", {.nodes = 2});
@@ -25,23 +26,23 @@ using namespace std::chrono_literals;
 inline constexpr Instant kNow{std::chrono::hours(24 * 365 * 50)};
 
 struct PoolSpec {
-  std::optional<double> price;        // dollars per node-hour; reserved 12, spot 8, on-demand 24
-  std::int64_t nodes = 2;             // there now
-  std::optional<std::int64_t> max;    // as many as there are
+  std::optional<double> price;      // dollars per node-hour; reserved 12, spot 8, on-demand 24
+  std::int64_t nodes = 2;           // there now
+  std::optional<std::int64_t> max;  // as many as there are
   std::string zone = "zone-a";
   std::string model = "H100";
   std::int64_t per_node = 8;
-  std::optional<Duration> life;       // spot: mean until a node is lost; unlimited when not said
+  std::optional<Duration> life;  // spot: mean until a node is lost; unlimited when not said
   std::optional<Duration> residual;
-  std::int64_t cpu = 96'000;          // milli
-  std::int64_t memory = 1'000;        // of a unit of the test's choice
+  std::int64_t cpu = 96'000;    // milli
+  std::int64_t memory = 1'000;  // of a unit of the test's choice
 };
 
 struct JobSpec {
   std::int64_t replicas = 1;
   std::int64_t per_replica = 8;
   std::optional<Duration> duration = std::chrono::hours(4);
-  std::optional<Duration> deadline_in;   // from now
+  std::optional<Duration> deadline_in;  // from now
   Duration fallback_after = 30min;
   Duration launch_timeout = 15min;
   std::int64_t priority = 0;
@@ -49,7 +50,7 @@ struct JobSpec {
   api::TierSet tiers = api::TierSet::all();
   std::optional<double> max_rate;
   std::int64_t max_restarts = 3;
-  Duration age = 0min;                   // since creation; waiting as long
+  Duration age = 0min;  // since creation; waiting as long
   std::int64_t cpu = 1'000;
   std::int64_t memory = 10;
   std::size_t shape = 0;
@@ -102,12 +103,17 @@ class Planned {
   [[nodiscard]] std::string shares_of(std::string_view name) const {
     std::string text;
     for (const InferenceShare& share : service(name).shares) {
-      text += (text.empty() ? "" : " ") + snapshot_.pools[share.pool].name.str() + ":" + std::to_string(share.replicas);
+      text += (text.empty() ? "" : " ") + snapshot_.pools[share.pool].name.str() + ":" +
+              std::to_string(share.replicas);
     }
     return text;
   }
-  [[nodiscard]] std::string why(std::string_view name) const { return explain(snapshot_, job(name), now_); }
-  [[nodiscard]] std::string why_service(std::string_view name) const { return explain(snapshot_, service(name), now_); }
+  [[nodiscard]] std::string why(std::string_view name) const {
+    return explain(snapshot_, job(name), now_);
+  }
+  [[nodiscard]] std::string why_service(std::string_view name) const {
+    return explain(snapshot_, service(name), now_);
+  }
 
  private:
   Snapshot snapshot_;
@@ -117,43 +123,64 @@ class Planned {
 
 class World {
  public:
-  World() { snapshot.shapes.emplace_back(); snapshot.traits.emplace_back(); }
+  World() {
+    snapshot.shapes.emplace_back();
+    snapshot.traits.emplace_back();
+  }
 
   Snapshot snapshot;
   Instant now = kNow;
   Config config;
 
-  std::size_t reserved(std::string_view name, const PoolSpec& spec = {}) { return pool(name, api::Tier::kReserved, spec); }
-  std::size_t spot(std::string_view name, const PoolSpec& spec = {}) { return pool(name, api::Tier::kSpot, spec); }
-  std::size_t on_demand(std::string_view name, const PoolSpec& spec = {}) { return pool(name, api::Tier::kOnDemand, spec); }
+  std::size_t reserved(std::string_view name, const PoolSpec& spec = {}) {
+    return pool(name, api::Tier::kReserved, spec);
+  }
+  std::size_t spot(std::string_view name, const PoolSpec& spec = {}) {
+    return pool(name, api::Tier::kSpot, spec);
+  }
+  std::size_t on_demand(std::string_view name, const PoolSpec& spec = {}) {
+    return pool(name, api::Tier::kOnDemand, spec);
+  }
 
   std::size_t pool(std::string_view name, api::Tier tier, const PoolSpec& spec) {
     const double usual = tier == api::Tier::kReserved ? 12 : tier == api::Tier::kSpot ? 8 : 24;
     const double price = spec.price.value_or(usual);
-    Pool pool{.name = PoolName(name), .tier = tier, .model = AcceleratorModel(spec.model),
-              .location = {.provider = "cloud", .region = Region("region"), .zone = Zone(spec.zone)},
-              .accelerators_per_node = AcceleratorCount(spec.per_node), .max_nodes = spec.max.value_or(spec.nodes)};
-    pool.offering.price = {.likely = dollars_per_hour(price), .upper = dollars_per_hour(price),
+    Pool pool{
+        .name = PoolName(name),
+        .tier = tier,
+        .model = AcceleratorModel(spec.model),
+        .location = {.provider = "cloud", .region = Region("region"), .zone = Zone(spec.zone)},
+        .accelerators_per_node = AcceleratorCount(spec.per_node),
+        .max_nodes = spec.max.value_or(spec.nodes)};
+    pool.offering.price = {.likely = dollars_per_hour(price),
+                           .upper = dollars_per_hour(price),
                            .quality = market::PriceQuality::kLive};
     pool.offering.on_demand = dollars_per_hour(24.0);
-    if (tier == api::Tier::kSpot) pool.offering.life = {.fresh = spec.life, .residual = spec.residual ? spec.residual : spec.life};
+    if (tier == api::Tier::kSpot)
+      pool.offering.life = {.fresh = spec.life,
+                            .residual = spec.residual ? spec.residual : spec.life};
     snapshot.pools.push_back(std::move(pool));
     const std::size_t index = snapshot.pools.size() - 1;
-    for (std::int64_t i = 0; i < spec.nodes; ++i) node(index, spec);
+    for (std::int64_t i = 0; i < spec.nodes; ++i)
+      node(index, spec);
     return index;
   }
 
   std::size_t node(std::size_t pool, const PoolSpec& spec = {}) {
-    const std::string name = snapshot.pools[pool].name.str() + "-node-" + std::to_string(snapshot.nodes.size());
-    snapshot.nodes.push_back({.name = NodeName(name), .pool = pool,
-                              .free = {.accelerators = AcceleratorCount(spec.per_node), .cpu = MilliCpu(spec.cpu),
+    const std::string name =
+        snapshot.pools[pool].name.str() + "-node-" + std::to_string(snapshot.nodes.size());
+    snapshot.nodes.push_back({.name = NodeName(name),
+                              .pool = pool,
+                              .free = {.accelerators = AcceleratorCount(spec.per_node),
+                                       .cpu = MilliCpu(spec.cpu),
                                        .memory = Bytes(spec.memory)},
                               .usable = true});
     return snapshot.nodes.size() - 1;
   }
 
   TrainingWorkload& job(std::string_view name, const JobSpec& spec = {}) {
-    TrainingWorkload workload{.key = {.ns = Namespace("team"), .name = ObjectName(name)}, .uid = Uid(name)};
+    TrainingWorkload workload{.key = {.ns = Namespace("team"), .name = ObjectName(name)},
+                              .uid = Uid(name)};
     workload.demand = demand(spec.replicas, spec.per_replica, spec);
     workload.demand.per_replica.cpu = MilliCpu(spec.cpu);
     workload.demand.per_replica.memory = Bytes(spec.memory);
@@ -169,7 +196,8 @@ class World {
   }
 
   InferenceWorkload& service(std::string_view name, const ServiceSpec& spec = {}) {
-    InferenceWorkload workload{.key = {.ns = Namespace("team"), .name = ObjectName(name)}, .uid = Uid(name)};
+    InferenceWorkload workload{.key = {.ns = Namespace("team"), .name = ObjectName(name)},
+                               .uid = Uid(name)};
     workload.demand = demand(spec.replicas, spec.per_replica, spec);
     workload.demand.per_replica.cpu = MilliCpu(1'000);
     workload.demand.per_replica.memory = Bytes(10);
@@ -201,13 +229,15 @@ class World {
   }
   Pool& pool_named(std::string_view name) { return snapshot.pools[index_of(name)]; }
   void set_price(std::string_view pool, double price) {
-    pool_named(pool).offering.price.likely = pool_named(pool).offering.price.upper = dollars_per_hour(price);
+    pool_named(pool).offering.price.likely = pool_named(pool).offering.price.upper =
+        dollars_per_hour(price);
   }
 
   // The job runs on all replicas of the pool for that long, filling its nodes in order.
   void runs(std::string_view name, std::string_view pool, Duration since = 1h) {
     TrainingWorkload& workload = job_named(name);
-    workload.placement = TrainingPlacement{.pool = index_of(pool), .attempt = AttemptNumber(1), .since = now - since};
+    workload.placement = TrainingPlacement{
+        .pool = index_of(pool), .attempt = AttemptNumber(1), .since = now - since};
     workload.last_attempt = AttemptNumber(1);
     workload.state = AttemptState::kRunning;
     workload.starting_since = workload.running_since = now - since;
@@ -217,16 +247,22 @@ class World {
   // The job is placed there, its children exist for that long, and no replica is bound.
   void starts(std::string_view name, std::string_view pool, Duration since = 1min) {
     TrainingWorkload& workload = job_named(name);
-    workload.placement = TrainingPlacement{.pool = index_of(pool), .attempt = AttemptNumber(1), .since = now - since};
+    workload.placement = TrainingPlacement{
+        .pool = index_of(pool), .attempt = AttemptNumber(1), .since = now - since};
     workload.last_attempt = AttemptNumber(1);
     workload.state = AttemptState::kStarting;
     workload.starting_since = now - since;
   }
 
-  void serves(std::string_view name, std::string_view pool, std::int64_t replicas, Duration since = 1h) {
+  void serves(std::string_view name, std::string_view pool, std::int64_t replicas,
+              Duration since = 1h) {
     InferenceWorkload& workload = service_named(name);
-    workload.allocations.push_back({.pool = index_of(pool), .desired = replicas, .ready = replicas, .since = now - since,
-                                    .starting_since = now - since, .bound = bind(workload.demand, index_of(pool), replicas)});
+    workload.allocations.push_back({.pool = index_of(pool),
+                                    .desired = replicas,
+                                    .ready = replicas,
+                                    .since = now - since,
+                                    .starting_since = now - since,
+                                    .bound = bind(workload.demand, index_of(pool), replicas)});
   }
 
   [[nodiscard]] Planned plan() const { return Planned(snapshot, now, config); }
@@ -247,8 +283,11 @@ class World {
  private:
   template <class Spec>
   Demand demand(std::int64_t replicas, std::int64_t per_replica, const Spec& spec) {
-    Demand result{.replicas = replicas, .per_replica = {.accelerators = AcceleratorCount(per_replica)}, .models = spec.models,
-                  .tiers = spec.tiers, .priority = spec.priority};
+    Demand result{.replicas = replicas,
+                  .per_replica = {.accelerators = AcceleratorCount(per_replica)},
+                  .models = spec.models,
+                  .tiers = spec.tiers,
+                  .priority = spec.priority};
     if (spec.max_rate) result.max_rate = dollars_per_hour(*spec.max_rate);
     return result;
   }
@@ -263,11 +302,15 @@ class World {
         free.memory -= other.per_replica.memory * at.replicas;
       }
     };
-    for (const TrainingWorkload& workload : snapshot.training) occupy(workload.demand, workload.bound);
+    for (const TrainingWorkload& workload : snapshot.training)
+      occupy(workload.demand, workload.bound);
     for (const InferenceWorkload& workload : snapshot.inference) {
-      for (const InferenceAllocation& allocation : workload.allocations) occupy(workload.demand, allocation.bound);
+      for (const InferenceAllocation& allocation : workload.allocations)
+        occupy(workload.demand, allocation.bound);
     }
-    const auto times = [](std::int64_t have, std::int64_t need) { return need > 0 ? have / need : have; };
+    const auto times = [](std::int64_t have, std::int64_t need) {
+      return need > 0 ? have / need : have;
+    };
     return std::min({times(free.accelerators.value(), demand.per_replica.accelerators.value()),
                      times(free.cpu.value(), demand.per_replica.cpu.value()),
                      times(free.memory.value(), demand.per_replica.memory.value())});

@@ -1,11 +1,13 @@
 #pragma once
-// The specification of Spillway: one pure function from a picture of the world to what should be. No I/O, no clock, no log,
-// no randomness, no state between calls. The operator, the CLI, the simulator and the property tests call this same function.
+// The specification of Spillway: one pure function from a picture of the world to what should be.
+// No I/O, no clock, no log, no randomness, no state between calls. The operator, the CLI, the
+// simulator and the property tests call this same function.
 //
 // Properties (tests/property/plan_test.cc):
 //   - the order of the input never matters;
 //   - planning the result of a plan again changes nothing;
-//   - never more than a pool's room or `max`, never a forbidden tier, never a part of a gang, one zone for a gang;
+//   - never more than a pool's room or `max`, never a forbidden tier, never a part of a gang, one
+//   zone for a gang;
 //   - raising a pool's price never draws a workload to it.
 
 #include <cstddef>
@@ -24,7 +26,8 @@ struct Config {
   std::int64_t move_margin_percent = 15;
   // A workload is left alone for this long after it starts or moves.
   Duration min_run = std::chrono::minutes(10);
-  // Changeover: provisioning, image, start. Charged at the new offering's price until it is measured per job.
+  // Changeover: provisioning, image, start. Charged at the new offering's price until it is
+  // measured per job.
   Duration restart_delay = std::chrono::minutes(6);
   // Remaining work of a job that gives no `duration`, for expected cost.
   Duration assumed_duration = std::chrono::hours(1);
@@ -35,38 +38,42 @@ struct Config {
   Duration stock_out_cap = std::chrono::minutes(30);
 };
 
-// Why something is as it is: a reason in CamelCase for conditions and metrics, stable under renaming of sentences.
+// Why something is as it is: a reason in CamelCase for conditions and metrics, stable under
+// renaming of sentences.
 enum class Cause {
-  kCheapest,           // placed or kept on the offering with the lowest expected cost per useful hour
-  kReservedBaseline,   // placed on idle reserved capacity, or on a slot that is worth most to this workload
-  kDeadline,           // on-demand because waiting for spot would endanger the deadline
-  kFallback,           // on-demand because spot was not to be had for `fallback_after`
-  kSpotUnavailable,    // an inference replica that should be on spot, on on-demand instead
-  kPriceMove,          // moved: the saving over the remaining time exceeds restart and rework
-  kDisplaced,          // lost its reserved slots to a workload that is worth more
-  kLaunchTimeout,      // did not start in time
-  kReplicaLost,        // a replica was lost; the gang starts again
-  kProgramFailed,      // the program failed; restarted within maxRestarts
-  kPoolUnusable,       // the pool was deleted or no longer admits the workload
+  kCheapest,  // placed or kept on the offering with the lowest expected cost per useful hour
+  kReservedBaseline,  // placed on idle reserved capacity, or on a slot that is worth most to this
+                      // workload
+  kDeadline,          // on-demand because waiting for spot would endanger the deadline
+  kFallback,          // on-demand because spot was not to be had for `fallback_after`
+  kSpotUnavailable,   // an inference replica that should be on spot, on on-demand instead
+  kPriceMove,         // moved: the saving over the remaining time exceeds restart and rework
+  kDisplaced,         // lost its reserved slots to a workload that is worth more
+  kLaunchTimeout,     // did not start in time
+  kReplicaLost,       // a replica was lost; the gang starts again
+  kProgramFailed,     // the program failed; restarted within maxRestarts
+  kPoolUnusable,      // the pool was deleted or no longer admits the workload
   kSuspended,
   kTerminating,
   kEarlierAttemptEnding,
-  kNoCapacity,         // every eligible pool is full or stocked out
-  kNoEligiblePool,     // no pool has the model, tier, size or constraints asked for: waiting alone will not help
-  kRateLimit,          // every offering is dearer than maxRate
-  kWaitingForSpot,     // on-demand has room but fallback_after has not passed
-  kPriceUnknown,       // the only room is on pools whose price is unknown
+  kNoCapacity,      // every eligible pool is full or stocked out
+  kNoEligiblePool,  // no pool has the model, tier, size or constraints asked for: waiting alone
+                    // will not help
+  kRateLimit,       // every offering is dearer than maxRate
+  kWaitingForSpot,  // on-demand has room but fallback_after has not passed
+  kPriceUnknown,    // the only room is on pools whose price is unknown
   kRestartsExhausted,
   kSucceeded,
 };
-std::string_view to_string(Cause cause);  // "CheapestOffering", "ReservedBaseline", ...: CamelCase for conditions
+std::string_view to_string(
+    Cause cause);  // "CheapestOffering", "ReservedBaseline", ...: CamelCase for conditions
 
 // What the next best would have cost.
 struct Alternative {
   std::size_t pool = 0;
-  HourlyRate rate;                        // of the whole workload
-  double dollars_per_useful_hour = 0;     // expected; infinity when it cannot finish there
-  std::optional<Cause> excluded;          // why it was not eligible now; nullopt = eligible, only dearer
+  HourlyRate rate;                     // of the whole workload
+  double dollars_per_useful_hour = 0;  // expected; infinity when it cannot finish there
+  std::optional<Cause> excluded;  // why it was not eligible now; nullopt = eligible, only dearer
 };
 
 enum class TrainingVerdict {
@@ -83,17 +90,19 @@ struct TrainingDecision {
   TrainingVerdict verdict = TrainingVerdict::kKeep;
   Cause cause = Cause::kCheapest;
   std::optional<TrainingPlacement> placement;  // what is to be in force after this pass
-  bool counts_as_user_failure = false;         // the attempt that ends was the program's own failure
-  std::vector<Alternative> alternatives;       // filled for kPlace and kWait, at most 5, cheapest first
-  std::optional<std::size_t> displaced_by;     // index into Snapshot::inference or ::training, see displaced_by_inference
+  bool counts_as_user_failure = false;    // the attempt that ends was the program's own failure
+  std::vector<Alternative> alternatives;  // filled for kPlace and kWait, at most 5, cheapest first
+  std::optional<std::size_t>
+      displaced_by;  // index into Snapshot::inference or ::training, see displaced_by_inference
   bool displaced_by_inference = false;
 };
 
 struct InferenceShare {
   std::size_t pool = 0;
   std::int64_t replicas = 0;
-  // When bound replicas are given back: the nodes that they are to leave, one entry a replica, because their room is promised
-  // already. A ReplicaSet picks by `controller.kubernetes.io/pod-deletion-cost` (KEP-2255); unbound replicas go before them.
+  // When bound replicas are given back: the nodes that they are to leave, one entry a replica,
+  // because their room is promised already. A ReplicaSet picks by
+  // `controller.kubernetes.io/pod-deletion-cost` (KEP-2255); unbound replicas go before them.
   std::vector<std::size_t> leave;
   friend bool operator==(const InferenceShare&, const InferenceShare&) = default;
 };
@@ -103,12 +112,14 @@ struct InferenceDecision {
   std::vector<InferenceShare> shares;  // by pool, none with zero replicas
   std::int64_t unplaced = 0;           // replicas that no pool can take now
   bool baseline_clamped = false;       // baseline above replicas
-  Cause cause = Cause::kCheapest;      // of the first thing worth telling: what is missing, else why it is where it is
+  Cause cause = Cause::kCheapest;  // of the first thing worth telling: what is missing, else why it
+                                   // is where it is
   std::vector<Alternative> alternatives;
 };
 
-// A pool that was given work and did not deliver within the launch timeout. Recorded in CapacityPool.status before the
-// placement is taken back, so that a crash between the two cannot count one failure twice: `since` identifies it.
+// A pool that was given work and did not deliver within the launch timeout. Recorded in
+// CapacityPool.status before the placement is taken back, so that a crash between the two cannot
+// count one failure twice: `since` identifies it.
 struct StockOut {
   std::size_t pool = 0;
   Instant since{};  // of the placement that failed
@@ -125,16 +136,17 @@ struct Plan {
   std::vector<TrainingDecision> training;    // one per workload of the snapshot, same order
   std::vector<InferenceDecision> inference;  // likewise
   std::vector<StockOut> stock_outs;
-  std::vector<PoolUse> pools;                // one per pool, same order
-  std::optional<Instant> wake_at;            // when to plan again although nothing happened
+  std::vector<PoolUse> pools;      // one per pool, same order
+  std::optional<Instant> wake_at;  // when to plan again although nothing happened
 };
 
-// Time: linear in workloads. `now` is never earlier than an instant of the snapshot by more than clock skew; a later instant
-// is treated as now.
+// Time: linear in workloads. `now` is never earlier than an instant of the snapshot by more than
+// clock skew; a later instant is treated as now.
 Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config);
 
-// One sentence for people, ending without a full stop: "cheapest of 4 eligible pools: $0.97/h on spot us-west-2a, ...".
-// Rendered on demand: a pass over thousands of workloads needs the words of a few.
+// One sentence for people, ending without a full stop: "cheapest of 4 eligible pools: $0.97/h on
+// spot us-west-2a, ...". Rendered on demand: a pass over thousands of workloads needs the words of
+// a few.
 std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, Instant now);
 std::string explain(const Snapshot& snapshot, const InferenceDecision& decision, Instant now);
 

@@ -1,9 +1,11 @@
 #pragma once
-// Everything the plan is computed from: an immutable picture of the cluster and the market at one instant. Built by `control`
-// from the watch caches and by the simulator; plain values, no pointers into other modules' state, no I/O behind any of it.
+// Everything the plan is computed from: an immutable picture of the cluster and the market at one
+// instant. Built by `control` from the watch caches and by the simulator; plain values, no pointers
+// into other modules' state, no I/O behind any of it.
 //
-// Own decisions are in it as made: a placement that has been decided and not yet been observed stands in `placement` of its
-// workload, so capacity is never given away twice (design "Own decisions are seen").
+// Own decisions are in it as made: a placement that has been decided and not yet been observed
+// stands in `placement` of its workload, so capacity is never given away twice (design "Own
+// decisions are seen").
 //
 // Indices (`pool`, `node`, `shape`, `traits`) point into the vectors of the same snapshot.
 
@@ -30,8 +32,9 @@ struct Resources {
   friend bool operator==(const Resources&, const Resources&) = default;
 };
 
-// The scheduling constraints of a pod template are api::PodShape (api/pod_template.h has the scheduler's rules: selects,
-// tolerates). Many workloads share a shape and many nodes share traits, so eligibility is decided once per pair.
+// The scheduling constraints of a pod template are api::PodShape (api/pod_template.h has the
+// scheduler's rules: selects, tolerates). Many workloads share a shape and many nodes share traits,
+// so eligibility is decided once per pair.
 struct NodeTraits {
   Labels labels;  // only keys that some shape or pool asks for
   std::vector<api::Taint> taints;
@@ -50,8 +53,8 @@ struct Pool {
   AcceleratorModel model;
   Location location;
   AcceleratorCount accelerators_per_node;
-  std::int64_t max_nodes = 0;  // for Reserved, what is owned
-  Labels selector;             // a node of the pool carries all of these
+  std::int64_t max_nodes = 0;                // for Reserved, what is owned
+  Labels selector;                           // a node of the pool carries all of these
   std::vector<api::Toleration> tolerations;  // added to every pod that is placed here
   market::Offering offering;
 };
@@ -60,11 +63,13 @@ struct Node {
   NodeName name;
   std::size_t pool = 0;
   std::size_t traits = 0;
-  Resources free;      // allocatable less the pods that are not replicas of the workloads in this snapshot
+  Resources
+      free;  // allocatable less the pods that are not replicas of the workloads in this snapshot
   bool usable = false;  // Ready, not cordoned, not leaving: new pods may be bound to it
 };
 
-// Where replicas of a workload are bound. Pods that are already terminating are not listed: they give their room back.
+// Where replicas of a workload are bound. Pods that are already terminating are not listed: they
+// give their room back.
 struct Bound {
   std::size_t node = 0;
   std::int64_t replicas = 0;
@@ -112,32 +117,38 @@ struct TrainingWorkload {
   Instant created_at{};
   std::optional<Duration> duration;  // compute time on the first-listed model, all of it
   std::optional<Instant> deadline;
-  Duration fallback_after{};   // wait for spot this long before on-demand is considered (no deadline)
-  Duration launch_timeout{};   // a gang that has not started by then gives its room back
+  Duration
+      fallback_after{};  // wait for spot this long before on-demand is considered (no deadline)
+  Duration launch_timeout{};  // a gang that has not started by then gives its room back
   std::int64_t max_restarts = 0;
   bool suspended = false;
-  bool terminating = false;    // being deleted: holds what it holds, gets nothing new
+  bool terminating = false;  // being deleted: holds what it holds, gets nothing new
 
-  AttemptNumber last_attempt;  // the highest attempt ever recorded; 0 = none
+  AttemptNumber last_attempt;      // the highest attempt ever recorded; 0 = none
   std::int64_t user_failures = 0;  // attempts that ended by the program's own failure
-  Instant waiting_since{};     // when it last began to wait for a placement (creation, or the end of the last attempt)
+  Instant waiting_since{};  // when it last began to wait for a placement (creation, or the end of
+                            // the last attempt)
   std::optional<TrainingPlacement> placement;
   AttemptState state = AttemptState::kNotCreated;
-  // When the children of the placement's attempt were created: the launch timeout counts from here (nullopt: from the
-  // placement). Not from the decision, because children wait for the end of an earlier attempt, and a job that may not be
-  // created (quota, admission) must not make its pool look stocked out: without children there is no launch timeout.
+  // When the children of the placement's attempt were created: the launch timeout counts from here
+  // (nullopt: from the placement). Not from the decision, because children wait for the end of an
+  // earlier attempt, and a job that may not be created (quota, admission) must not make its pool
+  // look stocked out: without children there is no launch timeout.
   std::optional<Instant> starting_since;
-  std::optional<Instant> running_since;  // of the running attempt: until checkpoints exist, all work since then is rework
-  std::vector<Bound> bound;    // replicas of the placement's attempt
-  bool earlier_attempt_ending = false;  // pods of an earlier attempt are still there: the next must not start
+  std::optional<Instant> running_since;  // of the running attempt: until checkpoints exist, all
+                                         // work since then is rework
+  std::vector<Bound> bound;              // replicas of the placement's attempt
+  bool earlier_attempt_ending =
+      false;  // pods of an earlier attempt are still there: the next must not start
 };
 
 struct InferenceAllocation {
   std::size_t pool = 0;
   std::int64_t desired = 0;
   std::int64_t ready = 0;
-  Instant since{};             // since when this pool has had a share
-  Instant starting_since{};    // when desired last rose above ready (for the launch timeout); meaningful while ready < desired
+  Instant since{};           // since when this pool has had a share
+  Instant starting_since{};  // when desired last rose above ready (for the launch timeout);
+                             // meaningful while ready < desired
   std::vector<Bound> bound;
 };
 
@@ -158,7 +169,7 @@ struct Snapshot {
   std::vector<Node> nodes;
   std::vector<api::PodShape> shapes;  // shapes[0] is the empty shape
   std::vector<NodeTraits> traits;
-  std::vector<TrainingWorkload> training;    // finished ones are left out
+  std::vector<TrainingWorkload> training;  // finished ones are left out
   std::vector<InferenceWorkload> inference;
 };
 

@@ -23,19 +23,22 @@ TEST(Cost, AShortLifeMultipliesTheHours) {
 }
 
 TEST(Cost, AHopelessStretchIsInfinite) {
-  EXPECT_TRUE(std::isinf(cost_from_scratch({.usd = 1, .fresh_life = Hours(0.01)}, Hours(100), Hours(0.1))));
+  EXPECT_TRUE(
+      std::isinf(cost_from_scratch({.usd = 1, .fresh_life = Hours(0.01)}, Hours(100), Hours(0.1))));
 }
 
 TEST(Cost, FasterModelsNeedFewerHours) {
   EXPECT_DOUBLE_EQ(cost_from_scratch({.usd = 3, .speed = 2}, Hours(10), Hours(0)), 15);
 }
 
-// Staying is right exactly when it costs less than the best fresh start, because a loss costs that fresh start.
+// Staying is right exactly when it costs less than the best fresh start, because a loss costs that
+// fresh start.
 TEST(Cost, StayingIsComparedWithAFreshStart) {
   const Rates here{.usd = 1, .residual_life = Hours(5)};
   const double left = 4, fresh_start = 12.3;
   const double lost = 1 - std::exp(-left / 5);
-  const double stay = 1 * 5 * lost + lost * fresh_start;  // pay until the end or the loss, then start elsewhere
+  const double stay =
+      1 * 5 * lost + lost * fresh_start;  // pay until the end or the loss, then start elsewhere
   EXPECT_EQ(stay < fresh_start, cost_to_finish(here, Hours(left)) < fresh_start);
   EXPECT_NEAR(cost_to_finish(here, Hours(left)), 5 * lost / (1 - lost), 1e-9);
 }

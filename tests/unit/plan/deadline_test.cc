@@ -5,8 +5,8 @@
 namespace spillway::plan::test {
 namespace {
 
-// d = 6 min, launch timeout 15 min. A 4 h job needs 4 h 6 min on a fresh node, and the net closes 4 h 27 min before the
-// deadline. A whole attempt on spot before that makes 8 h 33 min.
+// d = 6 min, launch timeout 15 min. A 4 h job needs 4 h 6 min on a fresh node, and the net closes 4
+// h 27 min before the deadline. A whole attempt on spot before that makes 8 h 33 min.
 class Deadline : public testing::Test {
  protected:
   Deadline() {
@@ -85,11 +85,18 @@ TEST_F(Deadline, WhenStartingAgainWouldBeTooLateTheAttemptStays) {
   EXPECT_EQ(world.plan().pool_of("train"), "spot");
 }
 
+TEST_F(Deadline, AnOverdueAttemptStays) {
+  job(4h + 10min);
+  world.runs("train", "spot", 5h);  // by its estimate it should have finished
+  EXPECT_EQ(world.plan().pool_of("train"), "spot");
+}
+
 TEST_F(Deadline, ALateStartIsNoticedWhenItBecomesTooLate) {
   job(10h);
   world.starts("train", "spot", 1min);
   world.job_named("train").launch_timeout = 15min;
-  world.job_named("train").bound = world.bind(world.job_named("train").demand, world.index_of("spot"), 1);
+  world.job_named("train").bound =
+      world.bind(world.job_named("train").demand, world.index_of("spot"), 1);
   const Planned planned = world.plan();
   EXPECT_EQ(planned.pool_of("train"), "spot");
   // The net closes at 10 h - 4 h 27 min; the attempt takes 4 h.
@@ -121,7 +128,8 @@ TEST_F(Deadline, TooLateOnReservedIsBetterThanIdling) {
   world.reserved("fast", {.nodes = 1});
   world.reserved("slow", {.nodes = 1, .model = "A100"});
   job(5h);
-  world.job_named("train").demand.models.push_back({.model = AcceleratorModel("A100"), .speed_percent = 50});
+  world.job_named("train").demand.models.push_back(
+      {.model = AcceleratorModel("A100"), .speed_percent = 50});
   EXPECT_EQ(world.plan().pool_of("train"), "fast");
   world.service("api", {.replicas = 8, .baseline = 8, .priority = 1});
   world.serves("api", "fast", 8);
@@ -133,10 +141,11 @@ TEST_F(Deadline, AJobThatCouldNotStartAgainKeepsItsReservedSlots) {
   job(4h);
   world.runs("train", "own", 1h);
   world.service("api", {.replicas = 8, .baseline = 8});
-  world.pool_named("spot").max_nodes = 0;
+  // Spot would cost it a third of what the service pays elsewhere, but be too late.
+  world.job_named("train").demand.tiers = api::TierSet{api::Tier::kReserved, api::Tier::kSpot};
   EXPECT_EQ(world.plan().pool_of("train"), "own");
   world.service_named("api").demand.priority = 1;
-  EXPECT_EQ(world.plan().pool_of("train"), "od");
+  EXPECT_EQ(world.plan().pool_of("train"), "spot");
 }
 
 }  // namespace

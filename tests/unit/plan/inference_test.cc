@@ -50,6 +50,14 @@ TEST_F(Inference, ForbiddenTiersAreNeverUsed) {
   EXPECT_EQ(world.plan().service("api").unplaced, 2);
 }
 
+TEST_F(Inference, AShareForSpotThatMayNotBeUsedIsNoShare) {
+  world.service(
+      "api",
+      {.replicas = 4, .spot_percent = 50, .tiers = TierSet{Tier::kReserved, Tier::kOnDemand}});
+  EXPECT_EQ(world.plan().shares_of("api"), "own:4");
+  EXPECT_EQ(world.plan().service("api").cause, Cause::kReservedBaseline);
+}
+
 TEST_F(Inference, ABaselineAboveTheReplicasIsClampedAndSaidSo) {
   world.service("api", {.replicas = 2, .baseline = 5, .spot_percent = 50});
   EXPECT_EQ(world.plan().shares_of("api"), "own:2");
@@ -76,7 +84,8 @@ TEST_F(Inference, OnDemandStandsInForSpotThatCannotBeHad) {
 }
 
 TEST_F(Inference, GoesBackToSpotWhenItIsToBeHadAgain) {
-  world.service("api", {.replicas = 4, .spot_percent = 50, .tiers = TierSet{Tier::kSpot, Tier::kOnDemand}});
+  world.service(
+      "api", {.replicas = 4, .spot_percent = 50, .tiers = TierSet{Tier::kSpot, Tier::kOnDemand}});
   world.serves("api", "od", 4, 5min);
   EXPECT_EQ(world.plan().shares_of("api"), "od:4");  // not at once: capacity comes and goes
   EXPECT_EQ(world.plan().plan().wake_at, kNow + 5min);
@@ -118,6 +127,14 @@ TEST_F(Inference, ARippleMovesNothingAGapDoes) {
   EXPECT_EQ(world.plan().shares_of("api"), "spot-b:4");
 }
 
+TEST_F(Inference, AYoungShareDoesNotFollowPrices) {
+  world.service("api", {.replicas = 4, .spot_percent = 100});
+  world.serves("api", "spot-a", 4, 5min);
+  world.set_price("spot-b", 4);
+  EXPECT_EQ(world.plan().shares_of("api"), "spot-a:4");
+  EXPECT_EQ(world.plan().plan().wake_at, kNow + 5min);
+}
+
 TEST_F(Inference, MovesOntoFreeReservedRoomAfterMinRun) {
   world.service("api", {.replicas = 4});
   world.serves("api", "od", 4, 5min);
@@ -149,7 +166,8 @@ TEST_F(Inference, SlowLoadingIsNoStockOut) {
 }
 
 TEST_F(Inference, MaxRateLeavesReplicasOut) {
-  world.service("api", {.replicas = 6, .tiers = TierSet{Tier::kOnDemand}, .max_rate = 10});  // $3 each
+  world.service("api",
+                {.replicas = 6, .tiers = TierSet{Tier::kOnDemand}, .max_rate = 10});  // $3 each
   const Planned planned = world.plan();
   EXPECT_EQ(planned.shares_of("api"), "od:3");
   EXPECT_EQ(planned.service("api").unplaced, 3);
@@ -170,7 +188,8 @@ TEST_F(Inference, TerminatingKeepsItsSharesAndGetsNothingNew) {
   EXPECT_EQ(world.plan().service("api").unplaced, 0);
 }
 
-// A service that yields slots to a higher priority and finds room again in the same pass keeps the replicas it can keep.
+// A service that yields slots to a higher priority and finds room again in the same pass keeps the
+// replicas it can keep.
 TEST_F(Inference, ReplicasThatMustLeaveAreNamedByNode) {
   world.node(world.index_of("own"));
   world.pool_named("own").max_nodes = 2;
@@ -183,7 +202,8 @@ TEST_F(Inference, ReplicasThatMustLeaveAreNamedByNode) {
   EXPECT_EQ(planned.shares_of("api"), "own:8");
   const std::vector<std::size_t>& leave = planned.service("api").shares[0].leave;
   ASSERT_EQ(leave.size(), 4U);
-  for (const std::size_t node : leave) EXPECT_EQ(node, leave[0]);  // one node is emptied
+  for (const std::size_t node : leave)
+    EXPECT_EQ(node, leave[0]);  // one node is emptied
 }
 
 TEST_F(Inference, NoPoolAtAllIsSaid) {

@@ -67,7 +67,8 @@ TEST_F(Lifecycle, ALostReplicaRenewsTheGangAndBurnsNoRestart) {
 TEST_F(Lifecycle, ALostAttemptWithoutRoomIsReleased) {
   world.runs("train", "spot-a");
   train().state = AttemptState::kLost;
-  for (Node& node : world.snapshot.nodes) node.usable = false;
+  for (Node& node : world.snapshot.nodes)
+    node.usable = false;
   EXPECT_EQ(world.plan().job("train").verdict, TrainingVerdict::kRelease);
   EXPECT_EQ(world.plan().job("train").cause, Cause::kReplicaLost);
 }
@@ -128,7 +129,8 @@ TEST_F(Lifecycle, ASlowImageIsNoStockOut) {
   EXPECT_TRUE(world.plan().plan().stock_outs.empty());
 }
 
-// Nothing was asked of the pool yet: the pods of an earlier attempt take their time, or the job may not be created.
+// Nothing was asked of the pool yet: the pods of an earlier attempt take their time, or the job may
+// not be created.
 TEST_F(Lifecycle, WithoutChildrenThereIsNoLaunchTimeout) {
   world.starts("train", "spot-a", 2h);
   train().state = AttemptState::kNotCreated;

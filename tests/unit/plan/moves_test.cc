@@ -89,6 +89,13 @@ TEST_F(Moves, ResidualLifeSpeaksForWhatRuns) {
   EXPECT_EQ(world.plan().pool_of("train"), "here");
 }
 
+TEST_F(Moves, NoAttemptIsEndedToStartAgainOnItsOwnPool) {
+  world.pool_named("there").max_nodes = 0;
+  runs(20min);
+  world.pool_named("here").offering.life = {.fresh = 1000h, .residual = 2h};
+  EXPECT_EQ(world.plan().job("train").verdict, TrainingVerdict::kKeep);
+}
+
 TEST_F(Moves, AnUnknownPriceHereMovesNothing) {
   runs(20min);
   world.pool_named("here").offering.price = {};
@@ -121,7 +128,8 @@ TEST_F(Moves, FreeReservedRoomIsNotWorthTheWorkOfADay) {
 TEST_F(Moves, TheRoomOfOneMoveServesAnotherInTheSamePass) {
   runs(20min);
   world.set_price("there", 5);
-  world.pool_named("here").max_nodes = 1;  // one node is closed, the other is held by the job that moves
+  world.pool_named("here").max_nodes =
+      1;  // one node is closed, the other is held by the job that moves
   world.job("waiting", {.tiers = api::TierSet{api::Tier::kSpot}});
   world.pool_named("there").max_nodes = 1;
   const Planned planned = world.plan();

@@ -146,7 +146,8 @@ TEST_F(AmongJobs, AnIncumbentWithMuchToLoseStays) {
   EXPECT_EQ(planned.pool_of("newcomer"), "od");
 }
 
-// Refusing every other tier is no way to win the baseline from somebody who would lose a day's work.
+// Refusing every other tier is no way to win the baseline from somebody who would lose a day's
+// work.
 TEST_F(AmongJobs, AJobThatRefusesEverythingElseClaimsNoMoreThanTheOnDemandPrice) {
   world.job_named("newcomer").demand.tiers = TierSet{Tier::kReserved};
   world.runs("incumbent", "own", 8h);
@@ -168,10 +169,25 @@ TEST_F(AmongJobs, NobodyIsDisplacedWhenTheGangWouldNotFitAnyway) {
   EXPECT_EQ(world.plan().pool_of("newcomer"), "od");
 }
 
+TEST_F(AmongJobs, AJobYieldsToNoGangThatAServiceKeepsOut) {
+  world.node(world.index_of("own"));
+  world.pool_named("own").max_nodes = 2;
+  world.set_price("od", 10);
+  world.runs("incumbent", "own", 30min);
+  world.service("api", {.replicas = 8, .baseline = 8});
+  world.serves("api", "own", 8);
+  world.job_named("newcomer").demand.tiers = TierSet{Tier::kReserved};
+  world.job_named("newcomer").demand.replicas = 2;
+  EXPECT_EQ(world.plan().job("newcomer").verdict, TrainingVerdict::kWait);
+  EXPECT_EQ(world.plan().job("incumbent").verdict, TrainingVerdict::kKeep);
+  EXPECT_EQ(world.plan().shares_of("api"), "own:8");
+}
+
 TEST_F(AmongJobs, AServiceIsNeverDisplacedByAJobOfItsPriority) {
   world.service("api", {.replicas = 8, .baseline = 8});
   world.serves("api", "own", 8);
   world.job_named("newcomer").demand.tiers = TierSet{Tier::kReserved};
+  world.set_price("od", 10);
   EXPECT_EQ(world.plan().shares_of("api"), "own:8");
   world.job_named("newcomer").demand.priority = 1;
   EXPECT_EQ(world.plan().pool_of("newcomer"), "own");

@@ -14,7 +14,8 @@ Need gpus(std::int64_t accelerators, std::size_t id = 0) {
 TEST(Room, IsCountedPerNodeNotAsATotal) {
   World world;
   const std::size_t pool = world.spot("spot", {.nodes = 3});
-  for (Node& node : world.snapshot.nodes) node.free.accelerators = AcceleratorCount(5);
+  for (Node& node : world.snapshot.nodes)
+    node.free.accelerators = AcceleratorCount(5);
   Room room(world.snapshot);
   EXPECT_EQ(room.slots(pool, gpus(4)), 3);  // 15 are free, but no node has 8
   EXPECT_EQ(room.slots(pool, gpus(8, 1)), 0);
@@ -24,8 +25,11 @@ TEST(Room, CountsCpuAndMemory) {
   World world;
   const std::size_t pool = world.spot("spot", {.nodes = 1, .cpu = 4'000, .memory = 100});
   Room room(world.snapshot);
-  EXPECT_EQ(room.slots(pool, {.resources = {AcceleratorCount(1), MilliCpu(1'500), Bytes(10)}, .id = 0}), 2);
-  EXPECT_EQ(room.slots(pool, {.resources = {AcceleratorCount(1), MilliCpu(500), Bytes(30)}, .id = 1}), 3);
+  EXPECT_EQ(
+      room.slots(pool, {.resources = {AcceleratorCount(1), MilliCpu(1'500), Bytes(10)}, .id = 0}),
+      2);
+  EXPECT_EQ(
+      room.slots(pool, {.resources = {AcceleratorCount(1), MilliCpu(500), Bytes(30)}, .id = 1}), 3);
 }
 
 TEST(Room, NodesThatAreNotThereYetCountUpToMax) {
@@ -34,7 +38,9 @@ TEST(Room, NodesThatAreNotThereYetCountUpToMax) {
   Room room(world.snapshot);
   EXPECT_EQ(room.slots(pool, gpus(8)), 3);
   // They look like the one that is there.
-  EXPECT_EQ(room.slots(pool, {.resources = {AcceleratorCount(8), MilliCpu(3'000), Bytes(0)}, .id = 1}), 0);
+  EXPECT_EQ(
+      room.slots(pool, {.resources = {AcceleratorCount(8), MilliCpu(3'000), Bytes(0)}, .id = 1}),
+      0);
   EXPECT_EQ(room.take(pool, gpus(8), 3).size(), 3U);
   EXPECT_EQ(room.slots(pool, gpus(8)), 0);
 }
@@ -43,7 +49,9 @@ TEST(Room, APoolWithoutNodesIsAssumedToFit) {
   World world;
   const std::size_t pool = world.spot("spot", {.nodes = 0, .max = 2});
   Room room(world.snapshot);
-  EXPECT_EQ(room.slots(pool, {.resources = {AcceleratorCount(4), MilliCpu(1'000'000), Bytes(1LL << 40)}}), 4);
+  EXPECT_EQ(
+      room.slots(pool, {.resources = {AcceleratorCount(4), MilliCpu(1'000'000), Bytes(1LL << 40)}}),
+      4);
 }
 
 TEST(Room, UnusableNodesTakeNothingNewAndCountTowardsMax) {
@@ -60,7 +68,8 @@ TEST(Room, ALoweredMaxClosesEmptyNodesFirst) {
   world.job("holds", {.replicas = 1, .per_replica = 1});
   world.job_named("holds").bound = {{.node = 2, .replicas = 1}};
   Room room(world.snapshot);
-  EXPECT_EQ(room.slots(pool, gpus(8)), 2);  // the holding node and one more; what is bound is occupied by the pass
+  EXPECT_EQ(room.slots(pool, gpus(8)),
+            2);  // the holding node and one more; what is bound is occupied by the pass
 }
 
 TEST(Room, SmallReplicasLeaveWholeNodesWhole) {
@@ -90,7 +99,10 @@ class Constraints : public testing::Test {
     world.snapshot.traits.emplace_back();
     world.snapshot.nodes[1].traits = 1;
   }
-  std::int64_t slots() { return Room(world.snapshot).slots(pool, {.resources = {.accelerators = AcceleratorCount(8)}, .shape = 1}); }
+  std::int64_t slots() {
+    return Room(world.snapshot)
+        .slots(pool, {.resources = {.accelerators = AcceleratorCount(8)}, .shape = 1});
+  }
   api::PodShape& shape() { return world.snapshot.shapes[1]; }
   NodeTraits& second() { return world.snapshot.traits[1]; }
 

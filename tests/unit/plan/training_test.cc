@@ -26,10 +26,25 @@ TEST(Training, AFasterModelIsCheaperWhenItsSpeedOutweighsItsPrice) {
   World world;
   world.spot("a100", {.price = 10, .model = "A100"});
   world.spot("h100", {.price = 18});
-  world.job("train", {.models = {{AcceleratorModel("A100"), 100}, {AcceleratorModel("H100"), 200}}});
+  world.job("train",
+            {.models = {{AcceleratorModel("A100"), 100}, {AcceleratorModel("H100"), 200}}});
   EXPECT_EQ(world.plan().pool_of("train"), "h100");
   world.set_price("h100", 22);
   EXPECT_EQ(world.plan().pool_of("train"), "a100");
+}
+
+// The start is paid at the new machine's price: a short job does not pay it at twice the rate for
+// nothing.
+TEST(Training, AShortJobWeighsItsStart) {
+  World world;
+  world.spot("h100", {.price = 15.9});
+  world.spot("a100", {.price = 8, .model = "A100", .life = 500h});
+  world.job("train",
+            {.duration = 10min,
+             .models = {{AcceleratorModel("A100"), 100}, {AcceleratorModel("H100"), 200}}});
+  EXPECT_EQ(world.plan().pool_of("train"), "a100");
+  world.job_named("train").duration = 40h;
+  EXPECT_EQ(world.plan().pool_of("train"), "h100");
 }
 
 TEST(Training, AnotherModelIsNotTaken) {
@@ -111,10 +126,12 @@ TEST(Training, EqualOffersSpreadOverZones) {
   World world;
   world.spot("spot-a", {.nodes = 4, .zone = "zone-a"});
   world.spot("spot-b", {.nodes = 4, .zone = "zone-b"});
-  for (const char* name : {"one", "two", "three", "four"}) world.job(name);
+  for (const char* name : {"one", "two", "three", "four"})
+    world.job(name);
   const Planned planned = world.plan();
   int in_a = 0;
-  for (const char* name : {"one", "two", "three", "four"}) in_a += planned.pool_of(name) == "spot-a" ? 1 : 0;
+  for (const char* name : {"one", "two", "three", "four"})
+    in_a += planned.pool_of(name) == "spot-a" ? 1 : 0;
   EXPECT_EQ(in_a, 2);
 }
 
