@@ -22,7 +22,8 @@ std::string name_of(const kube::ResourceType& type, const ObjectKey& key) { retu
 bool varies(const std::string& field) {
   constexpr std::array kFields = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "deletionTimestamp", "cost", "eta",
                                   "lostSeconds", "message", "life", "note", "controller-uid", "batch.kubernetes.io/controller-uid",
-                                  "clusterIP", "clusterIPs", "observedAt", "uncountedTerminatedPods", "spillway.dev/placed-at"};
+                                  "clusterIP", "clusterIPs", "observedAt", "uncountedTerminatedPods", "spillway.dev/placed-at",
+                                  "spillway.dev/applied-hash"};  // of content that names uids
   return std::ranges::find(kFields, field) != kFields.end();
 }
 

@@ -1,0 +1,55 @@
+#pragma once
+// Stories that every matrix is run over: what is there, what happens when, and how it has to end.
+
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <spillway/sim/end_state.h>
+#include <spillway/sim/world.h>
+
+namespace spillway::sim {
+
+struct TrainingPlan {
+  std::string name = "train";
+  int replicas = 2;
+  int per_replica = 4;
+  int run_seconds = 1800;
+  nlohmann::json spec = nlohmann::json::object();  // laid over
+};
+nlohmann::json training_job(const TrainingPlan& plan);
+
+struct InferencePlan {
+  std::string name = "serve";
+  int replicas = 1;
+  int per_replica = 4;
+  nlohmann::json spec = nlohmann::json::object();
+};
+nlohmann::json inference_pool(const InferencePlan& plan);
+
+struct Scenario {
+  std::string name;
+  std::function<void(World&)> prepare;  // before the operator starts
+  std::function<void(World&)> script;   // asks for what happens later (world.time().after) and returns
+  Duration duration;                    // after this everything is quiet
+  std::function<std::vector<std::string>(World&)> expectations;  // what is not as it has to be at the end
+};
+
+inline void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
+
+const std::vector<Scenario>& scenarios();
+
+struct Outcome {
+  EndState end;
+  std::vector<WriteRecord> writes;           // of the operator, without Events
+  std::vector<std::string> problems;         // expectations, invariants, requests that nobody knows
+  std::uint64_t crashes = 0;
+  std::size_t writes_in_quiet_hour = 0;      // Events included
+};
+// Runs a story to its end and an hour beyond.
+Outcome run(const Scenario& scenario, std::optional<CrashPlan> crash, std::uint64_t seed = 1, FaultPlan faults = {});
+
+}  // namespace spillway::sim
