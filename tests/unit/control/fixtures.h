@@ -8,6 +8,7 @@
 
 #include <spillway/api/codec.h>
 #include <spillway/control/world.h>
+#include <spillway/market/offering.h>
 
 namespace spillway::control::testing {
 
@@ -66,6 +67,19 @@ inline json training_json(const std::string& name, int replicas = 1) {
             {"replicas", replicas},
             {"accelerator", {{"models", json::array({{{"name", "V100"}}})}, {"perReplica", 2}}},
             {"attribution", {{"team", "a"}, {"costCenter", "cc-1"}}}}}};
+}
+
+// The same with a placement in its status.
+inline json placed_json(const std::string& name, int attempt, int replicas = 1) {
+  json object = training_json(name, replicas);
+  object["status"] = {{"attempt", attempt},
+                      {"placement",
+                       {{"pool", "spot-a"},
+                        {"tier", "Spot"},
+                        {"attempt", attempt},
+                        {"since", "2026-11-21T11:10:00Z"},
+                        {"reason", "x"}}}};
+  return object;
 }
 
 inline json inference_json(const std::string& name, int replicas = 2) {
@@ -148,6 +162,14 @@ inline json deployment_json(const std::string& inference, const std::string& poo
   return {{"metadata", meta},
           {"spec", {{"replicas", replicas}}},
           {"status", {{"replicas", replicas}, {"readyReplicas", ready}}}};
+}
+
+// A market in which every node costs four dollars, and twelve on demand.
+inline std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
+  const HourlyRate rate(Money::dollars(4));
+  return {
+      {.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"},
+      HourlyRate(Money::dollars(12))};
 }
 
 // A world that is filled object by object and counts as synced.

@@ -6,6 +6,7 @@ namespace spillway::control {
 namespace {
 
 using plan::AttemptState;
+using testing::four_dollars;
 using testing::job_json;
 using testing::json;
 using testing::kNow;
@@ -15,28 +16,10 @@ using testing::pool_json;
 using testing::training_json;
 using testing::WorldBuilder;
 
-std::pair<market::NodePrice, HourlyRate> three_dollars(const PoolName&) {
-  const HourlyRate rate(Money::dollars(3));
-  return {{.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive},
-          HourlyRate(Money::dollars(12))};
-}
-
 Picture picture_of(const World& world, PictureOptions options = {},
                    const Assumptions& assumptions = {}) {
   PictureBuilder builder(options);
-  return builder.build(world, assumptions, three_dollars, kNow);
-}
-
-json placed(const std::string& name, int attempt, int replicas = 1) {
-  json object = training_json(name, replicas);
-  object["status"] = {{"attempt", attempt},
-                      {"placement",
-                       {{"pool", "spot-a"},
-                        {"tier", "Spot"},
-                        {"attempt", attempt},
-                        {"since", "2026-11-21T11:10:00Z"},
-                        {"reason", "x"}}}};
-  return object;
+  return builder.build(world, assumptions, four_dollars, kNow);
 }
 
 WorldBuilder one_pool() {
@@ -58,7 +41,7 @@ TEST(Picture, a_node_belongs_to_the_pool_whose_selector_it_satisfies) {
 
 TEST(Picture, pods_of_others_take_room_and_own_replicas_are_bound) {
   WorldBuilder builder = one_pool();
-  builder.training(placed("llama", 1))
+  builder.training(testing::placed_json("llama", 1))
       .job(job_json("llama", 1, "spot-a"))
       .pod(pod_json("llama", 1, 0, "n1", "Running"));
   json stranger = pod_json("stranger", 1, 0, "n2", "Running");
@@ -73,7 +56,7 @@ TEST(Picture, pods_of_others_take_room_and_own_replicas_are_bound) {
 
 TEST(Picture, a_pod_that_only_claims_to_be_ours_takes_room) {
   WorldBuilder builder = one_pool();
-  builder.training(placed("llama", 1));  // without a Job: the pod's owner is unknown
+  builder.training(testing::placed_json("llama", 1));  // without a Job: the pod's owner is unknown
   builder.pod(pod_json("llama", 1, 0, "n1", "Running"));
   EXPECT_EQ(picture_of(builder.world).snapshot.nodes[0].free.accelerators, AcceleratorCount(2));
 }
@@ -81,7 +64,7 @@ TEST(Picture, a_pod_that_only_claims_to_be_ours_takes_room) {
 TEST(Picture, tells_the_states_of_an_attempt_apart) {
   const auto state_with = [](const std::function<void(WorldBuilder&)>& change) {
     WorldBuilder builder = one_pool();
-    builder.training(placed("llama", 1, 2));
+    builder.training(testing::placed_json("llama", 1, 2));
     change(builder);
     return picture_of(builder.world).snapshot.training.at(0).state;
   };
@@ -113,7 +96,7 @@ TEST(Picture, tells_the_states_of_an_attempt_apart) {
 TEST(Picture, a_failed_job_is_the_programs_fault_only_without_a_disruption) {
   const auto state_with = [](const std::string& reason, bool failed_pod) {
     WorldBuilder builder = one_pool();
-    builder.training(placed("llama", 1));
+    builder.training(testing::placed_json("llama", 1));
     json job = job_json("llama", 1, "spot-a");
     job["status"]["conditions"] =
         json::array({{{"type", "Failed"}, {"status", "True"}, {"reason", reason}}});
@@ -140,7 +123,7 @@ TEST(Picture, a_lost_status_is_rebuilt_from_the_latest_job) {
 
 TEST(Picture, pods_of_an_earlier_attempt_keep_the_next_from_starting) {
   WorldBuilder builder = one_pool();
-  builder.training(placed("llama", 2))
+  builder.training(testing::placed_json("llama", 2))
       .job(job_json("llama", 1, "spot-a"))
       .pod(pod_json("llama", 1, 0, "n1", "Running"));
   const plan::TrainingWorkload& workload = picture_of(builder.world).snapshot.training.at(0);
@@ -163,7 +146,7 @@ TEST(Picture, decisions_under_way_stand_for_the_stored_object) {
   builder.training(training_json("llama"));
   Assumptions assumptions;
   const auto assumed = std::make_shared<api::TrainingJob>(
-      testing::must(api::read<api::TrainingJob>(placed("llama", 1))));
+      testing::must(api::read<api::TrainingJob>(testing::placed_json("llama", 1))));
   assumptions.training_jobs.emplace(assumed->meta.key, assumed);
   const Picture picture = picture_of(builder.world, {}, assumptions);
   ASSERT_TRUE(picture.snapshot.training.at(0).placement.has_value());
@@ -171,14 +154,14 @@ TEST(Picture, decisions_under_way_stand_for_the_stored_object) {
 
 TEST(Picture, observing_counts_a_placement_as_running) {
   WorldBuilder builder = one_pool();
-  builder.training(placed("llama", 1));
+  builder.training(testing::placed_json("llama", 1));
   EXPECT_EQ(picture_of(builder.world, {.observe = true}).snapshot.training.at(0).state,
             AttemptState::kRunning);
 }
 
 TEST(Picture, a_job_that_runs_on_a_pool_that_is_gone_is_left_alone) {
   WorldBuilder builder = one_pool();
-  json job = placed("llama", 1);
+  json job = testing::placed_json("llama", 1);
   job["status"]["placement"]["pool"] = "gone";
   job["status"]["startedAt"] = "2026-11-21T11:20:00Z";
   builder.training(job);

@@ -11,6 +11,7 @@ namespace {
 
 using plan::Cause;
 using plan::TrainingVerdict;
+using testing::four_dollars;
 using testing::inference_json;
 using testing::job_json;
 using testing::json;
@@ -21,23 +22,8 @@ using testing::pool_json;
 using testing::training_json;
 using testing::WorldBuilder;
 
-std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
-  const HourlyRate rate(Money::dollars(4));
-  return {
-      {.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"},
-      HourlyRate(Money::dollars(12))};
-}
-
 json placed(int attempt) {
-  json object = training_json("llama");
-  object["status"] = {{"attempt", attempt},
-                      {"placement",
-                       {{"pool", "spot-a"},
-                        {"tier", "Spot"},
-                        {"attempt", attempt},
-                        {"since", "2026-11-21T11:10:00Z"},
-                        {"reason", "x"}}}};
-  return object;
+  return testing::placed_json("llama", attempt);
 }
 
 WorldBuilder base() {

@@ -10,6 +10,7 @@ namespace {
 using plan::Cause;
 using plan::TrainingVerdict;
 using testing::at;
+using testing::four_dollars;
 using testing::job_json;
 using testing::json;
 using testing::kNow;
@@ -18,13 +19,6 @@ using testing::pod_json;
 using testing::pool_json;
 using testing::training_json;
 using testing::WorldBuilder;
-
-std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
-  const HourlyRate rate(Money::dollars(4));
-  return {
-      {.likely = rate, .upper = rate, .quality = market::PriceQuality::kLive, .source = "fixed"},
-      HourlyRate(Money::dollars(12))};
-}
 
 Picture picture_of(const World& world) {
   PictureBuilder builder({});
