@@ -504,8 +504,9 @@ class PictureBuilder::Pass {
       return ended_by_program(current, children) ? AttemptState::kFailed : AttemptState::kLost;
     if (job.spec.gang && children.replica_lost) return AttemptState::kLost;
     if (children.running >= job.spec.replicas) return AttemptState::kRunning;
-    // A replica that retries alone does not take a started attempt back to the beginning.
-    if (!job.spec.gang && job.status.started_at) return AttemptState::kRunning;
+    // A started attempt does not go back to the beginning: a replica that is not there is one that
+    // retries alone, or, in a gang, one whose loss the Job is about to tell.
+    if (job.status.started_at) return AttemptState::kRunning;
     return AttemptState::kStarting;
   }
 

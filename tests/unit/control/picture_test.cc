@@ -93,6 +93,15 @@ TEST(Picture, tells_the_states_of_an_attempt_apart) {
       AttemptState::kLost);
 }
 
+TEST(Picture, a_started_gang_that_misses_a_replica_is_not_starting_again) {
+  json training = testing::placed_json("llama", 1, 2);
+  training["status"]["startedAt"] = "2026-11-21T11:20:00Z";
+  WorldBuilder builder = one_pool();
+  builder.training(training).job(job_json("llama", 1, "spot-a"));
+  builder.pod(pod_json("llama", 1, 0, "n1", "Running"));  // the other is gone without a word
+  EXPECT_EQ(picture_of(builder.world).snapshot.training.at(0).state, AttemptState::kRunning);
+}
+
 TEST(Picture, a_failed_job_is_the_programs_fault_only_without_a_disruption) {
   const auto state_with = [](const std::string& reason, bool failed_pod) {
     WorldBuilder builder = one_pool();
