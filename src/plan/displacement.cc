@@ -169,12 +169,16 @@ const Incumbents::OnPool& Incumbents::on(std::size_t pool) {
       return goes_first(pass_.services[b.holder.index], pass_.services[a.holder.index]);
     return goes_first(pass_.jobs[b.holder.index], pass_.jobs[a.holder.index]);
   });
+  OnPool& there = *known_[pool];
   for (const Incumbent& incumbent : list) {
-    if (incumbent.holder.inference || incumbent.priority != list.front().priority) continue;
-    known_[pool]->least_value_with_rework =
-        std::min(known_[pool]->least_value_with_rework, incumbent.value_with_rework);
+    if (incumbent.protected_by_deadline || incumbent.priority != list.front().priority) continue;
+    there.least_value = std::min(there.least_value, incumbent.value);
+    if (incumbent.holder.inference) continue;
+    there.least_value_with_rework =
+        std::min(there.least_value_with_rework, incumbent.value_with_rework);
+    there.has_stuck_job = there.has_stuck_job || std::isinf(incumbent.value);
   }
-  return *known_[pool];
+  return there;
 }
 
 bool Incumbents::yield_to(const Claim& claim, std::size_t pool) {
@@ -183,8 +187,8 @@ bool Incumbents::yield_to(const Claim& claim, std::size_t pool) {
   if (claim.priority > there.list.front().priority) return true;
   if (!claim.beneficiary.inference)
     return value_here(claim, pool) > there.least_value_with_rework * margin();
-  return std::any_of(there.list.begin(), there.list.end(),
-                     [&](const Incumbent& i) { return outranks(claim, i, pool); });
+  return claim.value > there.least_value * margin() ||
+         (std::isinf(claim.value) && there.has_stuck_job);
 }
 
 // Tries what it would be like without (or again with) an incumbent.

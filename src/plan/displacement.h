@@ -56,8 +56,11 @@ class Incumbents {
 
  private:
   struct OnPool {
-    std::vector<Incumbent> list;                 // lowest rank first
-    double least_value_with_rework = kInfinite;  // of the jobs of the lowest priority
+    std::vector<Incumbent> list;  // lowest rank first
+    // Of the lowest priority: what a claim of that priority has to beat.
+    double least_value = kInfinite;
+    double least_value_with_rework = kInfinite;  // jobs only
+    bool has_stuck_job = false;                  // one without any alternative
   };
   const OnPool& on(std::size_t pool);
   const std::vector<Beneficiary>& holders(std::size_t pool);

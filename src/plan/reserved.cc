@@ -73,7 +73,9 @@ class ReservedStep {
   void claim_for_service(std::size_t index) {
     const Service& service = pass_.services[index];
     if (service.workload->terminating || pass_.kind(service).reserved.empty()) return;
-    if (reserved_wanted(pass_, service) > 0) claims_.push_back(claim_of_service(pass_, index));
+    if (reserved_wanted(pass_, service) <= 0) return;
+    const Claim claim = claim_of_service(pass_, index);
+    if (has_chance(service, claim)) claims_.push_back(claim);
   }
 
   bool has_free_room(const Job& job) const {
@@ -166,7 +168,15 @@ class ReservedStep {
     if (!bought || bought->urgency > 0) take_free(job, claim, admissible(job, deadline, false));
   }
 
+  bool has_chance(const Service& service, const Claim& claim) {
+    const DemandKind& kind = pass_.kind(service);
+    return std::any_of(kind.reserved.begin(), kind.reserved.end(), [&](const Offer& offer) {
+      return pass_.room.slots(offer.pool, kind.need) > 0 || incumbents_.yield_to(claim, offer.pool);
+    });
+  }
+
   void serve(Service& service, const Claim& claim) {
+    if (!has_chance(service, claim)) return;
     for (const Offer& offer : pass_.kind(service).reserved) {
       const std::int64_t wanted = reserved_wanted(pass_, service);
       if (wanted <= 0 || pass_.stocked_out(offer.pool)) continue;
