@@ -136,11 +136,11 @@ std::size_t Catalogue::kind_of(const Demand& demand) {
   if (fresh) return add_kind(demand);
   std::size_t at = first->second;
   while (!same_kind(*kinds_[at].example, demand)) {
-    if (!kinds_[at].next_with_same_hash) {
+    if (kinds_[at].next_with_same_hash == 0) {
       kinds_[at].next_with_same_hash = kinds_.size();
       return add_kind(demand);
     }
-    at = *kinds_[at].next_with_same_hash;
+    at = kinds_[at].next_with_same_hash;
   }
   return at;
 }

@@ -44,7 +44,7 @@ struct DemandKind {
   std::vector<Lasting> lasting;
   std::vector<std::int32_t>
       position;  // by pool: 1 + index in `bought`, -1 - index in `reserved`, 0 = not admitted
-  std::optional<std::size_t> next_with_same_hash;
+  std::size_t next_with_same_hash = 0;  // 0: none; the first kind is nobody's next
 
   [[nodiscard]] const Offer* find(
       std::size_t pool) const;  // nullptr: the pool does not admit the demand

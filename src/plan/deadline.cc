@@ -28,7 +28,7 @@ bool DeadlineRule::allows_start(const Offer& offer) const {
 
 bool DeadlineRule::must_leave_spot(Instant ends) const {
   const auto net = net_closes_at();
-  return net && ends > *net && left_ > *safe_attempt_;
+  return net && safe_attempt_ && ends > *net && left_ > *safe_attempt_;
 }
 
 bool DeadlineRule::survives_restart() const {

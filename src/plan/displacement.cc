@@ -150,7 +150,8 @@ void Incumbents::joined(std::size_t pool, const Beneficiary& holder) {
 
 const Incumbents::OnPool& Incumbents::on(std::size_t pool) {
   if (known_[pool]) return *known_[pool];
-  std::vector<Incumbent>& list = known_[pool].emplace().list;
+  known_[pool] = std::make_unique<OnPool>();
+  std::vector<Incumbent>& list = known_[pool]->list;
   for (const Beneficiary& holder : holders(pool)) {
     if (holder.inference) {
       add_service(list, holder.index, pool);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -75,7 +76,7 @@ class Incumbents {
   Pass& pass_;
   std::vector<std::vector<Beneficiary>>
       holders_;  // by pool: whoever has, or had in this round, slots there
-  std::vector<std::optional<OnPool>> known_;  // made when first asked for
+  std::vector<std::unique_ptr<OnPool>> known_;  // made when first asked for
 };
 
 }  // namespace spillway::plan

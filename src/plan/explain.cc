@@ -47,8 +47,8 @@ std::string next_best(const Snapshot& snapshot, const std::vector<Alternative>& 
 
 // On-demand although a spot pool asks for less: the reader wants to know why.
 std::string lower_price_not_taken(const Snapshot& snapshot, const TrainingDecision& decision,
-                                  HourlyRate chosen) {
-  if (snapshot.pools[decision.placement->pool].tier != api::Tier::kOnDemand) return "";
+                                  const Pool& taken, HourlyRate chosen) {
+  if (taken.tier != api::Tier::kOnDemand) return "";
   for (const Alternative& alternative : decision.alternatives) {
     const Pool& pool = snapshot.pools[alternative.pool];
     const bool cheap_spot =
@@ -103,6 +103,7 @@ std::string because(const Snapshot& snapshot, const TrainingDecision& decision) 
 std::string waiting(const Snapshot& snapshot, const TrainingDecision& decision) {
   const TrainingWorkload& workload = snapshot.training[decision.workload];
   std::vector<std::string> models;
+  models.reserve(workload.demand.models.size());
   for (const ModelPreference& preference : workload.demand.models)
     models.push_back(preference.model.str());
   const std::string demand = plural(workload.demand.replicas, "replica") + " of " +
@@ -146,13 +147,14 @@ std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, 
       rate_of(pool.offering.price.likely, pool, workload.demand, workload.demand.replicas);
   return because(snapshot, decision) + ": " +
          priced(pool, workload.demand, workload.demand.replicas) +
-         lower_price_not_taken(snapshot, decision, rate) +
+         lower_price_not_taken(snapshot, decision, pool, rate) +
          next_best(snapshot, decision.alternatives);
 }
 
 std::string explain(const Snapshot& snapshot, const InferenceDecision& decision, Instant) {
   const InferenceWorkload& workload = snapshot.inference[decision.workload];
   std::vector<std::string> parts;
+  parts.reserve(decision.shares.size());
   for (const InferenceShare& share : decision.shares) {
     parts.push_back(fmt::format("{} on {}", share.replicas, place_of(snapshot.pools[share.pool])));
   }

@@ -242,6 +242,7 @@ const Offer* better_offer(Pass& pass, const Service& service, const Share& share
 
 void follow_prices(Pass& pass, Service& service) {
   std::vector<std::size_t> pools;
+  pools.reserve(service.shares.size());
   for (const Share& share : service.shares)
     pools.push_back(share.pool);
   for (const std::size_t pool : pools) {

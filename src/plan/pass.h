@@ -46,6 +46,10 @@ struct Job {
 
   [[nodiscard]] bool placed() const { return standing == Standing::kPlaced; }
   [[nodiscard]] bool waiting() const { return standing == Standing::kWaiting; }
+  // When the placement of the snapshot was decided.
+  [[nodiscard]] Instant placed_at() const {
+    return workload->placement ? workload->placement->since : workload->created_at;
+  }
   // The attempt in force runs on every replica: ending it loses work.
   [[nodiscard]] bool running() const {
     return continues && workload->state == AttemptState::kRunning;

@@ -31,7 +31,7 @@ Work work_of(const Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
   const Hours asked(workload.duration.value_or(pass.config.assumed_duration));
   if (!job.running()) return {.total = asked, .left = asked};
-  const Hours age = pass.age(workload.running_since.value_or(workload.placement->since));
+  const Hours age = pass.age(workload.running_since.value_or(job.placed_at()));
   const Offer* offer = pass.kind(job).find(job.pool);
   const Hours done = age * (offer != nullptr ? offer->rates.speed : 1.0);
   // A job that does not say how long it takes is expected to need the assumed time from any moment
@@ -174,8 +174,7 @@ bool must_leave_spot(const Pass& pass, const Job& job, const Work& work,
   if (job.running() && work.left.count() <= 0)
     return false;  // overdue by the estimate: finishing here is the best hope
   if (!job.running() && job.continues) {
-    begins =
-        std::max(pass.now, pass.past(job.workload->placement->since) + pass.config.restart_delay);
+    begins = std::max(pass.now, pass.past(job.placed_at()) + pass.config.restart_delay);
   }
   return deadline.must_leave_spot(begins + (offer != nullptr
                                                 ? time_for(work.left, *offer)
@@ -184,9 +183,8 @@ bool must_leave_spot(const Pass& pass, const Job& job, const Work& work,
 
 Instant settled_at(const Pass& pass, const Job& job) {
   if (!job.continues) return pass.now + pass.config.min_run;
-  const Instant since = job.running()
-                            ? job.workload->running_since.value_or(job.workload->placement->since)
-                            : job.workload->placement->since;
+  const Instant since =
+      job.running() ? job.workload->running_since.value_or(job.placed_at()) : job.placed_at();
   return pass.past(since) + pass.config.min_run;
 }
 

@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t kMaxAlternatives = 5;
 
 // Why an attempt ended outweighs why the next one is where it is; a move has only the latter.
-bool tells_more(const std::optional<Cause>& ended) {
-  return ended && *ended != Cause::kPriceMove && *ended != Cause::kDeadline;
+std::optional<Cause> cause_of_end(const Job& job) {
+  const bool moved = job.ended == Cause::kPriceMove || job.ended == Cause::kDeadline;
+  return moved ? std::nullopt : job.ended;
 }
 
 bool cheaper(const Pass& pass, const Alternative& a, const Alternative& b) {
@@ -131,7 +132,7 @@ void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
     return;
   }
   decision.verdict = TrainingVerdict::kPlace;
-  decision.cause = tells_more(job.ended) ? *job.ended : job.chosen;
+  decision.cause = cause_of_end(job).value_or(job.chosen);
   const AttemptNumber last =
       std::max(job.workload->last_attempt, before ? before->attempt : AttemptNumber());
   decision.placement =
@@ -142,7 +143,8 @@ void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
 void report_waiting(Pass& pass, const Job& job, TrainingDecision& decision) {
   TrainingReport report(pass, job);
   decision.verdict = job.workload->placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait;
-  decision.cause = tells_more(job.ended) ? *job.ended : report.waiting_cause();
+  const auto end = cause_of_end(job);
+  decision.cause = end ? *end : report.waiting_cause();
   decision.alternatives = report.alternatives();
 }
 
@@ -271,7 +273,7 @@ void consider_job(Pass& pass, const Job& job) {
         std::accumulate(workload.bound.begin(), workload.bound.end(), std::int64_t{0},
                         [](std::int64_t sum, const Bound& at) { return sum + at.replicas; });
     if (bound < workload.demand.replicas) {
-      pass.wake.consider(pass.past(workload.starting_since.value_or(workload.placement->since)) +
+      pass.wake.consider(pass.past(workload.starting_since.value_or(job.placed_at())) +
                          workload.launch_timeout);
     }
   }
