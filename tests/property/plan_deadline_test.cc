@@ -11,7 +11,7 @@ namespace {
 
 class Play {
  public:
-  explicit Play(World& world) : world_(world) {}
+  Play(World& world, Duration work) : world_(world), work_(work) {}
 
   // The instant at which the job finishes.
   Instant run() {
@@ -31,11 +31,11 @@ class Play {
   TrainingWorkload& job() { return world_.snapshot.training[0]; }
 
   void bind() {
-    if (!job().placement || !job().bound.empty()) return;
+    const auto placement = job().placement;
+    if (!placement || !job().bound.empty()) return;
     job().state = AttemptState::kStarting;
-    job().bound = world_.bind(job().demand, job().placement->pool, job().demand.replicas);
-    if (job().bound.empty())
-      job().bound = {{.node = world_.node(job().placement->pool), .replicas = 1}};
+    job().bound = world_.bind(job().demand, placement->pool, job().demand.replicas);
+    if (job().bound.empty()) job().bound = {{.node = world_.node(placement->pool), .replicas = 1}};
   }
 
   // To the next thing that happens: the job starts or finishes, spot is taken away, the plan wants
@@ -43,17 +43,15 @@ class Play {
   std::optional<Instant> advance(std::optional<Instant> wake) {
     Instant next = world_.now + std::chrono::minutes(*rc::gen::inRange(1, 90));
     if (wake) next = std::min(next, *wake);
-    std::optional<Instant> done;
-    if (job().state == AttemptState::kRunning && job().placement) {
-      done = *job().running_since + *job().duration;
-      next = std::min(next, *done);
-    } else if (job().placement) {
-      next = std::min(next, job().placement->since + world_.config.restart_delay);
+    const auto placement = job().placement;
+    if (placement && job().state == AttemptState::kRunning) {
+      const Instant done = job().running_since.value_or(world_.now) + work_;
+      if (done <= next) return done;
     }
+    const bool starts = placement && job().state == AttemptState::kStarting;
+    if (starts) next = std::min(next, placement->since + world_.config.restart_delay);
     world_.now = std::max(next, world_.now);
-    if (done && world_.now >= *done) return done;
-    if (job().placement && job().state == AttemptState::kStarting &&
-        world_.now >= job().placement->since + world_.config.restart_delay) {
+    if (starts && world_.now >= placement->since + world_.config.restart_delay) {
       job().state = AttemptState::kRunning;
       job().running_since = world_.now;
     }
@@ -64,8 +62,9 @@ class Play {
   void disturb() {
     for (Pool& pool : world_.snapshot.pools)
       world_.set_price(pool.name.str(), *rc::gen::inRange(100, 3000) / 100.0);
+    const auto placement = job().placement;
     const bool on_spot =
-        job().placement && world_.snapshot.pools[job().placement->pool].tier == api::Tier::kSpot;
+        placement && world_.snapshot.pools[placement->pool].tier == api::Tier::kSpot;
     if (on_spot && *rc::gen::inRange(0, 3) == 0) {
       job().state = AttemptState::kLost;
       job().bound.clear();
@@ -81,6 +80,7 @@ class Play {
   }
 
   World& world_;
+  Duration work_;
 };
 
 TEST(Property, ADeadlineThatCanBeMetIsMet) {
@@ -92,7 +92,7 @@ TEST(Property, ADeadlineThatCanBeMetIsMet) {
     const Duration least = work + world.config.restart_delay;
     const Duration deadline = least + std::chrono::minutes(*rc::gen::inRange(1, 3000));
     world.job("train", {.duration = work, .deadline_in = deadline});
-    const Instant end = Play(world).run();
+    const Instant end = Play(world, work).run();
     RC_LOG() << "work " << format_duration(work) << ", deadline in " << format_duration(deadline)
              << ", took " << format_duration(end - kNow) << "\n";
     RC_ASSERT(end <= kNow + deadline);

@@ -152,6 +152,7 @@ std::vector<Unbound> unbound_of(Snapshot& snapshot) {
 
 std::vector<std::int64_t> free_accelerators(const Snapshot& snapshot) {
   std::vector<std::int64_t> free;
+  free.reserve(snapshot.nodes.size());
   for (const Node& node : snapshot.nodes)
     free.push_back(node.free.accelerators.value());
   const auto occupy = [&](const Demand& demand, const std::vector<Bound>& bound) {

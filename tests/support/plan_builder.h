@@ -99,6 +99,11 @@ class Planned {
     const auto& placement = job(name).placement;
     return placement ? snapshot_.pools[placement->pool].name.str() : "";
   }
+  // The attempt that is to be in force; 0 when the job has no place.
+  [[nodiscard]] AttemptNumber attempt_of(std::string_view name) const {
+    const auto& placement = job(name).placement;
+    return placement ? placement->attempt : AttemptNumber();
+  }
   // "own:4 spot-a:2", by name of the pool.
   [[nodiscard]] std::string shares_of(std::string_view name) const {
     std::string text;

@@ -39,7 +39,7 @@ TEST_F(Lifecycle, TheProgramsFailureIsCountedAndRetried) {
   EXPECT_EQ(planned.job("train").verdict, TrainingVerdict::kPlace);
   EXPECT_EQ(planned.job("train").cause, Cause::kProgramFailed);
   EXPECT_TRUE(planned.job("train").counts_as_user_failure);
-  EXPECT_EQ(planned.job("train").placement->attempt, AttemptNumber(2));
+  EXPECT_EQ(planned.attempt_of("train"), AttemptNumber(2));
 }
 
 TEST_F(Lifecycle, TheLastAllowedFailureFailsTheJob) {
@@ -108,7 +108,7 @@ TEST_F(Lifecycle, ALaunchThatTimesOutIsAStockOutAndGoesElsewhere) {
   EXPECT_EQ(planned.job("train").cause, Cause::kLaunchTimeout);
   ASSERT_EQ(planned.plan().stock_outs.size(), 1U);
   EXPECT_EQ(planned.plan().stock_outs[0].pool, world.index_of("spot-a"));
-  EXPECT_EQ(planned.plan().stock_outs[0].since, train().placement->since);
+  EXPECT_EQ(planned.plan().stock_outs[0].since, kNow - 14min);  // of the placement
 }
 
 TEST_F(Lifecycle, AStockOutKeepsOthersAwayInTheSamePass) {
@@ -143,7 +143,7 @@ TEST_F(Lifecycle, APlacementIsDecidedWhileTheEarlierAttemptEnds) {
   train().last_attempt = AttemptNumber(3);
   const Planned planned = world.plan();
   EXPECT_EQ(planned.pool_of("train"), "spot-a");
-  EXPECT_EQ(planned.job("train").placement->attempt, AttemptNumber(4));
+  EXPECT_EQ(planned.attempt_of("train"), AttemptNumber(4));
 }
 
 TEST_F(Lifecycle, APoolThatChangedItsTierNoLongerAdmits) {

@@ -35,7 +35,7 @@ TEST_F(Moves, ALargeSavingEarlyInTheJobDoes) {
   const Planned planned = world.plan();
   EXPECT_EQ(planned.pool_of("train"), "there");
   EXPECT_EQ(planned.job("train").cause, Cause::kPriceMove);
-  EXPECT_EQ(planned.job("train").placement->attempt, AttemptNumber(2));
+  EXPECT_EQ(planned.attempt_of("train"), AttemptNumber(2));
 }
 
 // Eight of ten hours are done: half the price for ten hours is dearer than the full price for two.

@@ -74,7 +74,7 @@ TEST_F(ScaleUp, TakesReservedSlotsFromTraining) {
   EXPECT_EQ(train.cause, Cause::kDisplaced);
   EXPECT_EQ(train.displaced_by, 0U);
   EXPECT_TRUE(train.displaced_by_inference);
-  EXPECT_EQ(train.placement->attempt, AttemptNumber(2));
+  EXPECT_EQ(planned.attempt_of("train"), AttemptNumber(2));
 }
 
 TEST_F(ScaleUp, TrainingWithoutAnotherPlaceWaits) {

@@ -18,8 +18,10 @@ TEST(Training, TakesTheCheapestEligibleSpotPool) {
   EXPECT_EQ(planned.pool_of("train"), "spot-b");
   EXPECT_EQ(planned.job("train").verdict, TrainingVerdict::kPlace);
   EXPECT_EQ(planned.job("train").cause, Cause::kCheapest);
-  EXPECT_EQ(planned.job("train").placement->attempt, AttemptNumber(1));
-  EXPECT_EQ(planned.job("train").placement->since, kNow);
+  EXPECT_EQ(planned.attempt_of("train"), AttemptNumber(1));
+  const TrainingPlacement expected{
+      .pool = world.index_of("spot-b"), .attempt = AttemptNumber(1), .since = kNow};
+  EXPECT_EQ(planned.job("train").placement, expected);
 }
 
 TEST(Training, AFasterModelIsCheaperWhenItsSpeedOutweighsItsPrice) {
