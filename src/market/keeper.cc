@@ -222,7 +222,8 @@ std::optional<MonotonicTime> MarketKeeper::Impl::awaiting_until() const {
   for (const auto& feed : feeds_) {
     for (const auto& [key, state] : feed->keys) {
       const MonotonicTime limit = state.wanted_at + kFirstAnswerWithin;
-      if (!state.asked && !state.unwanted_since && limit > now) until = std::max(until.value_or(limit), limit);
+      if (!state.asked && !state.unwanted_since && limit > now)
+        until = std::max(until.value_or(limit), limit);
     }
   }
   return until;
@@ -300,7 +301,7 @@ Task<void> MarketKeeper::Impl::poll(FeedState& feed) {
   }
   announce();
   if (first && listener_) listener_({});  // whoever waited for a first answer may go on
-  clockwork_.notify();  // what was heard sets the time of its next look
+  clockwork_.notify();                    // what was heard sets the time of its next look
 }
 
 void MarketKeeper::Impl::take(FeedState& feed, const PollResult& result, Instant polled_at) {

@@ -23,8 +23,8 @@ Amounts amounts_of(const std::map<std::string, std::string>& quantities) {
 
 bool waits(const json& pod) {
   const json* scheduled = condition_of(pod, "PodScheduled");
-  return scheduled != nullptr && scheduled->value("reason", "") == "Unschedulable" && pod.value("/spec/nodeName"_json_pointer, "").empty() &&
-         !is_deleting(pod);
+  return scheduled != nullptr && scheduled->value("reason", "") == "Unschedulable" &&
+         pod.value("/spec/nodeName"_json_pointer, "").empty() && !is_deleting(pod);
 }
 
 }  // namespace
@@ -33,10 +33,12 @@ json make_node(const std::string& name, const NodeShape& shape, const std::strin
   json node = {{"metadata", {{"name", name}, {"labels", shape.labels}}}, {"spec", json::object()}};
   node["metadata"]["labels"]["kubernetes.io/hostname"] = name;
   for (const api::Taint& taint : shape.taints) {
-    node["spec"]["taints"].push_back({{"key", taint.key}, {"value", taint.value}, {"effect", api::to_string(taint.effect)}});
+    node["spec"]["taints"].push_back(
+        {{"key", taint.key}, {"value", taint.value}, {"effect", api::to_string(taint.effect)}});
   }
   node["status"] = {{"allocatable", shape.allocatable}, {"capacity", shape.allocatable}};
-  set_condition(node["status"], "Ready", true, "KubeletReady", "kubelet is posting ready status", now);
+  set_condition(node["status"], "Ready", true, "KubeletReady", "kubelet is posting ready status",
+                now);
   return node;
 }
 
@@ -47,7 +49,8 @@ Autoscaler::Autoscaler(VirtualTime& time, ApiServer& server, NodeController& nod
 
 void Autoscaler::add_group(NodeGroup group) {
   group.shape.labels[kGroupLabel] = group.name;
-  if (group.idle_removal && !std::exchange(watching_, true)) time_.after(kIdleCheck, [this] { remove_idle(); });
+  if (group.idle_removal && !std::exchange(watching_, true))
+    time_.after(kIdleCheck, [this] { remove_idle(); });
   const std::string name = group.name;
   groups_[name] = {.group = std::move(group)};
   look_at({});
@@ -59,7 +62,8 @@ void Autoscaler::set_stocked_out(const std::string& group, bool stocked_out) {
 }
 
 void Autoscaler::note(const Change& change) {
-  if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted && waits(*change.object)) look_at({});
+  if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted && waits(*change.object))
+    look_at({});
 }
 
 int Autoscaler::nodes_of(const GroupState& state) const {
@@ -74,7 +78,8 @@ int Autoscaler::nodes_of(const GroupState& state) const {
 void Autoscaler::sync(const ObjectKey&) {
   std::map<std::string, std::vector<Amounts>> coming;  // what is used of each, by group
   std::map<std::string, int> wanted;
-  for (const auto& [name, state] : groups_) coming[name].resize(static_cast<std::size_t>(state.launching));
+  for (const auto& [name, state] : groups_)
+    coming[name].resize(static_cast<std::size_t>(state.launching));
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
     if (!waits(*pod)) continue;
     const auto typed = kube::Pod::from_json(*pod);
@@ -83,9 +88,12 @@ void Autoscaler::sync(const ObjectKey&) {
     const api::PodShape shape = shape_of(*pod);
     for (auto& [name, state] : groups_) {
       const Amounts all = amounts_of(state.group.shape.allocatable);
-      if (keeps_away(shape, name, state.group.shape.labels, state.group.shape.taints) || !fits(needed, all, {})) continue;
+      if (keeps_away(shape, name, state.group.shape.labels, state.group.shape.taints) ||
+          !fits(needed, all, {}))
+        continue;
       auto& nodes = coming[name];
-      auto place = std::ranges::find_if(nodes, [&](const Amounts& used) { return fits(needed, all, used); });
+      auto place =
+          std::ranges::find_if(nodes, [&](const Amounts& used) { return fits(needed, all, used); });
       if (place == nodes.end()) {
         if (nodes_of(state) + wanted[name] >= state.group.max) continue;
         ++wanted[name];
@@ -97,7 +105,8 @@ void Autoscaler::sync(const ObjectKey&) {
     }
   }
   for (auto& [name, state] : groups_) {
-    for (int i = 0; i < wanted[name]; ++i) launch(state);
+    for (int i = 0; i < wanted[name]; ++i)
+      launch(state);
   }
 }
 
@@ -110,7 +119,9 @@ void Autoscaler::launch(GroupState& state) {
 void Autoscaler::arrive(const std::string& group) {
   GroupState& state = groups_.at(group);
   --state.launching;
-  if (!state.group.stocked_out) create(kube::kNodes, make_node(group + "-" + std::to_string(++state.made), state.group.shape, stamp()));
+  if (!state.group.stocked_out)
+    create(kube::kNodes,
+           make_node(group + "-" + std::to_string(++state.made), state.group.shape, stamp()));
   look_at({});
 }
 
@@ -118,7 +129,8 @@ void Autoscaler::remove_idle() {
   std::set<std::string> busy;
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
     const std::string phase = pod->value("/status/phase"_json_pointer, "");
-    if (phase != "Succeeded" && phase != "Failed") busy.insert(pod->value("/spec/nodeName"_json_pointer, ""));
+    if (phase != "Succeeded" && phase != "Failed")
+      busy.insert(pod->value("/spec/nodeName"_json_pointer, ""));
   }
   const Collection nodes = server_.all(kube::kNodes);
   for (const auto& [key, node] : nodes) {

@@ -3,7 +3,8 @@
 #include "builtins.h"
 #include "pod_template.h"
 
-// What the API server fills in: pkg/apis/{core,batch,apps}/v1/defaults.go and the registries' PrepareForCreate.
+// What the API server fills in: pkg/apis/{core,batch,apps}/v1/defaults.go and the registries'
+// PrepareForCreate.
 namespace spillway::sim {
 namespace {
 
@@ -17,7 +18,8 @@ std::string pull_policy(const std::string& image) {
   const auto name = slash == std::string::npos ? image : image.substr(slash + 1);
   if (name.find('@') != std::string::npos) return "IfNotPresent";
   const auto colon = name.rfind(':');
-  return colon == std::string::npos || name.substr(colon + 1) == "latest" ? "Always" : "IfNotPresent";
+  return colon == std::string::npos || name.substr(colon + 1) == "latest" ? "Always"
+                                                                          : "IfNotPresent";
 }
 
 void default_probe(json& container, const char* name) {
@@ -38,9 +40,11 @@ void default_container(json& container, bool of_pod) {
   standard(container, "terminationMessagePolicy", "File");
   standard(container, "imagePullPolicy", pull_policy(container.value("image", "")));
   standard(container, "resources", json::object());
-  for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) default_probe(container, probe);
+  for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"})
+    default_probe(container, probe);
   if (container.contains("ports")) {
-    for (json& port : container["ports"]) standard(port, "protocol", "TCP");
+    for (json& port : container["ports"])
+      standard(port, "protocol", "TCP");
   }
   if (container.contains("env")) {
     for (json& variable : container["env"]) {
@@ -64,9 +68,14 @@ void tolerate_outages(json& spec) {
     for (const json& toleration : tolerations) {
       const std::string named = toleration.value("key", "");
       const std::string effect = toleration.value("effect", "");
-      there = there || ((named == key || named.empty()) && (effect == "NoExecute" || effect.empty()));
+      there =
+          there || ((named == key || named.empty()) && (effect == "NoExecute" || effect.empty()));
     }
-    if (!there) tolerations.push_back({{"key", key}, {"operator", "Exists"}, {"effect", "NoExecute"}, {"tolerationSeconds", 300}});
+    if (!there)
+      tolerations.push_back({{"key", key},
+                             {"operator", "Exists"},
+                             {"effect", "NoExecute"},
+                             {"tolerationSeconds", 300}});
   }
 }
 
@@ -78,7 +87,8 @@ std::string quality_of_service(const json& spec) {
     const json limits = container.value("/resources/limits"_json_pointer, json::object());
     for (const char* name : {"cpu", "memory"}) {
       any = any || requests.contains(name) || limits.contains(name);
-      guaranteed = guaranteed && limits.contains(name) && requests.value(name, limits.value(name, json())) == limits[name];
+      guaranteed = guaranteed && limits.contains(name) &&
+                   requests.value(name, limits.value(name, json())) == limits[name];
     }
   }
   if (!any) return "BestEffort";
@@ -89,7 +99,8 @@ void default_failure_policy(json& spec) {
   if (!spec.contains("podFailurePolicy")) return;
   for (json& rule : spec["podFailurePolicy"]["rules"]) {
     if (!rule.contains("onPodConditions")) continue;
-    for (json& pattern : rule["onPodConditions"]) standard(pattern, "status", "True");
+    for (json& pattern : rule["onPodConditions"])
+      standard(pattern, "status", "True");
   }
 }
 
@@ -103,12 +114,15 @@ void default_pod_spec(json& spec, bool of_pod) {
   standard(spec, "terminationGracePeriodSeconds", 30);
   for (const char* list : {"initContainers", "containers"}) {
     if (!spec.contains(list)) continue;
-    for (json& container : spec[list]) default_container(container, of_pod);
+    for (json& container : spec[list])
+      default_container(container, of_pod);
   }
   if (of_pod) standard(spec, "enableServiceLinks", true);
 }
 
-void default_pod(json& pod) { default_pod_spec(pod["spec"], true); }
+void default_pod(json& pod) {
+  default_pod_spec(pod["spec"], true);
+}
 
 void create_pod(json& pod) {
   json& spec = pod["spec"];
@@ -126,7 +140,8 @@ void default_job(json& job) {
   if (!spec.contains("completions") && !spec.contains("parallelism")) spec["completions"] = 1;
   standard(spec, "parallelism", 1);
   standard(spec, "backoffLimit", spec.contains("backoffLimitPerIndex") ? 2'147'483'647 : 6);
-  standard(spec, "podReplacementPolicy", spec.contains("podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
+  standard(spec, "podReplacementPolicy",
+           spec.contains("podFailurePolicy") ? "Failed" : "TerminatingOrFailed");
   default_failure_policy(spec);
   default_pod_spec(spec["template"]["spec"], false);
 }
@@ -173,8 +188,10 @@ void create_service(json& service) {
   json& spec = service["spec"];
   // An address of its own for each: from the version that follows, which no other Service has.
   if (spec.value("clusterIP", "").empty()) {
-    const std::size_t number = std::hash<std::string>{}(service["metadata"]["uid"].get<std::string>());
-    spec["clusterIP"] = "10.96." + std::to_string(number / 250 % 250) + "." + std::to_string(number % 250 + 1);
+    const std::size_t number =
+        std::hash<std::string>{}(service["metadata"]["uid"].get<std::string>());
+    spec["clusterIP"] =
+        "10.96." + std::to_string(number / 250 % 250) + "." + std::to_string(number % 250 + 1);
   }
   spec["clusterIPs"] = json::array({spec["clusterIP"]});
   standard(spec, "ipFamilies", json::array({"IPv4"}));

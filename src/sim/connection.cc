@@ -12,7 +12,9 @@ constexpr Duration kBookmarkPeriod = std::chrono::seconds(60);
 // A loop of a dead process that waits for an instant to pass gets there in the end.
 constexpr Duration kLastWait = std::chrono::milliseconds(10);
 
-tl::unexpected<Error> cancelled() { return fail(ErrorCode::kCancelled, "the connection is closed"); }
+tl::unexpected<Error> cancelled() {
+  return fail(ErrorCode::kCancelled, "the connection is closed");
+}
 
 // "/apis/batch/v1/namespaces/a/jobs?watch=1" -> "jobs.batch"
 std::string collection_of(const std::string& target) {
@@ -28,7 +30,8 @@ std::string collection_of(const std::string& target) {
 
 class ProcessTimers::ProcessTimer final : public Timer {
  public:
-  ProcessTimer(ProcessTimers& timers, std::unique_ptr<Timer> inner) : timers_(timers), inner_(std::move(inner)) {}
+  ProcessTimer(ProcessTimers& timers, std::unique_ptr<Timer> inner)
+      : timers_(timers), inner_(std::move(inner)) {}
   Task<Wake> wait_until(MonotonicTime when) override {
     const bool for_a_time = when != MonotonicTime::max();
     if (timers_.dead_ && for_a_time) when = std::min(when, timers_.time_.monotonic() + kLastWait);
@@ -44,12 +47,15 @@ class ProcessTimers::ProcessTimer final : public Timer {
   std::unique_ptr<Timer> inner_;
 };
 
-std::unique_ptr<Timer> ProcessTimers::make() { return std::make_unique<ProcessTimer>(*this, time_.make()); }
+std::unique_ptr<Timer> ProcessTimers::make() {
+  return std::make_unique<ProcessTimer>(*this, time_.make());
+}
 
 void ProcessTimers::kill() {
   dead_ = true;
   const std::set<ProcessTimer*> waiting = waiting_;
-  for (ProcessTimer* timer : waiting) timer->cancel();
+  for (ProcessTimer* timer : waiting)
+    timer->cancel();
 }
 
 // ---- requests
@@ -61,19 +67,28 @@ struct Connection::Exchange {
   bool cancelled = false;
 };
 
-Connection::Connection(VirtualTime& time, ProcessTimers& timers, ApiServer& server, NetworkDelays delays, std::function<void()> on_death)
-    : time_(time), timers_(timers), server_(server), delays_(delays), on_death_(std::move(on_death)) {}
+Connection::Connection(VirtualTime& time, ProcessTimers& timers, ApiServer& server,
+                       NetworkDelays delays, std::function<void()> on_death)
+    : time_(time),
+      timers_(timers),
+      server_(server),
+      delays_(delays),
+      on_death_(std::move(on_death)) {}
 
-Connection::~Connection() { close(); }
+Connection::~Connection() {
+  close();
+}
 
 void Connection::die() {
   dies_before_next_request_ = false;
   if (on_death_) on_death_();
 }
 
-void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request, const RequestFate& fate) {
+void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request,
+                          const RequestFate& fate) {
   const std::weak_ptr<Exchange> waiting = exchange;
-  const auto come_back = [time = &time_, waiting, back = delays_.answer](kube::HttpResponse response) {
+  const auto come_back = [time = &time_, waiting,
+                          back = delays_.answer](kube::HttpResponse response) {
     time->after(back, [waiting, answer = std::move(response)] {
       const auto asker = waiting.lock();
       if (!asker) return;
@@ -83,7 +98,8 @@ void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpR
   };
   const std::size_t record = writes_->size() - 1;
   const bool write = kube::mutating(request.method);
-  time_.after(delays_.request + fate.delay, [server = &server_, come_back, fate, write, record, log = writes_, request = std::move(request)] {
+  time_.after(delays_.request + fate.delay, [server = &server_, come_back, fate, write, record,
+                                             log = writes_, request = std::move(request)] {
     if (fate.fate == Fate::kLost) return;
     const bool canned = fate.fate == Fate::kAnswered;
     kube::HttpResponse response = canned ? fate.canned : server->handle(request);
@@ -92,19 +108,23 @@ void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpR
   });
 }
 
-Task<Result<kube::HttpResponse>> Connection::send(kube::HttpRequest request, MonotonicTime deadline) {
+Task<Result<kube::HttpResponse>> Connection::send(kube::HttpRequest request,
+                                                  MonotonicTime deadline) {
   if (!closed_ && dies_before_next_request_) die();
   if (closed_) co_return cancelled();
   const bool write = kube::mutating(request.method);
   if (write) ++write_count_;
   RequestFate fate;
-  if (faults_.on_request) fate = faults_.on_request({.request = request, .write = write ? write_count_ : 0});
+  if (faults_.on_request)
+    fate = faults_.on_request({.request = request, .write = write ? write_count_ : 0});
   if (fate.fate == Fate::kDieBeforeSend) {
     die();
     co_return cancelled();
   }
   if (fate.fate == Fate::kRefused) co_return fail(ErrorCode::kUnavailable, "connection refused");
-  if (write) writes_->push_back({.at = time_.monotonic(), .method = request.method, .target = request.target});
+  if (write)
+    writes_->push_back(
+        {.at = time_.monotonic(), .method = request.method, .target = request.target});
   const auto exchange = std::make_shared<Exchange>(timers_);
   std::erase_if(exchanges_, [](const auto& old) { return old.expired(); });
   exchanges_.push_back(exchange);
@@ -113,9 +133,11 @@ Task<Result<kube::HttpResponse>> Connection::send(kube::HttpRequest request, Mon
     die();
     co_return cancelled();
   }
-  while (!exchange->answer && !exchange->cancelled && time_.monotonic() < deadline) co_await exchange->changed.wait(deadline);
+  while (!exchange->answer && !exchange->cancelled && time_.monotonic() < deadline)
+    co_await exchange->changed.wait(deadline);
   if (exchange->cancelled) co_return cancelled();
-  if (!exchange->answer && write) co_return fail(ErrorCode::kUnknownOutcome, "no answer before the deadline");
+  if (!exchange->answer && write)
+    co_return fail(ErrorCode::kUnknownOutcome, "no answer before the deadline");
   if (!exchange->answer) co_return fail(ErrorCode::kTimeout, "no answer before the deadline");
   if (fate.fate == Fate::kDieAfterReply) {
     dies_before_next_request_ = true;
@@ -134,7 +156,7 @@ struct Connection::StreamState {
   std::string collection;
   ApiServer::WatchId watch = 0;
   std::deque<std::string> lines;
-  bool ended = false;      // after the lines
+  bool ended = false;  // after the lines
   bool broken = false;
   bool closed = false;
   MonotonicTime last_delivery{};    // of what nothing overtakes
@@ -143,7 +165,8 @@ struct Connection::StreamState {
 
 class Connection::Lines final : public kube::LineStream {
  public:
-  Lines(VirtualTime& time, ApiServer& server, std::shared_ptr<StreamState> state) : time_(time), server_(server), state_(std::move(state)) {}
+  Lines(VirtualTime& time, ApiServer& server, std::shared_ptr<StreamState> state)
+      : time_(time), server_(server), state_(std::move(state)) {}
   ~Lines() override { end(); }
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
@@ -181,7 +204,8 @@ class Connection::Lines final : public kube::LineStream {
   std::shared_ptr<StreamState> state_;
 };
 
-void Connection::deliver_at(MonotonicTime when, const std::shared_ptr<StreamState>& stream, std::string line) {
+void Connection::deliver_at(MonotonicTime when, const std::shared_ptr<StreamState>& stream,
+                            std::string line) {
   time_.at(when, [weak = std::weak_ptr(stream), text = std::move(line)] {
     const auto there = weak.lock();
     if (!there || there->closed) return;
@@ -196,9 +220,11 @@ void Connection::forward(const std::shared_ptr<StreamState>& stream, WatchFrame 
   const bool over = frame.type == "ERROR";
   if (!fate.drop) {
     MonotonicTime when = time_.monotonic() + delays_.event + fate.delay;
-    if (!fate.may_be_overtaken) when = stream->last_delivery = std::max(when, stream->last_delivery);
+    if (!fate.may_be_overtaken)
+      when = stream->last_delivery = std::max(when, stream->last_delivery);
     stream->latest_delivery = std::max(stream->latest_delivery, when);
-    for (int copy = 0; copy < fate.copies; ++copy) deliver_at(when, stream, frame.line);
+    for (int copy = 0; copy < fate.copies; ++copy)
+      deliver_at(when, stream, frame.line);
   }
   if (!over) return;
   time_.at(stream->last_delivery, [weak = std::weak_ptr(stream)] {
@@ -218,7 +244,8 @@ void Connection::keep_alive(const std::shared_ptr<StreamState>& stream) {
   });
 }
 
-Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request, MonotonicTime deadline) {
+Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request,
+                                                    MonotonicTime deadline) {
   if (!closed_ && dies_before_next_request_) die();
   if (closed_) co_return cancelled();
   RequestFate fate;
@@ -226,9 +253,11 @@ Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request, M
   if (fate.fate == Fate::kRefused) co_return fail(ErrorCode::kUnavailable, "connection refused");
   if (fate.fate == Fate::kAnswered) co_return kube::StreamResponse{.head = fate.canned};
   const auto pause = std::make_unique<Signal>(timers_);
-  co_await pause->wait(std::min(deadline, time_.monotonic() + delays_.request + delays_.answer + fate.delay));
+  co_await pause->wait(
+      std::min(deadline, time_.monotonic() + delays_.request + delays_.answer + fate.delay));
   if (closed_) co_return cancelled();
-  if (fate.fate == Fate::kLost || time_.monotonic() >= deadline) co_return fail(ErrorCode::kTimeout, "no answer before the deadline");
+  if (fate.fate == Fate::kLost || time_.monotonic() >= deadline)
+    co_return fail(ErrorCode::kTimeout, "no answer before the deadline");
   const auto state = std::make_shared<StreamState>(timers_, collection_of(request.target));
   const std::weak_ptr<StreamState> weak = state;
   const ApiServer::Opened opened = server_.open(request, [this, weak](WatchFrame frame) {
@@ -249,7 +278,8 @@ Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request, M
       }
     });
   });
-  kube::StreamResponse response{.head = opened.head, .lines = std::make_unique<Lines>(time_, server_, state)};
+  kube::StreamResponse response{.head = opened.head,
+                                .lines = std::make_unique<Lines>(time_, server_, state)};
   co_return response;
 }
 

@@ -17,8 +17,12 @@ ObjectKey key_of(const json& object) {
           .name = ObjectName(object.at("metadata").at("name").get<std::string>())};
 }
 
-int wanted_of(const json& object) { return object.value("/spec/replicas"_json_pointer, 1); }
-int status_of(const json& object, const char* field) { return object.value("status", json::object()).value(field, 0); }
+int wanted_of(const json& object) {
+  return object.value("/spec/replicas"_json_pointer, 1);
+}
+int status_of(const json& object, const char* field) {
+  return object.value("status", json::object()).value(field, 0);
+}
 
 // "25%" or 2, of `total`.
 int share(const json& amount, int total, bool up) {
@@ -27,9 +31,11 @@ int share(const json& amount, int total, bool up) {
   return (total * percent + (up ? 99 : 0)) / 100;
 }
 
-void owners_looked_at(const Change& change, const std::string& kind, const std::function<void(const ObjectKey&)>& look) {
+void owners_looked_at(const Change& change, const std::string& kind,
+                      const std::function<void(const ObjectKey&)>& look) {
   for (const json& owner : change.object->at("metadata").value("ownerReferences", json::array())) {
-    if (owner.value("kind", "") == kind) look({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
+    if (owner.value("kind", "") == kind)
+      look({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
   }
 }
 
@@ -40,14 +46,16 @@ void number(json& status, const char* field, int value) {
 
 }  // namespace
 
-DeploymentController::DeploymentController(VirtualTime& time, ApiServer& server, const OwnerIndex& owners)
+DeploymentController::DeploymentController(VirtualTime& time, ApiServer& server,
+                                           const OwnerIndex& owners)
     : Model(time, server, "kube-controller-manager", kLatency), owners_(owners) {
   server.listen([this](const Change& change) { note(change); });
 }
 
 void DeploymentController::note(const Change& change) {
   if (change.type == kube::kDeployments) look_at(change.key);
-  if (change.type == kReplicaSets) owners_looked_at(change, "Deployment", [this](const ObjectKey& key) { look_at(key); });
+  if (change.type == kReplicaSets)
+    owners_looked_at(change, "Deployment", [this](const ObjectKey& key) { look_at(key); });
 }
 
 Object DeploymentController::current_set(const ObjectKey& key, const json& deployment) {
@@ -55,9 +63,14 @@ Object DeploymentController::current_set(const ObjectKey& key, const json& deplo
   const std::string hash = name_suffix(pods.dump());
   const ObjectKey set_key{.ns = key.ns, .name = ObjectName(key.name.str() + "-" + hash)};
   if (Object there = server_.find(kReplicaSets, set_key)) return there;
-  json set = {{"metadata", {{"name", set_key.name.str()}, {"namespace", key.ns.str()}, {"labels", pods.value("/metadata/labels"_json_pointer, json::object())},
-                            {"ownerReferences", json::array({controller_reference(deployment, kube::kDeployments)})}}},
-              {"spec", {{"replicas", 0}, {"selector", deployment.at("spec").at("selector")}, {"template", pods}}}};
+  json set = {
+      {"metadata",
+       {{"name", set_key.name.str()},
+        {"namespace", key.ns.str()},
+        {"labels", pods.value("/metadata/labels"_json_pointer, json::object())},
+        {"ownerReferences", json::array({controller_reference(deployment, kube::kDeployments)})}}},
+      {"spec",
+       {{"replicas", 0}, {"selector", deployment.at("spec").at("selector")}, {"template", pods}}}};
   set["metadata"]["labels"][kHash] = hash;
   set["spec"]["selector"]["matchLabels"][kHash] = hash;
   set["spec"]["template"]["metadata"]["labels"][kHash] = hash;
@@ -70,7 +83,8 @@ void DeploymentController::sync(const ObjectKey& key) {
   if (!deployment || is_deleting(*deployment)) return;
   const Object current = current_set(key, *deployment);
   if (!current || !controlled_by(*current, deployment->at("metadata").at("uid"))) return;
-  const auto sets = owners_.children(deployment->at("metadata").at("uid").get<std::string>(), kReplicaSets);
+  const auto sets =
+      owners_.children(deployment->at("metadata").at("uid").get<std::string>(), kReplicaSets);
   roll(*deployment, current, sets);
   int replicas = 0;
   int ready = 0;
@@ -86,18 +100,30 @@ void DeploymentController::sync(const ObjectKey& key) {
     number(status, "availableReplicas", ready);
     number(status, "updatedReplicas", status_of(*current, "replicas"));
     number(status, "unavailableReplicas", std::max(0, wanted_of(next) - ready));
-    const bool available = ready >= wanted_of(next) - share(next["spec"]["strategy"].value("/rollingUpdate/maxUnavailable"_json_pointer, json(0)), wanted_of(next), false);
-    set_condition(status, "Available", available, available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-                  available ? "Deployment has minimum availability." : "Deployment does not have minimum availability.", stamp());
+    const bool available =
+        ready >= wanted_of(next) - share(next["spec"]["strategy"].value(
+                                             "/rollingUpdate/maxUnavailable"_json_pointer, json(0)),
+                                         wanted_of(next), false);
+    set_condition(status, "Available", available,
+                  available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
+                  available ? "Deployment has minimum availability."
+                            : "Deployment does not have minimum availability.",
+                  stamp());
   });
 }
 
-void DeploymentController::roll(const json& deployment, const Object& current, const std::vector<Object>& sets) {
+void DeploymentController::roll(const json& deployment, const Object& current,
+                                const std::vector<Object>& sets) {
   const int wanted = wanted_of(deployment);
   const json strategy = deployment.at("spec").at("strategy");
   const bool at_once = strategy.at("type") == "Recreate";
-  const int surge = at_once ? 0 : share(strategy.value("/rollingUpdate/maxSurge"_json_pointer, json(0)), wanted, true);
-  const int unavailable = at_once ? wanted : share(strategy.value("/rollingUpdate/maxUnavailable"_json_pointer, json(0)), wanted, false);
+  const int surge = at_once ? 0
+                            : share(strategy.value("/rollingUpdate/maxSurge"_json_pointer, json(0)),
+                                    wanted, true);
+  const int unavailable =
+      at_once ? wanted
+              : share(strategy.value("/rollingUpdate/maxUnavailable"_json_pointer, json(0)), wanted,
+                      false);
   int others = 0;
   int available = 0;
   for (const Object& set : sets) {
@@ -125,20 +151,24 @@ void DeploymentController::scale(const json& set, int replicas) {
 
 // ---- ReplicaSets
 
-ReplicaSetController::ReplicaSetController(VirtualTime& time, ApiServer& server, const OwnerIndex& owners)
+ReplicaSetController::ReplicaSetController(VirtualTime& time, ApiServer& server,
+                                           const OwnerIndex& owners)
     : Model(time, server, "kube-controller-manager", kLatency), owners_(owners) {
   server.listen([this](const Change& change) { note(change); });
 }
 
 void ReplicaSetController::note(const Change& change) {
   if (change.type == kReplicaSets) look_at(change.key);
-  if (change.type == kube::kPods) owners_looked_at(change, "ReplicaSet", [this](const ObjectKey& key) { look_at(key); });
+  if (change.type == kube::kPods)
+    owners_looked_at(change, "ReplicaSet", [this](const ObjectKey& key) { look_at(key); });
 }
 
 void ReplicaSetController::start(const ObjectKey& key, const json& set, int count) {
   for (int i = 0; i < count; ++i) {
     json pod = set.at("spec").at("template");
-    pod["metadata"]["name"] = key.name.str() + "-" + name_suffix(key.to_string() + "/" + std::to_string(++made_) + stamp());
+    pod["metadata"]["name"] =
+        key.name.str() + "-" +
+        name_suffix(key.to_string() + "/" + std::to_string(++made_) + stamp());
     pod["metadata"]["namespace"] = key.ns.str();
     pod["metadata"]["ownerReferences"] = json::array({controller_reference(set, kReplicaSets)});
     create(kube::kPods, std::move(pod));
@@ -149,7 +179,8 @@ void ReplicaSetController::sync(const ObjectKey& key) {
   const Object set = server_.find(kReplicaSets, key);
   if (!set || is_deleting(*set)) return;
   std::vector<Object> active;
-  for (const Object& pod : owners_.children(set->at("metadata").at("uid").get<std::string>(), kube::kPods)) {
+  for (const Object& pod :
+       owners_.children(set->at("metadata").at("uid").get<std::string>(), kube::kPods)) {
     const std::string phase = pod->value("/status/phase"_json_pointer, "");
     if (!is_deleting(*pod) && phase != "Succeeded" && phase != "Failed") active.push_back(pod);
   }
@@ -159,14 +190,20 @@ void ReplicaSetController::sync(const ObjectKey& key) {
   // The unbound go first, then those that are not ready, then the youngest.
   std::ranges::sort(active, [](const Object& a, const Object& b) {
     const auto rank = [](const json& pod) {
-      return std::tuple(!pod.value("/spec/nodeName"_json_pointer, "").empty(), condition_holds(pod, "Ready"));
+      return std::tuple(!pod.value("/spec/nodeName"_json_pointer, "").empty(),
+                        condition_holds(pod, "Ready"));
     };
     if (rank(*a) != rank(*b)) return rank(*a) < rank(*b);
-    return std::tie(b->at("metadata").at("creationTimestamp").get_ref<const std::string&>(), b->at("metadata").at("name").get_ref<const std::string&>()) <
-           std::tie(a->at("metadata").at("creationTimestamp").get_ref<const std::string&>(), a->at("metadata").at("name").get_ref<const std::string&>());
+    return std::tie(b->at("metadata").at("creationTimestamp").get_ref<const std::string&>(),
+                    b->at("metadata").at("name").get_ref<const std::string&>()) <
+           std::tie(a->at("metadata").at("creationTimestamp").get_ref<const std::string&>(),
+                    a->at("metadata").at("name").get_ref<const std::string&>());
   });
-  for (int i = 0; i < there - wanted; ++i) remove(kube::kPods, key_of(*active[static_cast<std::size_t>(i)]), *active[static_cast<std::size_t>(i)]);
-  const auto ready = std::ranges::count_if(active, [](const Object& pod) { return condition_holds(*pod, "Ready"); });
+  for (int i = 0; i < there - wanted; ++i)
+    remove(kube::kPods, key_of(*active[static_cast<std::size_t>(i)]),
+           *active[static_cast<std::size_t>(i)]);
+  const auto ready = std::ranges::count_if(
+      active, [](const Object& pod) { return condition_holds(*pod, "Ready"); });
   edit(kReplicaSets, key, "status", [&](json& next) {
     next["status"]["replicas"] = there;
     number(next["status"], "readyReplicas", static_cast<int>(ready));

@@ -12,17 +12,36 @@ namespace {
 
 using nlohmann::json;
 
-const std::array kCompared = {control::kTrainingJobs, control::kInferencePools, control::kCapacityPools, kube::kJobs, kube::kDeployments,
-                              kube::kServices, kube::kPodDisruptionBudgets};
-const std::array kMade = {kube::kJobs, kube::kDeployments, kube::kServices, kube::kPodDisruptionBudgets};
+const std::array kCompared = {
+    control::kTrainingJobs, control::kInferencePools, control::kCapacityPools,    kube::kJobs,
+    kube::kDeployments,     kube::kServices,          kube::kPodDisruptionBudgets};
+const std::array kMade = {kube::kJobs, kube::kDeployments, kube::kServices,
+                          kube::kPodDisruptionBudgets};
 
-std::string name_of(const kube::ResourceType& type, const ObjectKey& key) { return type.to_string() + " " + key.to_string(); }
+std::string name_of(const kube::ResourceType& type, const ObjectKey& key) {
+  return type.to_string() + " " + key.to_string();
+}
 
 // Fields that are amounts of time or money, or sentences that name them.
 bool varies(const std::string& field) {
-  constexpr std::array kFields = {"uid", "resourceVersion", "creationTimestamp", "managedFields", "deletionTimestamp", "cost", "eta",
-                                  "lostSeconds", "message", "life", "note", "controller-uid", "batch.kubernetes.io/controller-uid",
-                                  "clusterIP", "clusterIPs", "observedAt", "uncountedTerminatedPods", "spillway.dev/placed-at",
+  constexpr std::array kFields = {"uid",
+                                  "resourceVersion",
+                                  "creationTimestamp",
+                                  "managedFields",
+                                  "deletionTimestamp",
+                                  "cost",
+                                  "eta",
+                                  "lostSeconds",
+                                  "message",
+                                  "life",
+                                  "note",
+                                  "controller-uid",
+                                  "batch.kubernetes.io/controller-uid",
+                                  "clusterIP",
+                                  "clusterIPs",
+                                  "observedAt",
+                                  "uncountedTerminatedPods",
+                                  "spillway.dev/placed-at",
                                   "spillway.dev/applied-hash"};  // of content that names uids
   return std::ranges::find(kFields, field) != kFields.end();
 }
@@ -35,7 +54,8 @@ bool is_instant(const json& value) {
 
 void normalise(json& value) {
   if (value.is_array()) {
-    for (json& item : value) normalise(item);
+    for (json& item : value)
+      normalise(item);
   }
   if (!value.is_object()) return;
   for (auto at = value.begin(); at != value.end();) {
@@ -43,8 +63,10 @@ void normalise(json& value) {
       at = value.erase(at);
       continue;
     }
-    if (is_instant(at.value())) at.value() = "<time>";
-    else normalise(at.value());
+    if (is_instant(at.value()))
+      at.value() = "<time>";
+    else
+      normalise(at.value());
     ++at;
   }
 }
@@ -65,13 +87,17 @@ json normalised(const json& object) {
 
 std::string describe(const json& pod) {
   const json labels = pod.at("metadata").value("labels", json::object());
-  const std::string owner = labels.value("batch.kubernetes.io/job-name", labels.value("spillway.dev/inference-pool", std::string("somebody's")));
-  return owner + " " + labels.value("batch.kubernetes.io/job-completion-index", "") + " " + pod.value("/status/phase"_json_pointer, "") +
-         " on " + labels.value("spillway.dev/pool", "") + (is_deleting(pod) ? " ending" : "");
+  const std::string owner =
+      labels.value("batch.kubernetes.io/job-name",
+                   labels.value("spillway.dev/inference-pool", std::string("somebody's")));
+  return owner + " " + labels.value("batch.kubernetes.io/job-completion-index", "") + " " +
+         pod.value("/status/phase"_json_pointer, "") + " on " +
+         labels.value("spillway.dev/pool", "") + (is_deleting(pod) ? " ending" : "");
 }
 
-// An attempt that is over leaves a Job that failed by itself, for its logs, or none, because the operator ended it while it
-// was still alive. Which of the two, depends on who saw the loss first, so only attempts in force are compared.
+// An attempt that is over leaves a Job that failed by itself, for its logs, or none, because the
+// operator ended it while it was still alive. Which of the two, depends on who saw the loss first,
+// so only attempts in force are compared.
 bool of_earlier_attempt(const ApiServer& server, const Namespace& ns, const json& labels) {
   const std::string owner = labels.value(std::string(control::label::kTrainingJob), "");
   const std::string attempt = labels.value(std::string(control::label::kAttempt), "");
@@ -80,14 +106,17 @@ bool of_earlier_attempt(const ApiServer& server, const Namespace& ns, const json
   return job && std::stoll(attempt) < job->value("/status/attempt"_json_pointer, std::int64_t{0});
 }
 
-void compare_counts(const char* what, const std::map<std::string, int>& expected, const std::map<std::string, int>& found,
-                    std::vector<std::string>& sentences) {
+void compare_counts(const char* what, const std::map<std::string, int>& expected,
+                    const std::map<std::string, int>& found, std::vector<std::string>& sentences) {
   std::map<std::string, std::pair<int, int>> both;
-  for (const auto& [name, count] : expected) both[name].first = count;
-  for (const auto& [name, count] : found) both[name].second = count;
+  for (const auto& [name, count] : expected)
+    both[name].first = count;
+  for (const auto& [name, count] : found)
+    both[name].second = count;
   for (const auto& [name, counts] : both) {
     if (counts.first == counts.second) continue;
-    sentences.push_back(name + ": " + what + " " + std::to_string(counts.second) + " times instead of " + std::to_string(counts.first));
+    sentences.push_back(name + ": " + what + " " + std::to_string(counts.second) +
+                        " times instead of " + std::to_string(counts.first));
   }
 }
 
@@ -106,12 +135,16 @@ EndState LifeCounter::end_state() const {
   for (const kube::ResourceType& type : kCompared) {
     for (const auto& [key, object] : server_.all(type)) {
       const json labels = object->at("metadata").value("labels", json::object());
-      if (!of_earlier_attempt(server_, key.ns, labels)) state.objects[name_of(type, key)] = normalised(*object);
+      if (!of_earlier_attempt(server_, key.ns, labels))
+        state.objects[name_of(type, key)] = normalised(*object);
     }
   }
   for (const auto& [key, job] : server_.all(control::kTrainingJobs)) {
-    for (auto attempt = job->value("/status/attempt"_json_pointer, std::int64_t{0}) - 1; attempt > 0; --attempt) {
-      state.deleted.erase(name_of(kube::kJobs, {.ns = key.ns, .name = ObjectName(key.name.str() + "-" + std::to_string(attempt))}));
+    for (auto attempt = job->value("/status/attempt"_json_pointer, std::int64_t{0}) - 1;
+         attempt > 0; --attempt) {
+      state.deleted.erase(name_of(
+          kube::kJobs,
+          {.ns = key.ns, .name = ObjectName(key.name.str() + "-" + std::to_string(attempt))}));
     }
   }
   for (const auto& [key, pod] : server_.all(kube::kPods)) {

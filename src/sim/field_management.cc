@@ -6,7 +6,8 @@
 
 #include "list_elements.h"
 
-// Ownership over time: structured-merge-diff's merge package and the API server's field manager around it.
+// Ownership over time: structured-merge-diff's merge package and the API server's field manager
+// around it.
 namespace spillway::sim {
 namespace {
 
@@ -18,8 +19,8 @@ struct Entry {
   std::string time;
   FieldSet fields;
   [[nodiscard]] bool is(const Manager& other, bool applies) const {
-    return apply == applies && manager.name == other.name && manager.api_version == other.api_version &&
-           manager.subresource == other.subresource;
+    return apply == applies && manager.name == other.name &&
+           manager.api_version == other.api_version && manager.subresource == other.subresource;
   }
 };
 using Entries = std::vector<Entry>;
@@ -28,9 +29,11 @@ Entries read_entries(const json& object) {
   Entries entries;
   if (!object.is_object()) return entries;
   for (const json& entry : object.value("/metadata/managedFields"_json_pointer, json::array())) {
-    entries.push_back({.manager = {.name = entry.value("manager", ""), .api_version = entry.value("apiVersion", ""),
+    entries.push_back({.manager = {.name = entry.value("manager", ""),
+                                   .api_version = entry.value("apiVersion", ""),
                                    .subresource = entry.value("subresource", "")},
-                       .apply = entry.value("operation", "") == "Apply", .time = entry.value("time", ""),
+                       .apply = entry.value("operation", "") == "Apply",
+                       .time = entry.value("time", ""),
                        .fields = FieldSet::parse(entry.value("fieldsV1", json::object()))});
   }
   return entries;
@@ -43,12 +46,16 @@ void write_entries(Entries entries, json& object) {
     if (a.apply != b.apply) return a.apply;
     if (a.time != b.time) return a.time < b.time;
     if (a.manager.name != b.manager.name) return a.manager.name < b.manager.name;
-    return std::tie(a.manager.subresource, a.manager.api_version) < std::tie(b.manager.subresource, b.manager.api_version);
+    return std::tie(a.manager.subresource, a.manager.api_version) <
+           std::tie(b.manager.subresource, b.manager.api_version);
   });
   json list = json::array();
   for (const Entry& entry : entries) {
-    json written = {{"manager", entry.manager.name}, {"operation", entry.apply ? "Apply" : "Update"},
-                    {"apiVersion", entry.manager.api_version}, {"fieldsType", "FieldsV1"}, {"fieldsV1", entry.fields.to_json()}};
+    json written = {{"manager", entry.manager.name},
+                    {"operation", entry.apply ? "Apply" : "Update"},
+                    {"apiVersion", entry.manager.api_version},
+                    {"fieldsType", "FieldsV1"},
+                    {"fieldsV1", entry.fields.to_json()}};
     if (!entry.time.empty()) written["time"] = entry.time;
     if (!entry.manager.subresource.empty()) written["subresource"] = entry.manager.subresource;
     list.push_back(std::move(written));
@@ -66,10 +73,19 @@ json owned_part(json object) {
   object.erase("kind");
   const auto metadata = object.find("metadata");
   if (metadata == object.end()) return object;
-  constexpr std::array kServerSet = {"name",       "namespace",     "creationTimestamp", "selfLink",
-                                     "uid",        "generation",    "managedFields",     "resourceVersion",
-                                     "generateName", "deletionTimestamp", "deletionGracePeriodSeconds"};
-  for (const char* field : kServerSet) metadata->erase(field);
+  constexpr std::array kServerSet = {"name",
+                                     "namespace",
+                                     "creationTimestamp",
+                                     "selfLink",
+                                     "uid",
+                                     "generation",
+                                     "managedFields",
+                                     "resourceVersion",
+                                     "generateName",
+                                     "deletionTimestamp",
+                                     "deletionGracePeriodSeconds"};
+  for (const char* field : kServerSet)
+    metadata->erase(field);
   if (metadata->empty()) object.erase(metadata);
   return object;
 }
@@ -82,11 +98,13 @@ json with_metadata(json object) {
 
 Difference owned_difference(const Schema& schema, const json& before, const json& after) {
   const json empty = json::object();
-  return compare(schema, with_metadata(before.is_null() ? empty : owned_part(before)), with_metadata(owned_part(after)));
+  return compare(schema, with_metadata(before.is_null() ? empty : owned_part(before)),
+                 with_metadata(owned_part(after)));
 }
 
 Entry& entry_of(Entries& entries, const Manager& manager, bool apply) {
-  const auto found = std::ranges::find_if(entries, [&](const Entry& entry) { return entry.is(manager, apply); });
+  const auto found =
+      std::ranges::find_if(entries, [&](const Entry& entry) { return entry.is(manager, apply); });
   if (found != entries.end()) return *found;
   entries.push_back({.manager = manager, .apply = apply});
   return entries.back();
@@ -94,7 +112,8 @@ Entry& entry_of(Entries& entries, const Manager& manager, bool apply) {
 
 std::string shown(const Entry& entry) {
   std::string text = "\"" + entry.manager.name + "\"";
-  if (!entry.manager.subresource.empty()) text += " with subresource \"" + entry.manager.subresource + "\"";
+  if (!entry.manager.subresource.empty())
+    text += " with subresource \"" + entry.manager.subresource + "\"";
   return entry.apply ? text : text + " using " + entry.manager.api_version;
 }
 
@@ -110,7 +129,8 @@ json* step_into(json& value, const std::string& element) {
     if (element.starts_with("v:") && item == wanted) return &item;
     if (!element.starts_with("k:") || !item.is_object()) continue;
     bool same = true;
-    for (const auto& [key, expected] : wanted.items()) same = same && item.value(key, json()) == expected;
+    for (const auto& [key, expected] : wanted.items())
+      same = same && item.value(key, json()) == expected;
     if (same) return &item;
   }
   return nullptr;
@@ -140,7 +160,8 @@ void remove_disowned(json& value, const FieldSet& last, const FieldSet* owned) {
 
 }  // namespace
 
-void manage_update(const Schema& schema, const json& before, json& after, const Manager& manager, Instant now) {
+void manage_update(const Schema& schema, const json& before, json& after, const Manager& manager,
+                   Instant now) {
   Entries entries = read_entries(before);
   const Difference difference = owned_difference(schema, before, after);
   FieldSet changed = difference.added;
@@ -157,7 +178,8 @@ void manage_update(const Schema& schema, const json& before, json& after, const 
   write_entries(std::move(entries), after);
 }
 
-Applied manage_apply(const Schema& schema, const json& live, const json& config, const Manager& manager, bool force, Instant now) {
+Applied manage_apply(const Schema& schema, const json& live, const json& config,
+                     const Manager& manager, bool force, Instant now) {
   Applied result;
   Entries entries = read_entries(live);
   const FieldSet wanted = fields_of(schema, owned_part(config));
@@ -169,7 +191,8 @@ Applied manage_apply(const Schema& schema, const json& live, const json& config,
   if (stripped.contains("metadata")) stripped["metadata"].erase("managedFields");
   result.object = merge(schema, live, stripped);
   FieldSet owned;
-  for (const Entry& entry : entries) owned.add(entry.fields);
+  for (const Entry& entry : entries)
+    owned.add(entry.fields);
   remove_disowned(result.object, last, &owned);
 
   const Difference difference = owned_difference(schema, live, result.object);
@@ -178,7 +201,8 @@ Applied manage_apply(const Schema& schema, const json& live, const json& config,
   for (Entry& entry : entries) {
     if (entry.is(manager, true)) continue;
     const FieldSet taken = entry.fields.intersection(changed);
-    if (!taken.empty() && !force) result.conflicts.push_back({.manager = shown(entry), .paths = taken.paths()});
+    if (!taken.empty() && !force)
+      result.conflicts.push_back({.manager = shown(entry), .paths = taken.paths()});
     entry.fields.subtract(taken);
     entry.fields.subtract_below(difference.removed);
   }
@@ -194,7 +218,8 @@ bool same_content(const json& a, const json& b) {
     if (metadata == object.end()) return object;
     metadata->erase("resourceVersion");
     if (metadata->contains("managedFields")) {
-      for (json& entry : (*metadata)["managedFields"]) entry.erase("time");
+      for (json& entry : (*metadata)["managedFields"])
+        entry.erase("time");
     }
     return object;
   };

@@ -9,14 +9,16 @@ namespace {
 
 using nlohmann::json;
 
-// "k:{"port":80}" -> "[port=80]", "v:"a"" -> "[="a"]", "f:name" -> ".name": as the API server writes conflicts.
+// "k:{"port":80}" -> "[port=80]", "v:"a"" -> "[="a"]", "f:name" -> ".name": as the API server
+// writes conflicts.
 std::string readable(const std::string& element) {
   const std::string rest = element.substr(2);
   if (element.starts_with("f:")) return "." + rest;
   if (element.starts_with("v:")) return "[=" + rest + "]";
   const json keys = json::parse(rest, nullptr, false);
   std::string text;
-  for (const auto& [key, value] : keys.items()) text += (text.empty() ? "" : ",") + key + "=" + value.dump();
+  for (const auto& [key, value] : keys.items())
+    text += (text.empty() ? "" : ",") + key + "=" + value.dump();
   return "[" + text + "]";
 }
 
@@ -40,7 +42,8 @@ FieldSet FieldSet::parse(const json& fields_v1) {
 json FieldSet::to_json() const {
   json out = json::object();
   if (member_ && !children_.empty()) out["."] = json::object();
-  for (const auto& [element, child] : children_) out[element] = child.to_json();
+  for (const auto& [element, child] : children_)
+    out[element] = child.to_json();
   return out;
 }
 
@@ -51,11 +54,13 @@ const FieldSet* FieldSet::find(const std::string& element) const {
 
 void FieldSet::add(const FieldSet& other) {
   member_ = member_ || other.member_;
-  for (const auto& [element, child] : other.children_) children_[element].add(child);
+  for (const auto& [element, child] : other.children_)
+    children_[element].add(child);
 }
 
 void FieldSet::drop_empty_children() {
-  for (auto at = children_.begin(); at != children_.end();) at = at->second.empty() ? children_.erase(at) : std::next(at);
+  for (auto at = children_.begin(); at != children_.end();)
+    at = at->second.empty() ? children_.erase(at) : std::next(at);
 }
 
 void FieldSet::subtract(const FieldSet& other) {
@@ -94,7 +99,8 @@ FieldSet FieldSet::intersection(const FieldSet& other) const {
 
 void FieldSet::collect(const std::string& prefix, std::vector<std::string>& paths) const {
   if (member_) paths.push_back(prefix);
-  for (const auto& [element, child] : children_) child.collect(prefix + readable(element), paths);
+  for (const auto& [element, child] : children_)
+    child.collect(prefix + readable(element), paths);
 }
 
 std::vector<std::string> FieldSet::paths() const {

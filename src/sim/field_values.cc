@@ -23,7 +23,8 @@ const json& member_of(const json& value, const std::string& name) {
 
 void collect(const Schema& schema, const json& value, FieldSet& set) {
   if (value.is_object() && !value.empty() && !schema.atomic) {
-    for (const auto& [name, below] : value.items()) collect(schema_of(schema, name), below, set.at("f:" + name));
+    for (const auto& [name, below] : value.items())
+      collect(schema_of(schema, name), below, set.at("f:" + name));
     return;
   }
   if (value.is_array() && !value.empty() && schema.list != Schema::ListKind::kAtomic) {
@@ -42,10 +43,13 @@ class Comparer {
  public:
   explicit Comparer(Difference& difference) : difference_(difference) {}
 
-  void visit(const Schema& schema, const json& before, const json& after, std::vector<std::string>& path) {
+  void visit(const Schema& schema, const json& before, const json& after,
+             std::vector<std::string>& path) {
     if (before.is_null() && after.is_null()) return;
-    const bool maps = (before.is_object() || before.is_null()) && (after.is_object() || after.is_null());
-    const bool lists = (before.is_array() || before.is_null()) && (after.is_array() || after.is_null());
+    const bool maps =
+        (before.is_object() || before.is_null()) && (after.is_object() || after.is_null());
+    const bool lists =
+        (before.is_array() || before.is_null()) && (after.is_array() || after.is_null());
     const bool both_empty = before.empty() && after.empty();
     if (maps && !schema.atomic && !both_empty) {
       fields(schema, before, after, path);
@@ -60,10 +64,12 @@ class Comparer {
   }
 
  private:
-  void fields(const Schema& schema, const json& before, const json& after, std::vector<std::string>& path) {
+  void fields(const Schema& schema, const json& before, const json& after,
+              std::vector<std::string>& path) {
     std::vector<std::string> names;
     if (before.is_object()) {
-      for (const auto& [name, below] : before.items()) names.push_back(name);
+      for (const auto& [name, below] : before.items())
+        names.push_back(name);
     }
     if (after.is_object()) {
       for (const auto& [name, below] : after.items()) {
@@ -77,7 +83,8 @@ class Comparer {
     }
   }
 
-  void elements(const Schema& schema, const json& before, const json& after, std::vector<std::string>& path) {
+  void elements(const Schema& schema, const json& before, const json& after,
+                std::vector<std::string>& path) {
     const ElementIndex old_items(schema, before);
     const ElementIndex new_items(schema, after);
     for (const auto& [element, item] : old_items) {
@@ -94,7 +101,8 @@ class Comparer {
     }
   }
 
-  void visit_element(const Schema& schema, const json& before, const json& after, std::vector<std::string>& path) {
+  void visit_element(const Schema& schema, const json& before, const json& after,
+                     std::vector<std::string>& path) {
     if (schema.list == Schema::ListKind::kMap) {
       visit(item_schema(schema), before, after, path);
     } else {
@@ -103,15 +111,19 @@ class Comparer {
   }
 
   void leaf(const json& before, const json& after, const std::vector<std::string>& path) {
-    if (before.is_null()) insert(difference_.added, path);
-    else if (after.is_null()) insert(difference_.removed, path);
-    else if (before != after) insert(difference_.modified, path);
+    if (before.is_null())
+      insert(difference_.added, path);
+    else if (after.is_null())
+      insert(difference_.removed, path);
+    else if (before != after)
+      insert(difference_.modified, path);
   }
 
   static void insert(FieldSet& set, const std::vector<std::string>& path) {
     if (path.empty()) return;
     FieldSet* at = &set;
-    for (const std::string& element : path) at = &at->at(element);
+    for (const std::string& element : path)
+      at = &at->at(element);
     at->set_member();
   }
 
@@ -123,9 +135,11 @@ json merge_lists(const Schema& schema, const json& live, const json& config) {
   const ElementIndex wanted(schema, config);
   json merged = json::array();
   std::size_t next = 0;
-  // What only the live list has stays in front of what it stood in front of; for the rest the new order counts.
+  // What only the live list has stays in front of what it stood in front of; for the rest the new
+  // order counts.
   const auto keep_unshared = [&] {
-    while (next < there.size() && wanted.find(there.element(next)) == nullptr) merged.push_back(there.item(next++));
+    while (next < there.size() && wanted.find(there.element(next)) == nullptr)
+      merged.push_back(there.item(next++));
   };
   for (const auto& [element, item] : wanted) {
     keep_unshared();
@@ -146,7 +160,8 @@ json merge_lists(const Schema& schema, const json& live, const json& config) {
 FieldSet fields_of(const Schema& schema, const json& value) {
   FieldSet set;
   if (value.is_object()) {
-    for (const auto& [name, below] : value.items()) collect(schema_of(schema, name), below, set.at("f:" + name));
+    for (const auto& [name, below] : value.items())
+      collect(schema_of(schema, name), below, set.at("f:" + name));
   }
   return set;
 }
@@ -167,7 +182,8 @@ json merge(const Schema& schema, const json& live, const json& config) {
     }
     return merged;
   }
-  if (live.is_array() && config.is_array() && schema.list != Schema::ListKind::kAtomic) return merge_lists(schema, live, config);
+  if (live.is_array() && config.is_array() && schema.list != Schema::ListKind::kAtomic)
+    return merge_lists(schema, live, config);
   return config;
 }
 

@@ -38,16 +38,21 @@ void GarbageCollector::note(const Change& change) {
   const std::string uid = change.object->at("metadata").at("uid");
   const std::size_t before = candidates_.size();
   if (change.kind == ChangeKind::kDeleted) {
-    for (const auto& child : owners_.children(uid)) candidates_.insert(child);
-    for (const json& owner : change.object->at("metadata").value("ownerReferences", json::array())) {
+    for (const auto& child : owners_.children(uid))
+      candidates_.insert(child);
+    for (const json& owner :
+         change.object->at("metadata").value("ownerReferences", json::array())) {
       for (const Kind& kind : all_kinds()) {
-        if (kind.type.kind == owner.value("kind", "") && kind.type.api_version() == owner.value("apiVersion", "")) {
-          const ObjectKey key{.ns = kind.type.namespaced ? change.key.ns : Namespace(), .name = ObjectName(owner.value("name", ""))};
+        if (kind.type.kind == owner.value("kind", "") &&
+            kind.type.api_version() == owner.value("apiVersion", "")) {
+          const ObjectKey key{.ns = kind.type.namespaced ? change.key.ns : Namespace(),
+                              .name = ObjectName(owner.value("name", ""))};
           candidates_.insert({kind.type.to_string(), key});
         }
       }
     }
-  } else if (change.object->at("metadata").contains("ownerReferences") || is_deleting(*change.object)) {
+  } else if (change.object->at("metadata").contains("ownerReferences") ||
+             is_deleting(*change.object)) {
     candidates_.insert({collection, change.key});
   }
   if (candidates_.size() != before) look_at({});
@@ -62,8 +67,11 @@ void GarbageCollector::sync(const ObjectKey&) {
 
 Object GarbageCollector::owner_of(const json& reference, const Namespace& ns) const {
   for (const Kind& kind : all_kinds()) {
-    if (kind.type.kind != reference.value("kind", "") || kind.type.api_version() != reference.value("apiVersion", "")) continue;
-    Object owner = server_.find(kind.type, {.ns = kind.type.namespaced ? ns : Namespace(), .name = ObjectName(reference.value("name", ""))});
+    if (kind.type.kind != reference.value("kind", "") ||
+        kind.type.api_version() != reference.value("apiVersion", ""))
+      continue;
+    Object owner = server_.find(kind.type, {.ns = kind.type.namespaced ? ns : Namespace(),
+                                            .name = ObjectName(reference.value("name", ""))});
     if (owner && owner->at("metadata").at("uid") == reference.at("uid")) return owner;
   }
   return nullptr;
@@ -94,9 +102,11 @@ void GarbageCollector::sync_one(const Kind& kind, const ObjectKey& key) {
     edit(kind.type, key, "", [&](json& next) { next["metadata"]["ownerReferences"] = kept; });
     return;
   }
-  const bool has_children = !owners_.children(object->at("metadata").at("uid").get<std::string>()).empty();
+  const bool has_children =
+      !owners_.children(object->at("metadata").at("uid").get<std::string>()).empty();
   remove(kind.type, key, *object,
-         {.propagation = foreground && has_children ? kube::Propagation::kForeground : kube::Propagation::kBackground});
+         {.propagation = foreground && has_children ? kube::Propagation::kForeground
+                                                    : kube::Propagation::kBackground});
 }
 
 void GarbageCollector::finish_owner(const Kind& kind, const ObjectKey& key, const Object& object) {
@@ -106,7 +116,8 @@ void GarbageCollector::finish_owner(const Kind& kind, const ObjectKey& key, cons
     for (const auto& [collection, child] : children) {
       edit(kind_named(collection)->type, child, "", [&](json& next) {
         auto& references = next["metadata"]["ownerReferences"].get_ref<json::array_t&>();
-        std::erase_if(references, [&](const json& reference) { return reference.at("uid") == uid; });
+        std::erase_if(references,
+                      [&](const json& reference) { return reference.at("uid") == uid; });
       });
     }
     edit(kind.type, key, "", [](json& next) { drop_finalizer(next, "orphan"); });
@@ -118,7 +129,8 @@ void GarbageCollector::finish_owner(const Kind& kind, const ObjectKey& key, cons
     const Kind& child_kind = *kind_named(collection);
     const Object there = server_.find(child_kind.type, child);
     for (const json& reference : there->at("metadata").value("ownerReferences", json::array())) {
-      blocked = blocked || (reference.at("uid") == object->at("metadata").at("uid") && reference.value("blockOwnerDeletion", false));
+      blocked = blocked || (reference.at("uid") == object->at("metadata").at("uid") &&
+                            reference.value("blockOwnerDeletion", false));
     }
     if (!is_deleting(*there)) sync_one(child_kind, child);
   }

@@ -13,7 +13,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxViolations = 100;
-// Two writes that belong together are not one: a pool may look overfull for as long as it takes to make both.
+// Two writes that belong together are not one: a pool may look overfull for as long as it takes to
+// make both.
 constexpr Duration kOverfullPatience = std::chrono::seconds(60);
 
 std::string label(const json& object, std::string_view name) {
@@ -23,7 +24,9 @@ std::string label(const json& object, std::string_view name) {
 std::int64_t accelerators_of(const json& pod, const std::string& resource) {
   std::int64_t count = 0;
   for (const json& container : pod.at("spec").at("containers")) {
-    const std::string text = container.value("resources", json::object()).value("requests", json::object()).value(resource, "0");
+    const std::string text = container.value("resources", json::object())
+                                 .value("requests", json::object())
+                                 .value(resource, "0");
     count += parse_quantity(text).value_or(0);
   }
   return count;
@@ -32,12 +35,14 @@ std::int64_t accelerators_of(const json& pod, const std::string& resource) {
 }  // namespace
 
 void Invariants::complain(std::string sentence) {
-  if (violations_.size() < kMaxViolations && said_.insert(sentence).second) violations_.push_back(std::move(sentence));
+  if (violations_.size() < kMaxViolations && said_.insert(sentence).second)
+    violations_.push_back(std::move(sentence));
 }
 
 void Invariants::check(MonotonicTime now) {
   check_attempts();
-  for (const auto& [key, job] : server_.all(control::kTrainingJobs)) check_training_job(key.to_string(), *job);
+  for (const auto& [key, job] : server_.all(control::kTrainingJobs))
+    check_training_job(key.to_string(), *job);
   for (const auto& [key, pool] : server_.all(control::kInferencePools)) {
     check_cost(key.to_string(), *pool);
     for (const json& tier : pool->value("/status/tiers"_json_pointer, json::array())) {
@@ -52,7 +57,8 @@ void Invariants::check_attempts() {
   std::map<std::string, std::set<std::string>> with_pods;  // attempts with pods, by TrainingJob
   for (const auto& [key, job] : server_.all(kube::kJobs)) {
     const std::string owner = label(*job, control::label::kTrainingJob);
-    if (owner.empty() || condition_holds(*job, "Complete") || condition_holds(*job, "Failed")) continue;
+    if (owner.empty() || condition_holds(*job, "Complete") || condition_holds(*job, "Failed"))
+      continue;
     alive[key.ns.str() + "/" + owner].insert(key.name.str());
   }
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
@@ -62,22 +68,28 @@ void Invariants::check_attempts() {
     with_pods[key.ns.str() + "/" + owner].insert(label(*pod, control::label::kAttempt));
   }
   for (const auto& [owner, jobs] : alive) {
-    if (jobs.size() > 1) complain(owner + " has " + std::to_string(jobs.size()) + " attempts that are not terminal");
+    if (jobs.size() > 1)
+      complain(owner + " has " + std::to_string(jobs.size()) + " attempts that are not terminal");
   }
   for (const auto& [owner, attempts] : with_pods) {
-    if (attempts.size() > 1) complain(owner + " has pods of " + std::to_string(attempts.size()) + " attempts");
+    if (attempts.size() > 1)
+      complain(owner + " has pods of " + std::to_string(attempts.size()) + " attempts");
   }
 }
 
 void Invariants::check_training_job(const std::string& name, const json& job) {
   const std::string uid = job.at("metadata").at("uid");
   check_cost(name, job);
-  const std::string end = condition_holds(job, "Complete") ? "Complete" : condition_holds(job, "Failed") ? "Failed" : "";
+  const std::string end = condition_holds(job, "Complete") ? "Complete"
+                          : condition_holds(job, "Failed") ? "Failed"
+                                                           : "";
   const auto before = ended_.find(uid);
-  if (before != ended_.end() && before->second != end) complain(name + " was " + before->second + " and is not any more");
+  if (before != ended_.end() && before->second != end)
+    complain(name + " was " + before->second + " and is not any more");
   if (!end.empty()) ended_.emplace(uid, end);
   const auto attempt = job.value("/status/attempt"_json_pointer, std::int64_t{0});
-  if (attempt < attempts_[uid]) complain(name + " went back from attempt " + std::to_string(attempts_[uid]));
+  if (attempt < attempts_[uid])
+    complain(name + " went back from attempt " + std::to_string(attempts_[uid]));
   attempts_[uid] = attempt;
   const std::string tier = job.value("/status/placement/tier"_json_pointer, "");
   if (!tier.empty()) check_tiers(job.at("spec"), tier, name);
@@ -96,7 +108,8 @@ void Invariants::check_cost(const std::string& who, const json& object) {
   const auto now = Money::parse(total);
   if (!now) return complain(who + " has a cost that is no amount: " + total);
   Money& before = totals_[object.at("metadata").at("uid").get<std::string>()];
-  if (*now < before) complain(who + " has become cheaper: from " + before.to_string() + " to " + now->to_string());
+  if (*now < before)
+    complain(who + " has become cheaper: from " + before.to_string() + " to " + now->to_string());
   before = *now;
 }
 
@@ -110,11 +123,13 @@ void Invariants::check_capacity(MonotonicTime now) {
     if (pool.empty() || phase == "Succeeded" || phase == "Failed" || is_deleting(*pod)) continue;
     const auto there = pools.find({.name = ObjectName(pool)});
     if (there == pools.end()) continue;
-    asked[pool] += accelerators_of(*pod, there->second->at("spec").at("accelerator").at("resource"));
+    asked[pool] +=
+        accelerators_of(*pod, there->second->at("spec").at("accelerator").at("resource"));
   }
   for (const auto& [key, pool] : pools) {
     const json& spec = pool->at("spec");
-    const auto owned = spec.at("nodes").at("max").get<std::int64_t>() * spec.at("accelerator").at("perNode").get<std::int64_t>();
+    const auto owned = spec.at("nodes").at("max").get<std::int64_t>() *
+                       spec.at("accelerator").at("perNode").get<std::int64_t>();
     const std::string name = key.name.str();
     if (asked[name] <= owned) {
       over_since_.erase(name);
@@ -122,7 +137,8 @@ void Invariants::check_capacity(MonotonicTime now) {
     }
     const MonotonicTime since = over_since_.emplace(name, now).first->second;
     if (now - since > kOverfullPatience) {
-      complain(name + " can have " + std::to_string(owned) + " accelerators and is asked for " + std::to_string(asked[name]));
+      complain(name + " can have " + std::to_string(owned) + " accelerators and is asked for " +
+               std::to_string(asked[name]));
     }
   }
 }

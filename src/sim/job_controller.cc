@@ -16,8 +16,12 @@ constexpr const char* kFailures = "batch.kubernetes.io/job-index-failure-count";
 constexpr Duration kBackoff = std::chrono::seconds(10);
 constexpr Duration kLongestBackoff = std::chrono::minutes(10);
 
-std::string phase_of(const json& pod) { return pod.value("/status/phase"_json_pointer, "Pending"); }
-bool ended(const json& pod) { return phase_of(pod) == "Succeeded" || phase_of(pod) == "Failed"; }
+std::string phase_of(const json& pod) {
+  return pod.value("/status/phase"_json_pointer, "Pending");
+}
+bool ended(const json& pod) {
+  return phase_of(pod) == "Succeeded" || phase_of(pod) == "Failed";
+}
 bool tracked(const json& pod) {
   const json list = pod.at("metadata").value("finalizers", json::array());
   return std::ranges::find(list, json(kTracking)) != list.end();
@@ -25,7 +29,9 @@ bool tracked(const json& pod) {
 int annotation_number(const json& pod, const char* name) {
   return std::stoi(pod.at("metadata").value("annotations", json::object()).value(name, "0"));
 }
-int index_of(const json& pod) { return annotation_number(pod, kIndex); }
+int index_of(const json& pod) {
+  return annotation_number(pod, kIndex);
+}
 
 std::optional<int> exit_code(const json& pod) {
   for (const json& container : pod.value("/status/containerStatuses"_json_pointer, json::array())) {
@@ -38,7 +44,8 @@ std::optional<int> exit_code(const json& pod) {
 bool matches(const json& rule, const json& pod) {
   for (const json& pattern : rule.value("onPodConditions", json::array())) {
     const json* condition = condition_of(pod, pattern.at("type"));
-    if (condition != nullptr && condition->at("status") == pattern.value("status", "True")) return true;
+    if (condition != nullptr && condition->at("status") == pattern.value("status", "True"))
+      return true;
   }
   if (!rule.contains("onExitCodes")) return false;
   const auto code = exit_code(pod);
@@ -53,17 +60,25 @@ bool matches(const json& rule, const json& pod) {
 class JobController::Sync {
  public:
   Sync(JobController& controller, ObjectKey key, const json& job)
-      : controller_(controller), key_(std::move(key)), job_(job), spec_(job.at("spec")), status_(job.value("status", json::object())),
-        completed_(parse_ranges(status_.value("completedIndexes", ""))), failed_indexes_(parse_ranges(status_.value("failedIndexes", ""))) {}
+      : controller_(controller),
+        key_(std::move(key)),
+        job_(job),
+        spec_(job.at("spec")),
+        status_(job.value("status", json::object())),
+        completed_(parse_ranges(status_.value("completedIndexes", ""))),
+        failed_indexes_(parse_ranges(status_.value("failedIndexes", ""))) {}
 
   void run() {
-    pods_ = controller_.owners_.children(job_.at("metadata").at("uid").get<std::string>(), kube::kPods);
+    pods_ =
+        controller_.owners_.children(job_.at("metadata").at("uid").get<std::string>(), kube::kPods);
     if (condition_holds(job_, "Complete") || condition_holds(job_, "Failed") || is_deleting(job_)) {
-      for (const Object& pod : pods_) release(*pod);
+      for (const Object& pod : pods_)
+        release(*pod);
       return;
     }
     if (!status_.contains("startTime") && !suspended()) status_["startTime"] = controller_.stamp();
-    for (const Object& pod : pods_) count(*pod);
+    for (const Object& pod : pods_)
+      count(*pod);
     judge();
     manage();
     write_status();
@@ -74,7 +89,9 @@ class JobController::Sync {
 
  private:
   [[nodiscard]] bool suspended() const { return spec_.value("suspend", false); }
-  [[nodiscard]] int completions() const { return spec_.value("completions", spec_.value("parallelism", 1)); }
+  [[nodiscard]] int completions() const {
+    return spec_.value("completions", spec_.value("parallelism", 1));
+  }
   [[nodiscard]] bool per_index() const { return spec_.contains("backoffLimitPerIndex"); }
 
   // What a pod's end means, once: its finalizer stands for "not counted yet".
@@ -98,17 +115,21 @@ class JobController::Sync {
     }
     status_["failed"] = status_.value("failed", 0) + 1;
     if (!per_index()) return;
-    const bool exhausted = annotation_number(pod, kFailures) >= spec_["backoffLimitPerIndex"].get<int>();
+    const bool exhausted =
+        annotation_number(pod, kFailures) >= spec_["backoffLimitPerIndex"].get<int>();
     if (exhausted || action == "FailIndex") failed_indexes_.insert(index_of(pod));
   }
 
   [[nodiscard]] std::string why(const json& pod, const json& rule, std::size_t number) const {
     const std::string name = key_.ns.str() + "/" + pod.at("metadata").at("name").get<std::string>();
     if (rule.contains("onExitCodes")) {
-      return "Container " + pod.at("spec").at("containers").at(0).at("name").get<std::string>() + " for pod " + name +
-             " failed with exit code " + std::to_string(exit_code(pod).value_or(0)) + " matching FailJob rule at index " + std::to_string(number);
+      return "Container " + pod.at("spec").at("containers").at(0).at("name").get<std::string>() +
+             " for pod " + name + " failed with exit code " +
+             std::to_string(exit_code(pod).value_or(0)) + " matching FailJob rule at index " +
+             std::to_string(number);
     }
-    return "Pod " + name + " has condition " + rule.at("onPodConditions").at(0).at("type").get<std::string>() +
+    return "Pod " + name + " has condition " +
+           rule.at("onPodConditions").at(0).at("type").get<std::string>() +
            " matching FailJob rule at index " + std::to_string(number);
   }
 
@@ -132,8 +153,10 @@ class JobController::Sync {
     if (status_.value("failed", 0) > spec_.value("backoffLimit", 6)) {
       fail("BackoffLimitExceeded", "Job has reached the specified backoff limit");
     }
-    const bool all_decided = static_cast<int>(completed_.size() + failed_indexes_.size()) >= completions();
-    if (per_index() && !failed_indexes_.empty() && all_decided) fail("FailedIndexes", "Job has failed indexes");
+    const bool all_decided =
+        static_cast<int>(completed_.size() + failed_indexes_.size()) >= completions();
+    if (per_index() && !failed_indexes_.empty() && all_decided)
+      fail("FailedIndexes", "Job has failed indexes");
   }
 
   void manage() {
@@ -142,7 +165,8 @@ class JobController::Sync {
     int ready = 0;
     std::map<int, const json*> latest_failure;
     std::set<int> taken;
-    const bool only_failed_replaced = spec_.value("podReplacementPolicy", "TerminatingOrFailed") == "Failed";
+    const bool only_failed_replaced =
+        spec_.value("podReplacementPolicy", "TerminatingOrFailed") == "Failed";
     for (const Object& pod : pods_) {
       if (ended(*pod)) {
         if (phase_of(*pod) == "Failed") latest_failure[index_of(*pod)] = pod.get();
@@ -164,16 +188,18 @@ class JobController::Sync {
       active = ready = 0;
       if (target() != nullptr && terminating == 0) {
         const json reason = *target();
-        set_condition(status_, "Failed", true, reason.at("reason"), reason.at("message"), controller_.stamp());
+        set_condition(status_, "Failed", true, reason.at("reason"), reason.at("message"),
+                      controller_.stamp());
       } else if (done) {
         succeed(terminating);
       }
     } else {
-      active += start_pods(taken, latest_failure, active + (only_failed_replaced ? terminating : 0));
+      active +=
+          start_pods(taken, latest_failure, active + (only_failed_replaced ? terminating : 0));
     }
     if (suspended() || condition_of(job_, "Suspended") != nullptr) {
-      set_condition(status_, "Suspended", suspended(), suspended() ? "JobSuspended" : "JobResumed", suspended() ? "Job suspended" : "Job resumed",
-                    controller_.stamp());
+      set_condition(status_, "Suspended", suspended(), suspended() ? "JobSuspended" : "JobResumed",
+                    suspended() ? "Job suspended" : "Job resumed", controller_.stamp());
     }
     number("active", active);
     status_["ready"] = ready;
@@ -183,7 +209,8 @@ class JobController::Sync {
 
   void succeed(int terminating) {
     const char* message = "Reached expected number of succeeded pods";
-    set_condition(status_, "SuccessCriteriaMet", true, "CompletionsReached", message, controller_.stamp());
+    set_condition(status_, "SuccessCriteriaMet", true, "CompletionsReached", message,
+                  controller_.stamp());
     if (terminating > 0) return;
     set_condition(status_, "Complete", true, "CompletionsReached", message, controller_.stamp());
     status_["completionTime"] = controller_.stamp();
@@ -197,18 +224,24 @@ class JobController::Sync {
   void end_pods() {
     for (const Object& pod : pods_) {
       if (!ended(*pod) && !is_deleting(*pod)) {
-        controller_.remove(kube::kPods, {.ns = key_.ns, .name = ObjectName(pod->at("metadata").at("name").get<std::string>())}, *pod);
+        controller_.remove(
+            kube::kPods,
+            {.ns = key_.ns, .name = ObjectName(pod->at("metadata").at("name").get<std::string>())},
+            *pod);
       }
     }
   }
 
-  int start_pods(const std::set<int>& taken, const std::map<int, const json*>& failures, int in_use) {
+  int start_pods(const std::set<int>& taken, const std::map<int, const json*>& failures,
+                 int in_use) {
     int started = 0;
     const int parallelism = spec_.value("parallelism", 1);
     for (int index = 0; index < completions() && in_use + started < parallelism; ++index) {
-      if (taken.contains(index) || completed_.contains(index) || failed_indexes_.contains(index)) continue;
+      if (taken.contains(index) || completed_.contains(index) || failed_indexes_.contains(index))
+        continue;
       const auto failure = failures.find(index);
-      const int count = failure == failures.end() ? 0 : annotation_number(*failure->second, kFailures) + 1;
+      const int count =
+          failure == failures.end() ? 0 : annotation_number(*failure->second, kFailures) + 1;
       if (failure != failures.end() && backing_off(*failure->second, count)) continue;
       start(index, count);
       ++started;
@@ -219,7 +252,8 @@ class JobController::Sync {
   bool backing_off(const json& failed, int count) {
     Instant ended_at{};
     for (const json& condition : failed.value("/status/conditions"_json_pointer, json::array())) {
-      if (const auto at = parse_instant(condition.value("lastTransitionTime", ""))) ended_at = std::max(ended_at, *at);
+      if (const auto at = parse_instant(condition.value("lastTransitionTime", "")))
+        ended_at = std::max(ended_at, *at);
     }
     const Duration delay = std::min(kBackoff * (1 << std::min(count - 1, 10)), kLongestBackoff);
     const Instant now = controller_.time_.now();
@@ -232,9 +266,10 @@ class JobController::Sync {
     const std::string name = job_.at("metadata").at("name");
     json pod = spec_.at("template");
     json& metadata = pod["metadata"];
-    metadata["name"] = name + "-" + std::to_string(index) + "-" +
-                       name_suffix(job_.at("metadata").at("uid").get<std::string>() + std::to_string(index) + "/" + std::to_string(++generation_of_names_) +
-                                   controller_.stamp());
+    metadata["name"] =
+        name + "-" + std::to_string(index) + "-" +
+        name_suffix(job_.at("metadata").at("uid").get<std::string>() + std::to_string(index) + "/" +
+                    std::to_string(++generation_of_names_) + controller_.stamp());
     metadata["namespace"] = key_.ns.str();
     metadata["labels"][kIndex] = std::to_string(index);
     metadata["annotations"][kIndex] = std::to_string(index);
@@ -245,7 +280,10 @@ class JobController::Sync {
     for (json& container : pod["spec"]["containers"]) {
       container["env"].push_back(
           {{"name", "JOB_COMPLETION_INDEX"},
-           {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", std::string("metadata.labels['") + kIndex + "']"}}}}}});
+           {"valueFrom",
+            {{"fieldRef",
+              {{"apiVersion", "v1"},
+               {"fieldPath", std::string("metadata.labels['") + kIndex + "']"}}}}}});
     }
     controller_.create(kube::kPods, std::move(pod));
   }
@@ -259,7 +297,8 @@ class JobController::Sync {
 
   void release(const json& pod) {
     if (!tracked(pod)) return;
-    const ObjectKey key{.ns = key_.ns, .name = ObjectName(pod.at("metadata").at("name").get<std::string>())};
+    const ObjectKey key{.ns = key_.ns,
+                        .name = ObjectName(pod.at("metadata").at("name").get<std::string>())};
     controller_.edit(kube::kPods, key, "", [](json& next) {
       std::erase(next["metadata"]["finalizers"].get_ref<json::array_t&>(), json(kTracking));
     });
@@ -285,7 +324,8 @@ void JobController::note(const Change& change) {
   if (change.type == kube::kJobs) look_at(change.key);
   if (!(change.type == kube::kPods)) return;
   for (const json& owner : change.object->at("metadata").value("ownerReferences", json::array())) {
-    if (owner.value("kind", "") == "Job") look_at({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
+    if (owner.value("kind", "") == "Job")
+      look_at({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
   }
 }
 
@@ -297,7 +337,8 @@ void JobController::sync(const ObjectKey& key) {
   // Its Job is gone: nobody counts these pods any more.
   for (const auto& [pod_key, pod] : server_.all(kube::kPods)) {
     if (pod_key.ns != key.ns || !tracked(*pod)) continue;
-    const json owner = pod->at("metadata").value("ownerReferences", json::array({json::object()})).at(0);
+    const json owner =
+        pod->at("metadata").value("ownerReferences", json::array({json::object()})).at(0);
     if (owner.value("kind", "") != "Job" || owner.value("name", "") != key.name.str()) continue;
     time_.after(Duration(0), [this, pod_key] {
       edit(kube::kPods, pod_key, "", [](json& next) {

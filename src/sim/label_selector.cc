@@ -42,22 +42,28 @@ Result<LabelSelector::Requirement> LabelSelector::parse_one(std::string_view tex
   if (const auto at = text.find('('); at != std::string_view::npos) {
     const auto words = split(trim(text.substr(0, at)), ' ');
     if (words.size() != 2 || (words[1] != "in" && words[1] != "notin") || !text.ends_with(')')) {
-      return invalid("a label selector says \"" + std::string(text) + "\": write key in (a,b) or key notin (a,b)");
+      return invalid("a label selector says \"" + std::string(text) +
+                     "\": write key in (a,b) or key notin (a,b)");
     }
-    Requirement requirement{.key = std::string(words[0]), .op = words[1] == "in" ? Operator::kIn : Operator::kNotIn};
-    for (const auto value : split(text.substr(at + 1, text.size() - at - 2), ',')) requirement.values.emplace_back(trim(value));
+    Requirement requirement{.key = std::string(words[0]),
+                            .op = words[1] == "in" ? Operator::kIn : Operator::kNotIn};
+    for (const auto value : split(text.substr(at + 1, text.size() - at - 2), ','))
+      requirement.values.emplace_back(trim(value));
     return requirement;
   }
   if (const auto at = text.find("!="); at != std::string_view::npos) {
-    return Requirement{.key = std::string(trim(text.substr(0, at))), .op = Operator::kNotIn,
+    return Requirement{.key = std::string(trim(text.substr(0, at))),
+                       .op = Operator::kNotIn,
                        .values = {std::string(trim(text.substr(at + 2)))}};
   }
   if (const auto at = text.find('='); at != std::string_view::npos) {
     const std::size_t width = text.substr(at).starts_with("==") ? 2 : 1;
     if (text.substr(at + width).starts_with('=')) return invalid("found '=', expected: identifier");
-    return Requirement{.key = std::string(trim(text.substr(0, at))), .values = {std::string(trim(text.substr(at + width)))}};
+    return Requirement{.key = std::string(trim(text.substr(0, at))),
+                       .values = {std::string(trim(text.substr(at + width)))}};
   }
-  if (text.starts_with('!')) return Requirement{.key = std::string(trim(text.substr(1))), .op = Operator::kDoesNotExist};
+  if (text.starts_with('!'))
+    return Requirement{.key = std::string(trim(text.substr(1))), .op = Operator::kDoesNotExist};
   return Requirement{.key = std::string(text), .op = Operator::kExists};
 }
 
@@ -73,7 +79,8 @@ LabelSelector LabelSelector::from_object(const json& object) {
   }
   for (const json& expression : object.value("matchExpressions", json::array())) {
     const std::string name = expression.value("operator", "");
-    Requirement requirement{.key = expression.value("key", ""), .values = expression.value("values", std::vector<std::string>())};
+    Requirement requirement{.key = expression.value("key", ""),
+                            .values = expression.value("values", std::vector<std::string>())};
     if (name == "NotIn") requirement.op = Operator::kNotIn;
     if (name == "Exists") requirement.op = Operator::kExists;
     if (name == "DoesNotExist") requirement.op = Operator::kDoesNotExist;
@@ -88,8 +95,10 @@ bool LabelSelector::matches(const json& labels) const {
     const bool there = labels.is_object() && labels.contains(requirement.key);
     if (requirement.op == Operator::kExists) return there;
     if (requirement.op == Operator::kDoesNotExist) return !there;
-    const bool listed = there && std::ranges::find(requirement.values, labels.at(requirement.key).get_ref<const std::string&>()) !=
-                                     requirement.values.end();
+    const bool listed =
+        there && std::ranges::find(requirement.values,
+                                   labels.at(requirement.key).get_ref<const std::string&>()) !=
+                     requirement.values.end();
     return requirement.op == Operator::kIn ? listed : !listed;
   });
 }

@@ -12,9 +12,12 @@
 
 namespace spillway::sim {
 
-inline const Schema& item_schema(const Schema& list) { return list.items ? *list.items : any_schema(); }
+inline const Schema& item_schema(const Schema& list) {
+  return list.items ? *list.items : any_schema();
+}
 
-// The path element of an entry: `k:{"name":"a"}` or `v:"a"`. A key that the entry leaves out has its default.
+// The path element of an entry: `k:{"name":"a"}` or `v:"a"`. A key that the entry leaves out has
+// its default.
 inline std::string element_of(const Schema& list, const nlohmann::json& item) {
   if (list.list == Schema::ListKind::kSet) return "v:" + item.dump();
   nlohmann::json keys = nlohmann::json::object();
@@ -22,7 +25,8 @@ inline std::string element_of(const Schema& list, const nlohmann::json& item) {
     const auto found = item.is_object() ? item.find(key) : item.end();
     if (item.is_object() && found != item.end()) {
       keys[key] = *found;
-    } else if (const nlohmann::json& standard = schema_of(item_schema(list), key).default_value; !standard.is_null()) {
+    } else if (const nlohmann::json& standard = schema_of(item_schema(list), key).default_value;
+               !standard.is_null()) {
       keys[key] = standard;
     }
   }

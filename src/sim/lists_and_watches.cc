@@ -20,10 +20,12 @@ const json& labels_of(const json& object) {
 }
 
 std::string line_of(std::string_view type, const json& object) {
-  return R"({"type":")" + std::string(type) + R"(","object":)" + object.dump(-1, ' ', false, json::error_handler_t::replace) + "}";
+  return R"({"type":")" + std::string(type) + R"(","object":)" +
+         object.dump(-1, ' ', false, json::error_handler_t::replace) + "}";
 }
 
-WatchFrame frame_of(std::string_view type, const ObjectKey& key, std::uint64_t version, const json& object) {
+WatchFrame frame_of(std::string_view type, const ObjectKey& key, std::uint64_t version,
+                    const json& object) {
   return {.type = type, .key = key, .version = version, .line = line_of(type, object)};
 }
 
@@ -31,15 +33,16 @@ std::uint64_t version_of(const json& object) {
   return std::stoull(object.at("metadata").at("resourceVersion").get_ref<const std::string&>());
 }
 
-// What a watch hears of a change, by its selector; an object that leaves it is told as it was last, at the version at which
-// it left.
+// What a watch hears of a change, by its selector; an object that leaves it is told as it was last,
+// at the version at which it left.
 struct Heard {
   std::string_view type;  // empty: nothing
   json object;
 };
 Heard heard(const LabelSelector& selector, const Change& change) {
   const bool was = change.before && selector.matches(labels_of(*change.before));
-  const bool is = change.kind != ChangeKind::kDeleted && selector.matches(labels_of(*change.object));
+  const bool is =
+      change.kind != ChangeKind::kDeleted && selector.matches(labels_of(*change.object));
   if (is) return {.type = was ? "MODIFIED" : "ADDED", .object = *change.object};
   if (!was) return {};
   Heard gone{.type = "DELETED", .object = *change.before};
@@ -48,7 +51,9 @@ Heard heard(const LabelSelector& selector, const Change& change) {
 }
 
 json bookmark_object(const Kind& kind, std::uint64_t version) {
-  json object = {{"kind", kind.type.kind}, {"apiVersion", kind.type.api_version()}, {"metadata", {{"resourceVersion", std::to_string(version)}}}};
+  json object = {{"kind", kind.type.kind},
+                 {"apiVersion", kind.type.api_version()},
+                 {"metadata", {{"resourceVersion", std::to_string(version)}}}};
   if (!kind.own) object["metadata"]["creationTimestamp"] = nullptr;  // a struct of the server's own
   return object;
 }
@@ -62,9 +67,12 @@ Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
   if (!at_least) return Refused(at_least.error());
   if (*at_least > store_.version()) return version_too_large(*at_least, store_.version());
   if (*at_least == 0 && !target.parameter("resourceVersionMatch").empty()) {
-    return invalid_options("ListOptions", {.reason = "FieldValueForbidden",
-                                           .message = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
-                                           .field = "resourceVersionMatch"});
+    return invalid_options(
+        "ListOptions",
+        {.reason = "FieldValueForbidden",
+         .message =
+             "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided",
+         .field = "resourceVersionMatch"});
   }
   const std::string limit_text = target.parameter("limit");
   const std::size_t limit = limit_text.empty() ? 0 : std::stoul(limit_text);
@@ -73,10 +81,15 @@ Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
   if (const std::string token = target.parameter("continue"); !token.empty()) {
     const auto begun = pages_.find(token);
     if (begun == pages_.end() || begun->second.version < store_.compacted()) {
-      return expired("The provided continue parameter is too old to display a consistent list result. You can start a new list "
-                     "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
-                     "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
-                     "modified, or deleted between the time the first chunk was returned and now may show up in the list.");
+      return expired(
+          "The provided continue parameter is too old to display a consistent list result. You can "
+          "start a new list "
+          "without the continue parameter, or use the continue token in this response to retrieve "
+          "the remainder of the "
+          "results. Continuing with the provided token results in an inconsistent list - objects "
+          "that were created, "
+          "modified, or deleted between the time the first chunk was returned and now may show up "
+          "in the list.");
     }
     page = begun->second;
   } else {
@@ -92,8 +105,11 @@ Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
     given = limit;
     if (pages_.size() >= kMaxPages) pages_.erase(pages_.begin());
     char token[32];
-    std::snprintf(token, sizeof token, "page-%012llu", static_cast<unsigned long long>(++pages_given_));
-    pages_[token] = {.version = page.version, .rest = {page.rest.begin() + static_cast<std::ptrdiff_t>(limit), page.rest.end()}};
+    std::snprintf(token, sizeof token, "page-%012llu",
+                  static_cast<unsigned long long>(++pages_given_));
+    pages_[token] = {
+        .version = page.version,
+        .rest = {page.rest.begin() + static_cast<std::ptrdiff_t>(limit), page.rest.end()}};
     metadata["continue"] = token;
     if (selector->everything()) metadata["remainingItemCount"] = page.rest.size() - limit;
   }
@@ -106,8 +122,10 @@ Answer<kube::HttpResponse> ApiServer::list(const Target& target) {
     }
     items.push_back(std::move(item));
   }
-  return json_response(200, {{"kind", std::string(target.kind->type.kind) + "List"}, {"apiVersion", target.kind->type.api_version()},
-                             {"metadata", std::move(metadata)}, {"items", std::move(items)}});
+  return json_response(200, {{"kind", std::string(target.kind->type.kind) + "List"},
+                             {"apiVersion", target.kind->type.api_version()},
+                             {"metadata", std::move(metadata)},
+                             {"items", std::move(items)}});
 }
 
 ApiServer::Opened ApiServer::open(const kube::HttpRequest& request, Sink sink) {
@@ -121,31 +139,38 @@ ApiServer::Opened ApiServer::open(const kube::HttpRequest& request, Sink sink) {
     return refuse(not_implemented(request.target).value());
   }
   const auto selector = LabelSelector::parse(target->parameter("labelSelector"));
-  if (!selector) return refuse(bad_request("unable to parse requirement: " + selector.error().message).value());
+  if (!selector)
+    return refuse(bad_request("unable to parse requirement: " + selector.error().message).value());
   const Answer<std::uint64_t> from = parse_version(target->parameter("resourceVersion"));
   if (!from) return refuse(from.error());
-  if (target->flag("sendInitialEvents") && target->parameter("resourceVersionMatch") != "NotOlderThan") {
+  if (target->flag("sendInitialEvents") &&
+      target->parameter("resourceVersionMatch") != "NotOlderThan") {
     return refuse(not_implemented(request.target).value());
   }
   if (*from > store_.version()) return refuse(version_too_large(*from, store_.version()).value());
   const std::string seconds = target->parameter("timeoutSeconds");
-  Opened opened{.head = {.status = 200}, .id = ++last_watch_,
-                .timeout = std::chrono::seconds(seconds.empty() ? kDefaultWatchSeconds : std::stoi(seconds)),
-                .bookmarks = target->flag("allowWatchBookmarks")};
-  const Watch watch{.kind = target->kind, .ns = target->key.ns, .selector = *selector, .sink = std::move(sink)};
+  Opened opened{
+      .head = {.status = 200},
+      .id = ++last_watch_,
+      .timeout = std::chrono::seconds(seconds.empty() ? kDefaultWatchSeconds : std::stoi(seconds)),
+      .bookmarks = target->flag("allowWatchBookmarks")};
+  const Watch watch{
+      .kind = target->kind, .ns = target->key.ns, .selector = *selector, .sink = std::move(sink)};
   start_watch(watch, *target);
   watches_.emplace(opened.id, watch);
   return opened;
 }
 
-// What a new watch hears at once: what is there (from nothing, "0" or when asked for), or what it missed.
+// What a new watch hears at once: what is there (from nothing, "0" or when asked for), or what it
+// missed.
 void ApiServer::start_watch(const Watch& watch, const Target& target) {
   const std::uint64_t from = parse_version(target.parameter("resourceVersion")).value();
   const bool initial = target.flag("sendInitialEvents");
   if (initial || from == 0) {
     for (const auto& [key, object] : store_.collection(watch.kind->type)) {
       const bool here = watch.ns.empty() || key.ns == watch.ns;
-      if (here && watch.selector.matches(labels_of(*object))) watch.sink(frame_of("ADDED", key, version_of(*object), *object));
+      if (here && watch.selector.matches(labels_of(*object)))
+        watch.sink(frame_of("ADDED", key, version_of(*object), *object));
     }
     if (!initial || !target.flag("allowWatchBookmarks")) return;
     json end = bookmark_object(*watch.kind, store_.version());
@@ -154,7 +179,9 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
     return;
   }
   if (from < store_.compacted()) {
-    const Refusal gone = expired("too old resource version: " + std::to_string(from) + " (" + std::to_string(store_.compacted()) + ")").value();
+    const Refusal gone = expired("too old resource version: " + std::to_string(from) + " (" +
+                                 std::to_string(store_.compacted()) + ")")
+                             .value();
     watch.sink({.type = "ERROR", .line = line_of("ERROR", gone.to_json())});
     return;
   }
@@ -162,22 +189,26 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
     if (change.version <= from || !(change.type == watch.kind->type)) continue;
     if (!watch.ns.empty() && change.key.ns != watch.ns) continue;
     const Heard told = heard(watch.selector, change);
-    if (!told.type.empty()) watch.sink(frame_of(told.type, change.key, change.version, told.object));
+    if (!told.type.empty())
+      watch.sink(frame_of(told.type, change.key, change.version, told.object));
   }
 }
 
 void ApiServer::tell_watches(const Change& change) {
   for (const auto& [id, watch] : watches_) {
-    if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns)) continue;
+    if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns))
+      continue;
     const Heard told = heard(watch.selector, change);
-    if (!told.type.empty()) watch.sink(frame_of(told.type, change.key, change.version, told.object));
+    if (!told.type.empty())
+      watch.sink(frame_of(told.type, change.key, change.version, told.object));
   }
 }
 
 WatchFrame ApiServer::bookmark(WatchId id) const {
   const auto watch = watches_.find(id);
   SPILLWAY_CHECK(watch != watches_.end());
-  return frame_of("BOOKMARK", {}, store_.version(), bookmark_object(*watch->second.kind, store_.version()));
+  return frame_of("BOOKMARK", {}, store_.version(),
+                  bookmark_object(*watch->second.kind, store_.version()));
 }
 
 void ApiServer::compact() {

@@ -25,24 +25,29 @@ void Model::look_at_later(const ObjectKey& key, Duration delay) {
 void Model::run_dirty() {
   scheduled_ = false;
   const std::set<ObjectKey> keys = std::exchange(dirty_, {});
-  for (const ObjectKey& key : keys) sync(key);
+  for (const ObjectKey& key : keys)
+    sync(key);
 }
 
 namespace {
 // 404 and 409 happen to every controller: the object is gone, or is there already.
 void expect_sense(const Answer<Object>& answer) {
-  if (!answer && answer.error().code != 404 && answer.error().code != 409) check_failed(answer.error().message, __FILE__, __LINE__);
+  if (!answer && answer.error().code != 404 && answer.error().code != 409)
+    check_failed(answer.error().message, __FILE__, __LINE__);
 }
 }  // namespace
 
-void Model::edit(const kube::ResourceType& type, const ObjectKey& key, const std::string& subresource,
-                 const std::function<void(json&)>& change) {
+void Model::edit(const kube::ResourceType& type, const ObjectKey& key,
+                 const std::string& subresource, const std::function<void(json&)>& change) {
   expect_sense(server_.edit(type, key, {.manager = manager_, .subresource = subresource}, change));
 }
 
-void Model::create(const kube::ResourceType& type, json object) { expect_sense(server_.create(type, std::move(object), {.manager = manager_})); }
+void Model::create(const kube::ResourceType& type, json object) {
+  expect_sense(server_.create(type, std::move(object), {.manager = manager_}));
+}
 
-void Model::remove(const kube::ResourceType& type, const ObjectKey& key, const json& object, kube::DeleteOptions options) {
+void Model::remove(const kube::ResourceType& type, const ObjectKey& key, const json& object,
+                   kube::DeleteOptions options) {
   options.uid = Uid(object.at("metadata").at("uid").get<std::string>());
   expect_sense(server_.remove(type, key, options));
 }
@@ -55,7 +60,9 @@ OwnerIndex::OwnerIndex(ApiServer& server) : server_(server) {
 
 void OwnerIndex::note(const Change& change) {
   const Child child{change.type.to_string(), change.key};
-  const auto owners = [](const Object& object) { return object->at("metadata").value("ownerReferences", json::array()); };
+  const auto owners = [](const Object& object) {
+    return object->at("metadata").value("ownerReferences", json::array());
+  };
   if (change.before) {
     for (const json& owner : owners(change.before)) {
       const auto there = children_.find(owner.value("uid", ""));
@@ -65,7 +72,8 @@ void OwnerIndex::note(const Change& change) {
     }
   }
   if (change.kind == ChangeKind::kDeleted) return;
-  for (const json& owner : owners(change.object)) children_[owner.value("uid", "")].insert(child);
+  for (const json& owner : owners(change.object))
+    children_[owner.value("uid", "")].insert(child);
 }
 
 const std::set<OwnerIndex::Child>& OwnerIndex::children(const std::string& owner_uid) const {
@@ -74,7 +82,8 @@ const std::set<OwnerIndex::Child>& OwnerIndex::children(const std::string& owner
   return there == children_.end() ? none : there->second;
 }
 
-std::vector<Object> OwnerIndex::children(const std::string& owner_uid, const kube::ResourceType& type) const {
+std::vector<Object> OwnerIndex::children(const std::string& owner_uid,
+                                         const kube::ResourceType& type) const {
   std::vector<Object> objects;
   for (const auto& [collection, key] : children(owner_uid)) {
     if (collection != type.to_string()) continue;
@@ -99,8 +108,8 @@ bool condition_holds(const json& object, const std::string& type) {
   return condition != nullptr && condition->value("status", "") == "True";
 }
 
-bool set_condition(json& status, const std::string& type, bool holds, const std::string& reason, const std::string& message,
-                   const std::string& now) {
+bool set_condition(json& status, const std::string& type, bool holds, const std::string& reason,
+                   const std::string& message, const std::string& now) {
   json& conditions = status["conditions"];
   if (!conditions.is_array()) conditions = json::array();
   json wanted = {{"type", type}, {"status", holds ? "True" : "False"}, {"lastTransitionTime", now}};
@@ -108,7 +117,8 @@ bool set_condition(json& status, const std::string& type, bool holds, const std:
   if (!message.empty()) wanted["message"] = message;
   for (json& condition : conditions) {
     if (condition.value("type", "") != type) continue;
-    if (condition.value("status", "") == wanted["status"].get<std::string>()) wanted["lastTransitionTime"] = condition["lastTransitionTime"];
+    if (condition.value("status", "") == wanted["status"].get<std::string>())
+      wanted["lastTransitionTime"] = condition["lastTransitionTime"];
     if (condition == wanted) return false;
     condition = std::move(wanted);
     return true;
@@ -118,8 +128,9 @@ bool set_condition(json& status, const std::string& type, bool holds, const std:
 }
 
 json controller_reference(const json& owner, const kube::ResourceType& type) {
-  return {{"apiVersion", type.api_version()}, {"kind", type.kind}, {"name", owner["metadata"]["name"]}, {"uid", owner["metadata"]["uid"]},
-          {"controller", true}, {"blockOwnerDeletion", true}};
+  return {
+      {"apiVersion", type.api_version()}, {"kind", type.kind},  {"name", owner["metadata"]["name"]},
+      {"uid", owner["metadata"]["uid"]},  {"controller", true}, {"blockOwnerDeletion", true}};
 }
 
 bool controlled_by(const json& object, const std::string& owner_uid) {
@@ -129,13 +140,16 @@ bool controlled_by(const json& object, const std::string& owner_uid) {
   return false;
 }
 
-bool is_deleting(const json& object) { return object.at("metadata").contains("deletionTimestamp"); }
+bool is_deleting(const json& object) {
+  return object.at("metadata").contains("deletionTimestamp");
+}
 
 std::string name_suffix(const std::string& text) {
   constexpr std::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
   std::uint64_t hash = stable_hash(text);
   std::string suffix;
-  for (int i = 0; i < 5; ++i, hash /= kLetters.size()) suffix += kLetters[hash % kLetters.size()];
+  for (int i = 0; i < 5; ++i, hash /= kLetters.size())
+    suffix += kLetters[hash % kLetters.size()];
   return suffix;
 }
 

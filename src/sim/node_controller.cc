@@ -13,14 +13,17 @@ constexpr Duration kLatency = std::chrono::milliseconds(20);
 constexpr Duration kCollectionPeriod = std::chrono::seconds(20);
 constexpr const char* kUnreachable = "node.kubernetes.io/unreachable";
 
-bool on_node(const json& pod, const std::string& node) { return pod.value("/spec/nodeName"_json_pointer, "") == node; }
+bool on_node(const json& pod, const std::string& node) {
+  return pod.value("/spec/nodeName"_json_pointer, "") == node;
+}
 
 // How long a pod stays on an unreachable node: nullopt = for ever.
 std::optional<Duration> patience_of(const json& pod) {
   for (const json& toleration : pod.value("/spec/tolerations"_json_pointer, json::array())) {
     const std::string key = toleration.value("key", "");
     const std::string effect = toleration.value("effect", "");
-    if ((!key.empty() && key != kUnreachable) || (!effect.empty() && effect != "NoExecute")) continue;
+    if ((!key.empty() && key != kUnreachable) || (!effect.empty() && effect != "NoExecute"))
+      continue;
     if (!toleration.contains("tolerationSeconds")) return std::nullopt;
     return std::chrono::seconds(toleration["tolerationSeconds"].get<std::int64_t>());
   }
@@ -29,16 +32,19 @@ std::optional<Duration> patience_of(const json& pod) {
 
 }  // namespace
 
-NodeController::NodeController(VirtualTime& time, ApiServer& server, Kubelets& kubelets, NodeTimes times)
+NodeController::NodeController(VirtualTime& time, ApiServer& server, Kubelets& kubelets,
+                               NodeTimes times)
     : Model(time, server, "kube-controller-manager", kLatency), kubelets_(kubelets), times_(times) {
   server.listen([this](const Change& change) { note(change); });
 }
 
 void NodeController::note(const Change& change) {
   if (change.type == kube::kNodes && change.kind == ChangeKind::kDeleted) {
-    time_.after(times_.orphan_quarantine, [this, node = change.key.name.str()] { end_orphans(node); });
+    time_.after(times_.orphan_quarantine,
+                [this, node = change.key.name.str()] { end_orphans(node); });
   }
-  if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted && is_deleting(*change.object) &&
+  if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted &&
+      is_deleting(*change.object) &&
       change.object->value("/spec/nodeName"_json_pointer, "").empty()) {
     look_at_later(change.key, kCollectionPeriod);
   }
@@ -79,9 +85,11 @@ void NodeController::set_ready(const std::string& node, bool ready) {
   edit(kube::kNodes, key, "", [&](json& next) {
     json& taints = next["spec"]["taints"];
     if (!taints.is_array()) taints = json::array();
-    std::erase_if(taints.get_ref<json::array_t&>(), [](const json& taint) { return taint.value("key", "") == kUnreachable; });
+    std::erase_if(taints.get_ref<json::array_t&>(),
+                  [](const json& taint) { return taint.value("key", "") == kUnreachable; });
     if (!ready) {
-      for (const char* effect : {"NoSchedule", "NoExecute"}) taints.push_back({{"key", kUnreachable}, {"effect", effect}, {"timeAdded", stamp()}});
+      for (const char* effect : {"NoSchedule", "NoExecute"})
+        taints.push_back({{"key", kUnreachable}, {"effect", effect}, {"timeAdded", stamp()}});
     }
     if (taints.empty()) next["spec"].erase("taints");
   });
@@ -96,8 +104,11 @@ void NodeController::evict_intolerant(const std::string& node) {
     const std::string uid = pod->at("metadata").at("uid");
     time_.after(*patience, [this, node, uid, pod_key = key] {
       const Object there = server_.find(kube::kPods, pod_key);
-      if (kubelets_.runs(node) || !there || there->at("metadata").at("uid") != uid || is_deleting(*there)) return;
-      disrupt(pod_key, *there, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", false);
+      if (kubelets_.runs(node) || !there || there->at("metadata").at("uid") != uid ||
+          is_deleting(*there))
+        return;
+      disrupt(pod_key, *there, "DeletionByTaintManager",
+              "Taint manager: deleting due to NoExecute taint", false);
     });
   }
 }
@@ -112,11 +123,13 @@ void NodeController::end_orphans(const std::string& node) {
   if (server_.find(kube::kNodes, {.name = ObjectName(node)})) return;
   const Collection pods = server_.all(kube::kPods);
   for (const auto& [key, pod] : pods) {
-    if (on_node(*pod, node)) disrupt(key, *pod, "DeletionByPodGC", "PodGC: node no longer exists", true);
+    if (on_node(*pod, node))
+      disrupt(key, *pod, "DeletionByPodGC", "PodGC: node no longer exists", true);
   }
 }
 
-void NodeController::disrupt(const ObjectKey& pod, const json& object, const std::string& reason, const std::string& message, bool by_force) {
+void NodeController::disrupt(const ObjectKey& pod, const json& object, const std::string& reason,
+                             const std::string& message, bool by_force) {
   edit(kube::kPods, pod, "status", [&](json& next) {
     json& status = next["status"];
     const std::string phase = status.value("phase", "");

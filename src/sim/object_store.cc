@@ -35,8 +35,12 @@ Object ObjectStore::put(const kube::ResourceType& type, const ObjectKey& key, js
   Object& place = collections_[type.to_string()][key];
   Object before = std::exchange(place, std::make_shared<const json>(std::move(object)));
   const Object now = place;
-  record({.kind = before ? ChangeKind::kModified : ChangeKind::kAdded, .version = version_, .type = type, .key = key,
-          .before = std::move(before), .object = now});
+  record({.kind = before ? ChangeKind::kModified : ChangeKind::kAdded,
+          .version = version_,
+          .type = type,
+          .key = key,
+          .before = std::move(before),
+          .object = now});
   return now;
 }
 
@@ -49,7 +53,11 @@ void ObjectStore::erase(const kube::ResourceType& type, const ObjectKey& key) {
   json last = *before;
   last["metadata"]["resourceVersion"] = std::to_string(version_);
   objects.erase(found);
-  record({.kind = ChangeKind::kDeleted, .version = version_, .type = type, .key = key, .before = before,
+  record({.kind = ChangeKind::kDeleted,
+          .version = version_,
+          .type = type,
+          .key = key,
+          .before = before,
           .object = std::make_shared<const json>(std::move(last))});
 }
 
@@ -60,11 +68,13 @@ void ObjectStore::record(Change change) {
     history_.pop_front();
   }
   const Change told = history_.back();  // a listener may look at the history
-  for (const Listener& listener : listeners_) listener(told);
+  for (const Listener& listener : listeners_)
+    listener(told);
 }
 
 void ObjectStore::compact(std::uint64_t version) {
-  while (!history_.empty() && history_.front().version <= version) history_.pop_front();
+  while (!history_.empty() && history_.front().version <= version)
+    history_.pop_front();
   compacted_ = std::max(compacted_, std::min(version, version_));
 }
 

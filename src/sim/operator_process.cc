@@ -5,9 +5,12 @@
 namespace spillway::sim {
 namespace {
 
-std::unique_ptr<market::MarketKeeper> make_market(const Runtime& runtime, const PriceBook& prices, const OperatorOptions& options) {
+std::unique_ptr<market::MarketKeeper> make_market(const Runtime& runtime, const PriceBook& prices,
+                                                  const OperatorOptions& options) {
   market::MarketConfig config;
-  config.feeds.push_back({.name = kBookFeed, .poll_interval = options.price_poll_interval, .freshness = options.price_freshness,
+  config.feeds.push_back({.name = kBookFeed,
+                          .poll_interval = options.price_poll_interval,
+                          .freshness = options.price_freshness,
                           .source = market::FixedSource{}});
   std::vector<std::unique_ptr<market::PriceFeed>> feeds;
   feeds.push_back(prices.make_feed(kBookFeed));
@@ -16,8 +19,9 @@ std::unique_ptr<market::MarketKeeper> make_market(const Runtime& runtime, const 
 
 }  // namespace
 
-OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const PriceBook& prices, std::uint64_t seed,
-                                 OperatorOptions options, FaultPlan faults, std::function<void()> on_death)
+OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const PriceBook& prices,
+                                 std::uint64_t seed, OperatorOptions options, FaultPlan faults,
+                                 std::function<void()> on_death)
     : time_(time),
       on_death_(std::move(on_death)),
       timers_(time),
@@ -29,10 +33,13 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
                     if (on_death_) on_death_();
                   }),
       client_(runtime_, connection_, fence_, metrics_, options.client),
-      events_(std::make_unique<kube::EventRecorder>(client_, kube::EventSource{.controller = "spillway.dev/operator", .instance = "simulated"},
-                                                    kube::EventLimits{})),
+      events_(std::make_unique<kube::EventRecorder>(
+          client_,
+          kube::EventSource{.controller = "spillway.dev/operator", .instance = "simulated"},
+          kube::EventLimits{})),
       market_(make_market(runtime_, prices, options)),
-      controller_(std::make_unique<control::Controller>(runtime_, client_, *market_, *events_, [] { return true; }, options.controller)),
+      controller_(std::make_unique<control::Controller>(
+          runtime_, client_, *market_, *events_, [] { return true; }, options.controller)),
       tasks_(time.executor(), timers_) {
   connection_.set_faults(std::move(faults));
   market_->start(tasks_);
@@ -40,7 +47,9 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
   tasks_.spawn(controller_->run());
 }
 
-OperatorProcess::~OperatorProcess() { SPILLWAY_CHECK(ended()); }
+OperatorProcess::~OperatorProcess() {
+  SPILLWAY_CHECK(ended());
+}
 
 void OperatorProcess::kill() {
   if (!alive()) return;

@@ -9,7 +9,9 @@ class BookFeed final : public market::PriceFeed {
  public:
   BookFeed(FeedName name, const PriceBook& book) : name_(std::move(name)), book_(book) {}
   [[nodiscard]] const FeedName& name() const override { return name_; }
-  Task<Result<market::PollResult>> poll(std::vector<market::PriceKey> wanted) override { co_return book_.answer(wanted); }
+  Task<Result<market::PollResult>> poll(std::vector<market::PriceKey> wanted) override {
+    co_return book_.answer(wanted);
+  }
 
  private:
   FeedName name_;
@@ -18,7 +20,9 @@ class BookFeed final : public market::PriceFeed {
 
 }  // namespace
 
-void PriceBook::set_spot(const market::PriceKey& key, HourlyRate spot, Instant from) { spot_[key][from] = spot; }
+void PriceBook::set_spot(const market::PriceKey& key, HourlyRate spot, Instant from) {
+  spot_[key][from] = spot;
+}
 
 Result<market::PollResult> PriceBook::answer(const std::vector<market::PriceKey>& wanted) const {
   if (silent_) return fail(ErrorCode::kUnavailable, "the market does not answer");
@@ -32,8 +36,10 @@ Result<market::PollResult> PriceBook::answer(const std::vector<market::PriceKey>
         observation.changed_at = std::prev(next)->first;
       }
     }
-    if (const auto stated = on_demand_.find(key); stated != on_demand_.end()) observation.on_demand = stated->second;
-    if (observation.spot || observation.on_demand) result.observations.push_back(std::move(observation));
+    if (const auto stated = on_demand_.find(key); stated != on_demand_.end())
+      observation.on_demand = stated->second;
+    if (observation.spot || observation.on_demand)
+      result.observations.push_back(std::move(observation));
   }
   return result;
 }

@@ -19,7 +19,8 @@ bool is_over(const json& pod) {
 
 api::TaintEffect effect_of(const std::string& text) {
   if (text == "NoExecute") return api::TaintEffect::kNoExecute;
-  return text == "PreferNoSchedule" ? api::TaintEffect::kPreferNoSchedule : api::TaintEffect::kNoSchedule;
+  return text == "PreferNoSchedule" ? api::TaintEffect::kPreferNoSchedule
+                                    : api::TaintEffect::kNoSchedule;
 }
 
 // How full a node would be, in thousandths of the resource that is fullest.
@@ -29,7 +30,8 @@ std::int64_t fullness(const Amounts& wanted, const Amounts& allocatable, const A
     const auto all = allocatable.find(name);
     const auto now = used.find(name);
     if (all == allocatable.end() || all->second == 0 || name == "pods") continue;
-    fullest = std::max(fullest, ((now == used.end() ? 0 : now->second) + amount) * 1000 / all->second);
+    fullest =
+        std::max(fullest, ((now == used.end() ? 0 : now->second) + amount) * 1000 / all->second);
   }
   return fullest;
 }
@@ -40,30 +42,39 @@ Amounts requested_by(const kube::Pod& pod) {
   Amounts amounts{{"pods", 1}};
   if (pod.requests.cpu.value() > 0) amounts["cpu"] = pod.requests.cpu.value();
   if (pod.requests.memory.value() > 0) amounts["memory"] = pod.requests.memory.value();
-  for (const auto& [name, count] : pod.requests.extended) amounts[name.str()] = count;
+  for (const auto& [name, count] : pod.requests.extended)
+    amounts[name.str()] = count;
   return amounts;
 }
 
 void add(Amounts& to, const Amounts& what, int sign) {
-  for (const auto& [name, amount] : what) to[name] += sign * amount;
+  for (const auto& [name, amount] : what)
+    to[name] += sign * amount;
 }
 
 bool fits(const Amounts& wanted, const Amounts& allocatable, const Amounts& used) {
   return std::ranges::all_of(wanted, [&](const auto& entry) {
     const auto all = allocatable.find(entry.first);
     const auto now = used.find(entry.first);
-    return all != allocatable.end() && (now == used.end() ? 0 : now->second) + entry.second <= all->second;
+    return all != allocatable.end() &&
+           (now == used.end() ? 0 : now->second) + entry.second <= all->second;
   });
 }
 
-api::PodShape shape_of(const json& pod) { return api::PodTemplate::from_json({{"spec", pod.at("spec")}}).shape(); }
+api::PodShape shape_of(const json& pod) {
+  return api::PodTemplate::from_json({{"spec", pod.at("spec")}}).shape();
+}
 
-Labels labels_of_node(const json& node) { return node.at("metadata").value("labels", Labels()); }
+Labels labels_of_node(const json& node) {
+  return node.at("metadata").value("labels", Labels());
+}
 
 std::vector<api::Taint> taints_of(const json& node) {
   std::vector<api::Taint> taints;
   for (const json& taint : node.value("/spec/taints"_json_pointer, json::array())) {
-    taints.push_back({.key = taint.value("key", ""), .value = taint.value("value", ""), .effect = effect_of(taint.value("effect", ""))});
+    taints.push_back({.key = taint.value("key", ""),
+                      .value = taint.value("value", ""),
+                      .effect = effect_of(taint.value("effect", ""))});
   }
   return taints;
 }
@@ -79,22 +90,27 @@ Amounts allocatable_of(const json& node) {
   return amounts;
 }
 
-std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name, const Labels& labels,
-                                      const std::vector<api::Taint>& taints) {
+std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name,
+                                      const Labels& labels, const std::vector<api::Taint>& taints) {
   for (const api::Taint& taint : taints) {
-    if (taint.effect == api::TaintEffect::kPreferNoSchedule || api::tolerates(shape.tolerations, taint)) continue;
+    if (taint.effect == api::TaintEffect::kPreferNoSchedule ||
+        api::tolerates(shape.tolerations, taint))
+      continue;
     return "node(s) had untolerated taint(s)";
   }
-  if (!api::selects(shape, NodeName(node_name), labels)) return "node(s) didn't match Pod's node affinity/selector";
+  if (!api::selects(shape, NodeName(node_name), labels))
+    return "node(s) didn't match Pod's node affinity/selector";
   return std::nullopt;
 }
 
-Scheduler::Scheduler(VirtualTime& time, ApiServer& server) : Model(time, server, "kube-scheduler", kLatency) {
+Scheduler::Scheduler(VirtualTime& time, ApiServer& server)
+    : Model(time, server, "kube-scheduler", kLatency) {
   server.listen([this](const Change& change) { note(change); });
 }
 
 Scheduler::Turn Scheduler::turn_of(const ObjectKey& key, const json& pod) {
-  return {-pod.value("/spec/priority"_json_pointer, std::int64_t{0}), pod.at("metadata").at("creationTimestamp"), key};
+  return {-pod.value("/spec/priority"_json_pointer, std::int64_t{0}),
+          pod.at("metadata").at("creationTimestamp"), key};
 }
 
 void Scheduler::note(const Change& change) {
@@ -113,7 +129,8 @@ void Scheduler::note_node(const Change& change) {
   view.labels = labels_of_node(node);
   view.taints = taints_of(node);
   view.allocatable = allocatable_of(node);
-  view.unschedulable = node.value("/spec/unschedulable"_json_pointer, false) || !condition_holds(node, "Ready");
+  view.unschedulable =
+      node.value("/spec/unschedulable"_json_pointer, false) || !condition_holds(node, "Ready");
   if (!queue_.empty()) look_at({});
 }
 
@@ -121,7 +138,8 @@ void Scheduler::note_pod(const Change& change) {
   const json& pod = *change.object;
   const bool gone = change.kind == ChangeKind::kDeleted || is_over(pod);
   const std::string node = pod.value("/spec/nodeName"_json_pointer, "");
-  const bool waits = !gone && node.empty() && !is_deleting(pod) && pod.value("/spec/schedulingGates"_json_pointer, json::array()).empty();
+  const bool waits = !gone && node.empty() && !is_deleting(pod) &&
+                     pod.value("/spec/schedulingGates"_json_pointer, json::array()).empty();
   const Turn turn = turn_of(change.key, pod);
   if (!waits) queue_.erase(turn);
   if (waits && !queue_.contains(turn)) {
@@ -139,14 +157,16 @@ void Scheduler::note_pod(const Change& change) {
   } else if (before == bound_.end() && holds) {
     const auto typed = kube::Pod::from_json(pod);
     if (!typed) return;
-    const auto& entry = bound_.emplace(change.key, std::pair(node, requested_by(*typed))).first->second;
+    const auto& entry =
+        bound_.emplace(change.key, std::pair(node, requested_by(*typed))).first->second;
     add(nodes_[node].used, entry.second);
   }
 }
 
 void Scheduler::sync(const ObjectKey&) {
   const auto queue = queue_;  // binding changes it
-  for (const auto& [turn, waiting] : queue) place(std::get<2>(turn), waiting);
+  for (const auto& [turn, waiting] : queue)
+    place(std::get<2>(turn), waiting);
 }
 
 void Scheduler::place(const ObjectKey& pod, const Waiting& waiting) {
@@ -184,8 +204,9 @@ void Scheduler::place(const ObjectKey& pod, const Waiting& waiting) {
     message += separator + std::to_string(count) + " " + reason;
     separator = ", ";
   }
-  edit(kube::kPods, pod, "status",
-       [&](json& next) { set_condition(next["status"], "PodScheduled", false, "Unschedulable", message + ".", stamp()); });
+  edit(kube::kPods, pod, "status", [&](json& next) {
+    set_condition(next["status"], "PodScheduled", false, "Unschedulable", message + ".", stamp());
+  });
 }
 
 }  // namespace spillway::sim

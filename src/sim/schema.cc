@@ -65,7 +65,10 @@ bool has_type(Schema::Type type, const json& value) {
 }
 
 // A value as the API server shows it in a sentence.
-std::string shown(const json& value) { return value.is_object() || value.is_array() ? "\"" + std::string(kind_of(value)) + "\"" : value.dump(); }
+std::string shown(const json& value) {
+  return value.is_object() || value.is_array() ? "\"" + std::string(kind_of(value)) + "\""
+                                               : value.dump();
+}
 
 std::string joined(const std::string& path, std::string_view field) {
   return path.empty() ? std::string(field) : path + "." + std::string(field);
@@ -78,25 +81,30 @@ class Checker {
   void visit(const Schema& schema, const json& value, const std::string& path) {
     if (!has_type(schema.type, value)) {
       add("FieldValueTypeInvalid", path,
-          "Invalid value: \"" + std::string(kind_of(value)) + "\": " + body(path) + " must be of type " +
-              std::string(name_of(schema.type)) + ": \"" + std::string(kind_of(value)) + "\"");
+          "Invalid value: \"" + std::string(kind_of(value)) + "\": " + body(path) +
+              " must be of type " + std::string(name_of(schema.type)) + ": \"" +
+              std::string(kind_of(value)) + "\"");
       return;
     }
     if (value.is_object()) visit_object(schema, value, path);
     if (value.is_array()) visit_array(schema, value, path);
     if (value.is_string()) visit_text(schema, value, path);
     if (value.is_number_integer()) visit_integer(schema, value, path);
-    if (!schema.allowed.empty() && std::ranges::find(schema.allowed, value) == schema.allowed.end()) unsupported(schema, value, path);
+    if (!schema.allowed.empty() && std::ranges::find(schema.allowed, value) == schema.allowed.end())
+      unsupported(schema, value, path);
   }
 
  private:
   static std::string body(const std::string& path) { return path + " in body"; }
 
   void add(std::string reason, const std::string& path, std::string message) {
-    causes_.push_back({.reason = std::move(reason), .message = std::move(message), .field = path.empty() ? "<nil>" : path});
+    causes_.push_back({.reason = std::move(reason),
+                       .message = std::move(message),
+                       .field = path.empty() ? "<nil>" : path});
   }
   void invalid(const std::string& path, const json& value, const std::string& words) {
-    add("FieldValueInvalid", path, "Invalid value: " + shown(value) + ": " + body(path) + " " + words);
+    add("FieldValueInvalid", path,
+        "Invalid value: " + shown(value) + ": " + body(path) + " " + words);
   }
 
   void visit_object(const Schema& schema, const json& value, const std::string& path) {
@@ -105,11 +113,13 @@ class Checker {
     }
     const auto count = static_cast<std::int64_t>(value.size());
     if (schema.min_properties && count < *schema.min_properties) {
-      invalid(path, value, "should have at least " + std::to_string(*schema.min_properties) + " properties");
+      invalid(path, value,
+              "should have at least " + std::to_string(*schema.min_properties) + " properties");
     }
     if (schema.max_properties && count > *schema.max_properties) {
-      add("FieldValueTooMany", path, "Too many: " + std::to_string(count) + ": must have at most " +
-                                         std::to_string(*schema.max_properties) + " items");
+      add("FieldValueTooMany", path,
+          "Too many: " + std::to_string(count) + ": must have at most " +
+              std::to_string(*schema.max_properties) + " items");
     }
     for (const auto& [name, below] : value.items()) {
       const Schema* field = schema.field(name);
@@ -123,8 +133,9 @@ class Checker {
       invalid(path, value, "should have at least " + std::to_string(*schema.min_items) + " items");
     }
     if (schema.max_items && count > *schema.max_items) {
-      add("FieldValueTooMany", path, "Too many: " + std::to_string(count) + ": must have at most " +
-                                         std::to_string(*schema.max_items) + " items");
+      add("FieldValueTooMany", path,
+          "Too many: " + std::to_string(count) + ": must have at most " +
+              std::to_string(*schema.max_items) + " items");
     }
     for (std::size_t i = 0; i < value.size(); ++i) {
       const std::string at = path + "[" + std::to_string(i) + "]";
@@ -138,9 +149,11 @@ class Checker {
   static bool repeats(const Schema& schema, const json& list, std::size_t i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (schema.list == Schema::ListKind::kSet && list[j] == list[i]) return true;
-      if (schema.list != Schema::ListKind::kMap || !list[j].is_object() || !list[i].is_object()) continue;
-      const bool same = std::ranges::all_of(
-          schema.keys, [&](const std::string& key) { return list[i].value(key, json()) == list[j].value(key, json()); });
+      if (schema.list != Schema::ListKind::kMap || !list[j].is_object() || !list[i].is_object())
+        continue;
+      const bool same = std::ranges::all_of(schema.keys, [&](const std::string& key) {
+        return list[i].value(key, json()) == list[j].value(key, json());
+      });
       if (same) return true;
     }
     return false;
@@ -149,16 +162,19 @@ class Checker {
   static std::string duplicate_shown(const Schema& schema, const json& item) {
     if (schema.list == Schema::ListKind::kSet) return item.dump();
     json keys = json::object();
-    for (const std::string& key : schema.keys) keys[key] = item.value(key, json());
+    for (const std::string& key : schema.keys)
+      keys[key] = item.value(key, json());
     return keys.dump();
   }
 
   void visit_text(const Schema& schema, const json& value, const std::string& path) {
     const auto& text = value.get_ref<const std::string&>();
     if (schema.max_length && static_cast<std::int64_t>(text.size()) > *schema.max_length) {
-      add("FieldValueTooLong", path, "Too long: may not be more than " + std::to_string(*schema.max_length) + " bytes");
+      add("FieldValueTooLong", path,
+          "Too long: may not be more than " + std::to_string(*schema.max_length) + " bytes");
     }
-    if (!schema.pattern.empty() && !std::regex_search(text, std::regex(schema.pattern, std::regex::ECMAScript))) {
+    if (!schema.pattern.empty() &&
+        !std::regex_search(text, std::regex(schema.pattern, std::regex::ECMAScript))) {
       invalid(path, value, "should match '" + schema.pattern + "'");
     }
   }
@@ -175,8 +191,10 @@ class Checker {
 
   void unsupported(const Schema& schema, const json& value, const std::string& path) {
     std::string words;
-    for (const json& choice : schema.allowed) words += (words.empty() ? "" : ", ") + choice.dump();
-    add("FieldValueNotSupported", path, "Unsupported value: " + value.dump() + ": supported values: " + words);
+    for (const json& choice : schema.allowed)
+      words += (words.empty() ? "" : ", ") + choice.dump();
+    add("FieldValueNotSupported", path,
+        "Unsupported value: " + value.dump() + ": supported values: " + words);
   }
 
   std::vector<Cause>& causes_;
@@ -206,11 +224,14 @@ SchemaPointer Schema::parse(const json& openapi) {
   schema->pattern = openapi.value("pattern", "");
   schema->format = openapi.value("format", "");
   const json properties = openapi.value("properties", json::object());
-  for (const auto& [name, below] : properties.items()) schema->properties.emplace(name, parse(below));
-  if (const auto values = openapi.find("additionalProperties"); values != openapi.end() && values->is_object()) {
+  for (const auto& [name, below] : properties.items())
+    schema->properties.emplace(name, parse(below));
+  if (const auto values = openapi.find("additionalProperties");
+      values != openapi.end() && values->is_object()) {
     schema->values = parse(*values);
   }
-  if (const auto items = openapi.find("items"); items != openapi.end()) schema->items = parse(*items);
+  if (const auto items = openapi.find("items"); items != openapi.end())
+    schema->items = parse(*items);
   return schema;
 }
 
@@ -243,7 +264,8 @@ void prune(const Schema& schema, json& value) {
       ++at;
     }
   } else if (value.is_array() && schema.items) {
-    for (json& item : value) prune(*schema.items, item);
+    for (json& item : value)
+      prune(*schema.items, item);
   }
 }
 
@@ -251,7 +273,8 @@ void fill_defaults(const Schema& schema, json& value) {
   if (value.is_object()) {
     for (const auto& [name, field] : schema.properties) {
       const auto there = value.find(name);
-      const bool absent = there == value.end() || (there->is_null() && !field->default_value.is_null());
+      const bool absent =
+          there == value.end() || (there->is_null() && !field->default_value.is_null());
       if (absent && !field->default_value.is_null()) value[name] = field->default_value;
     }
     for (auto& [name, below] : value.items()) {
@@ -259,11 +282,13 @@ void fill_defaults(const Schema& schema, json& value) {
       if (field != nullptr) fill_defaults(*field, below);
     }
   } else if (value.is_array() && schema.items) {
-    for (json& item : value) fill_defaults(*schema.items, item);
+    for (json& item : value)
+      fill_defaults(*schema.items, item);
   }
 }
 
-void check(const Schema& schema, const json& value, const std::string& path, std::vector<Cause>& causes) {
+void check(const Schema& schema, const json& value, const std::string& path,
+           std::vector<Cause>& causes) {
   Checker(causes).visit(schema, value, path);
 }
 

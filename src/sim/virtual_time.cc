@@ -75,11 +75,14 @@ class VirtualTime::VirtualTimer final : public Timer {
   Wake woken_by_ = Wake::kCancelled;
 };
 
-VirtualTime::VirtualTime(asio::io_context& io, Instant start, MonotonicTime boot) : io_(io), now_(start), monotonic_(boot) {}
+VirtualTime::VirtualTime(asio::io_context& io, Instant start, MonotonicTime boot)
+    : io_(io), now_(start), monotonic_(boot) {}
 
 VirtualTime::~VirtualTime() = default;
 
-std::unique_ptr<Timer> VirtualTime::make() { return std::make_unique<VirtualTimer>(*this); }
+std::unique_ptr<Timer> VirtualTime::make() {
+  return std::make_unique<VirtualTimer>(*this);
+}
 
 VirtualTime::Order VirtualTime::enlist(MonotonicTime when, Due due) {
   const Order order{std::max(when, monotonic_), ++enlisted_};
@@ -87,7 +90,9 @@ VirtualTime::Order VirtualTime::enlist(MonotonicTime when, Due due) {
   return order;
 }
 
-void VirtualTime::at(MonotonicTime when, std::function<void()> action) { enlist(when, Due{.action = std::move(action)}); }
+void VirtualTime::at(MonotonicTime when, std::function<void()> action) {
+  enlist(when, Due{.action = std::move(action)});
+}
 
 void VirtualTime::settle() {
   std::uint64_t handlers = 0;

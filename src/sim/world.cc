@@ -10,15 +10,21 @@ using nlohmann::json;
 
 constexpr const char* kResource = "nvidia.com/gpu";
 constexpr const char* kPoolLabel = "simulate.spillway.dev/pool";
-constexpr MonotonicTime kBoot{std::chrono::hours(1)};  // a machine has been up for a while: zero means "never"
+constexpr MonotonicTime kBoot{
+    std::chrono::hours(1)};  // a machine has been up for a while: zero means "never"
 
 NodeShape node_shape(const PoolPlan& plan) {
   return {.labels = {{kPoolLabel, plan.name}, {"topology.kubernetes.io/zone", plan.zone}},
           .taints = {{.key = kResource, .value = "", .effect = api::TaintEffect::kNoSchedule}},
-          .allocatable = {{"cpu", "96"}, {"memory", "1Ti"}, {"pods", "110"}, {kResource, std::to_string(plan.accelerators_per_node)}}};
+          .allocatable = {{"cpu", "96"},
+                          {"memory", "1Ti"},
+                          {"pods", "110"},
+                          {kResource, std::to_string(plan.accelerators_per_node)}}};
 }
 
-bool of_event(const std::string& target) { return target.find("/events") != std::string::npos; }
+bool of_event(const std::string& target) {
+  return target.find("/events") != std::string::npos;
+}
 
 }  // namespace
 
@@ -40,8 +46,9 @@ World::World(WorldOptions options)
       invariants_(server_) {
   server_.listen([this](const Change& change) {
     if (!keeps_history_) return;
-    history_ += format_instant(time_.now()) + " " + std::string(to_string(change.kind)) + " " + change.type.to_string() + " " +
-                change.key.to_string() + " " + change.object->dump() + "\n";
+    history_ += format_instant(time_.now()) + " " + std::string(to_string(change.kind)) + " " +
+                change.type.to_string() + " " + change.key.to_string() + " " +
+                change.object->dump() + "\n";
   });
 }
 
@@ -49,35 +56,52 @@ World::~World() {
   kill_operator();
   time_.settle();
   const MonotonicTime patience = time_.monotonic() + std::chrono::minutes(5);
-  while (operator_ && !operator_->ended()) SPILLWAY_CHECK(time_.step(patience));
+  while (operator_ && !operator_->ended())
+    SPILLWAY_CHECK(time_.step(patience));
 }
 
 // ---- what there is
 
 void World::add_pool(const PoolPlan& plan) {
-  const market::PriceKey key{.instance_type = InstanceType(plan.name + ".large"), .zone = Zone(plan.zone)};
+  const market::PriceKey key{.instance_type = InstanceType(plan.name + ".large"),
+                             .zone = Zone(plan.zone)};
   price_keys_[plan.name] = key;
   json price = json::object();
-  if (!plan.fixed.empty()) price["fixed"] = plan.fixed;
-  else price["feed"] = kBookFeed.str();
+  if (!plan.fixed.empty())
+    price["fixed"] = plan.fixed;
+  else
+    price["feed"] = kBookFeed.str();
   if (!plan.on_demand.empty()) price["onDemand"] = plan.on_demand;
   if (!plan.spot.empty()) set_spot(plan.name, plan.spot);
-  submit({{"apiVersion", "spillway.dev/v1alpha1"}, {"kind", "CapacityPool"}, {"metadata", {{"name", plan.name}}},
+  submit({{"apiVersion", "spillway.dev/v1alpha1"},
+          {"kind", "CapacityPool"},
+          {"metadata", {{"name", plan.name}}},
           {"spec",
            {{"tier", api::to_string(plan.tier)},
-            {"accelerator", {{"model", plan.model}, {"perNode", plan.accelerators_per_node}, {"resource", kResource}}},
+            {"accelerator",
+             {{"model", plan.model},
+              {"perNode", plan.accelerators_per_node},
+              {"resource", kResource}}},
             {"instanceType", key.instance_type.str()},
             {"location", {{"provider", "aws"}, {"region", "us-east-1"}, {"zone", plan.zone}}},
-            {"nodes", {{"selector", {{kPoolLabel, plan.name}}}, {"max", plan.max_nodes},
-                       {"tolerations", json::array({{{"key", kResource}, {"operator", "Exists"}, {"effect", "NoSchedule"}}})}}},
+            {"nodes",
+             {{"selector", {{kPoolLabel, plan.name}}},
+              {"max", plan.max_nodes},
+              {"tolerations",
+               json::array(
+                   {{{"key", kResource}, {"operator", "Exists"}, {"effect", "NoSchedule"}}})}}},
             {"price", std::move(price)}}}});
   if (!plan.provisioned) {
-    autoscaler_.add_group({.name = plan.name, .shape = node_shape(plan), .max = plan.max_nodes, .provisioning = plan.provisioning,
+    autoscaler_.add_group({.name = plan.name,
+                           .shape = node_shape(plan),
+                           .max = plan.max_nodes,
+                           .provisioning = plan.provisioning,
                            .idle_removal = plan.idle_removal});
     return;
   }
   for (int i = 1; i <= plan.max_nodes; ++i) {
-    json node = make_node(plan.name + "-" + std::to_string(i), node_shape(plan), format_instant(time_.now()));
+    json node = make_node(plan.name + "-" + std::to_string(i), node_shape(plan),
+                          format_instant(time_.now()));
     SPILLWAY_CHECK(server_.create(kube::kNodes, std::move(node), {}).has_value());
   }
 }
@@ -92,7 +116,8 @@ void World::submit(json object) {
   const std::string kind = object.at("kind");
   for (const Kind& served : all_kinds()) {
     if (served.type.kind != kind) continue;
-    if (served.type.namespaced && !object["metadata"].contains("namespace")) object["metadata"]["namespace"] = "default";
+    if (served.type.namespaced && !object["metadata"].contains("namespace"))
+      object["metadata"]["namespace"] = "default";
     const Answer<Object> made = server_.create(served.type, std::move(object), {.manager = "user"});
     if (!made) check_failed(made.error().message, __FILE__, __LINE__);
     return;
@@ -100,14 +125,17 @@ void World::submit(json object) {
   check_failed("a kind that is served", __FILE__, __LINE__);
 }
 
-void World::patch(const kube::ResourceType& type, const std::string& name, const json& merge_patch) {
-  const ObjectKey key{.ns = type.namespaced ? Namespace("default") : Namespace(), .name = ObjectName(name)};
+void World::patch(const kube::ResourceType& type, const std::string& name,
+                  const json& merge_patch) {
+  const ObjectKey key{.ns = type.namespaced ? Namespace("default") : Namespace(),
+                      .name = ObjectName(name)};
   const Answer<Object> patched = server_.merge_patch(type, key, merge_patch, {.manager = "user"});
   if (!patched) check_failed(patched.error().message, __FILE__, __LINE__);
 }
 
 void World::remove(const kube::ResourceType& type, const std::string& name) {
-  const ObjectKey key{.ns = type.namespaced ? Namespace("default") : Namespace(), .name = ObjectName(name)};
+  const ObjectKey key{.ns = type.namespaced ? Namespace("default") : Namespace(),
+                      .name = ObjectName(name)};
   const Answer<Object> removed = server_.remove(type, key, {});
   if (!removed) check_failed(removed.error().message, __FILE__, __LINE__);
 }
@@ -131,12 +159,13 @@ void World::launch_operator() {
   faults.on_event = [this](const std::string& collection, const WatchFrame& frame) {
     return faults_.on_event ? faults_.on_event(collection, frame) : EventFate{};
   };
-  operator_ = std::make_unique<OperatorProcess>(time_, server_, prices_, options_.seed + lives_, options_.operator_options, std::move(faults),
-                                                [this] {
-                                                  ++crashes_;
-                                                  const Duration downtime = crash_ ? crash_->downtime : std::chrono::seconds(20);
-                                                  time_.after(downtime, [this] { launch_operator(); });
-                                                });
+  operator_ = std::make_unique<OperatorProcess>(
+      time_, server_, prices_, options_.seed + lives_, options_.operator_options, std::move(faults),
+      [this] {
+        ++crashes_;
+        const Duration downtime = crash_ ? crash_->downtime : std::chrono::seconds(20);
+        time_.after(downtime, [this] { launch_operator(); });
+      });
 }
 
 void World::collect_writes() {
@@ -145,7 +174,9 @@ void World::collect_writes() {
   earlier_writes_.insert(earlier_writes_.end(), writes.begin(), writes.end());
 }
 
-void World::start_operator() { launch_operator(); }
+void World::start_operator() {
+  launch_operator();
+}
 
 void World::kill_operator() {
   if (operator_) operator_->kill();
@@ -156,7 +187,9 @@ void World::restart_operator(Duration downtime) {
   time_.after(downtime, [this] { launch_operator(); });
 }
 
-void World::set_faults(FaultPlan faults) { faults_ = std::move(faults); }
+void World::set_faults(FaultPlan faults) {
+  faults_ = std::move(faults);
+}
 
 // ---- time
 
@@ -168,7 +201,8 @@ void World::step_checks() {
 
 void World::run_for(Duration duration) {
   const MonotonicTime until = time_.monotonic() + duration;
-  while (time_.step(until)) step_checks();
+  while (time_.step(until))
+    step_checks();
   time_.run_until(until);
 }
 
@@ -185,7 +219,8 @@ bool World::run_until(const std::function<bool()>& done, Duration patience) {
 // ---- what is seen
 
 Object World::find(const kube::ResourceType& type, const std::string& name) const {
-  return server_.find(type, {.ns = type.namespaced ? Namespace("default") : Namespace(), .name = ObjectName(name)});
+  return server_.find(
+      type, {.ns = type.namespaced ? Namespace("default") : Namespace(), .name = ObjectName(name)});
 }
 
 std::string World::phase(const std::string& training_job) const {
@@ -203,7 +238,9 @@ std::vector<Object> World::pods_on(const std::string& pool) const {
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
     const std::string phase = pod->value("/status/phase"_json_pointer, "");
     const json labels = pod->at("metadata").value("labels", json::object());
-    if (labels.value("spillway.dev/pool", "") == pool && phase != "Succeeded" && phase != "Failed" && !is_deleting(*pod)) pods.push_back(pod);
+    if (labels.value("spillway.dev/pool", "") == pool && phase != "Succeeded" &&
+        phase != "Failed" && !is_deleting(*pod))
+      pods.push_back(pod);
   }
   return pods;
 }

@@ -3,7 +3,8 @@
 #include <spillway/sim/api_server.h>
 #include <spillway/sim/field_management.h>
 
-// What a write does to an object: apiserver's registry/rest (BeforeCreate, BeforeUpdate, BeforeDelete) and generic registry.
+// What a write does to an object: apiserver's registry/rest (BeforeCreate, BeforeUpdate,
+// BeforeDelete) and generic registry.
 namespace spillway::sim {
 namespace {
 
@@ -13,19 +14,28 @@ constexpr const char* kForeground = "foregroundDeletion";
 constexpr const char* kOrphan = "orphan";
 
 Manager manager_of(const Kind& kind, const ApiServer::Editor& editor) {
-  return {.name = editor.manager, .api_version = kind.type.api_version(), .subresource = editor.subresource};
+  return {.name = editor.manager,
+          .api_version = kind.type.api_version(),
+          .subresource = editor.subresource};
 }
 
-std::string text_at(const json& object, const json::json_pointer& at) { return object.value(at, ""); }
-std::string version_of(const json& object) { return text_at(object, "/metadata/resourceVersion"_json_pointer); }
+std::string text_at(const json& object, const json::json_pointer& at) {
+  return object.value(at, "");
+}
+std::string version_of(const json& object) {
+  return text_at(object, "/metadata/resourceVersion"_json_pointer);
+}
 
 // Everything that is neither metadata nor status: a change of it is a new generation.
 json desired(json object) {
-  for (const char* part : {"metadata", "status", "kind", "apiVersion"}) object.erase(part);
+  for (const char* part : {"metadata", "status", "kind", "apiVersion"})
+    object.erase(part);
   return object;
 }
 
-bool deleting(const json& object) { return object.at("metadata").contains("deletionTimestamp"); }
+bool deleting(const json& object) {
+  return object.at("metadata").contains("deletionTimestamp");
+}
 
 bool has_finalizers(const json& object) {
   const auto found = object.at("metadata").find("finalizers");
@@ -33,7 +43,8 @@ bool has_finalizers(const json& object) {
 }
 
 void tidy_metadata(json& metadata) {
-  for (const char* name : {"finalizers", "ownerReferences", "labels", "annotations", "managedFields"}) {
+  for (const char* name :
+       {"finalizers", "ownerReferences", "labels", "annotations", "managedFields"}) {
     const auto found = metadata.find(name);
     if (found != metadata.end() && (found->is_null() || found->empty())) metadata.erase(found);
   }
@@ -56,17 +67,21 @@ void set_finalizer(json& metadata, const char* name, bool wanted) {
 }
 
 // What is being deleted is held by nobody new. The API server says it twice of a custom resource.
-void check_finalizers(const Kind& kind, const json& object, const json& before, std::vector<Cause>& causes) {
+void check_finalizers(const Kind& kind, const json& object, const json& before,
+                      std::vector<Cause>& causes) {
   if (!deleting(before)) return;
   const json held = before.at("metadata").value("finalizers", json::array());
   std::string late;
   for (const json& finalizer : object.at("metadata").value("finalizers", json::array())) {
-    if (std::find(held.begin(), held.end(), finalizer) == held.end()) late += (late.empty() ? "" : ", ") + finalizer.dump();
+    if (std::find(held.begin(), held.end(), finalizer) == held.end())
+      late += (late.empty() ? "" : ", ") + finalizer.dump();
   }
   if (late.empty()) return;
   const Cause cause{.reason = "FieldValueForbidden",
-                    .message = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{" +
-                               late + "}",
+                    .message =
+                        "Forbidden: no new finalizers can be added if the object is being deleted, "
+                        "found new finalizers []string{" +
+                        late + "}",
                     .field = "metadata.finalizers"};
   causes.insert(causes.end(), kind.own ? 2 : 1, cause);
 }
@@ -78,16 +93,21 @@ Refused field_conflict(const std::vector<FieldConflict>& conflicts) {
   for (const FieldConflict& conflict : conflicts) {
     std::string paths;
     for (const std::string& path : conflict.paths) {
-      causes.push_back({{"reason", "FieldManagerConflict"}, {"message", "conflict with " + conflict.manager}, {"field", path}});
+      causes.push_back({{"reason", "FieldManagerConflict"},
+                        {"message", "conflict with " + conflict.manager},
+                        {"field", path}});
       paths += "\n- " + path;
       ++count;
     }
     const bool single = conflicts.size() == 1 && conflict.paths.size() == 1;
-    words += single ? "conflict with " + conflict.manager + ": " + conflict.paths.front()
-                    : (words.empty() ? "" : "\n") + ("conflicts with " + conflict.manager) + ":" + paths;
+    words +=
+        single ? "conflict with " + conflict.manager + ": " + conflict.paths.front()
+               : (words.empty() ? "" : "\n") + ("conflicts with " + conflict.manager) + ":" + paths;
   }
-  return Refused(Refusal{.code = 409, .reason = "Conflict",
-                         .message = "Apply failed with " + std::to_string(count) + " conflict" + (count == 1 ? "" : "s") + ": " + words,
+  return Refused(Refusal{.code = 409,
+                         .reason = "Conflict",
+                         .message = "Apply failed with " + std::to_string(count) + " conflict" +
+                                    (count == 1 ? "" : "s") + ": " + words,
                          .details = {{"causes", std::move(causes)}}});
 }
 
@@ -98,28 +118,36 @@ std::string ApiServer::next_uid() {
   const std::uint64_t low = random_.next();
   std::string digits;
   for (const std::uint64_t part : {high, low}) {
-    for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[(part >> shift) & 15];
+    for (int shift = 60; shift >= 0; shift -= 4)
+      digits += "0123456789abcdef"[(part >> shift) & 15];
   }
   digits[12] = '4';
   digits[16] = "89ab"[(low >> 60) & 3];
-  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" + digits.substr(16, 4) + "-" + digits.substr(20);
+  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" +
+         digits.substr(16, 4) + "-" + digits.substr(20);
 }
 
-Answer<Object> ApiServer::create(const kube::ResourceType& type, json object, const Editor& editor) {
+Answer<Object> ApiServer::create(const kube::ResourceType& type, json object,
+                                 const Editor& editor) {
   const ObjectKey key{.ns = Namespace(text_at(object, "/metadata/namespace"_json_pointer)),
                       .name = ObjectName(text_at(object, "/metadata/name"_json_pointer))};
   return insert(kind_of(type), key, std::move(object), editor, false);
 }
 
-Answer<Object> ApiServer::insert(const Kind& kind, const ObjectKey& key, json object, const Editor& editor, bool fields_managed) {
+Answer<Object> ApiServer::insert(const Kind& kind, const ObjectKey& key, json object,
+                                 const Editor& editor, bool fields_managed) {
   if (kind.type.namespaced && !store_.find(kNamespaces, {.name = ObjectName(key.ns.str())})) {
     return not_found(kNamespaces, ObjectName(key.ns.str()));
   }
   if (!text_at(object, "/metadata/resourceVersion"_json_pointer).empty()) {
-    return Refused(Refusal{.code = 500, .reason = "", .message = "resourceVersion should not be set on objects to be created", .details = {}});
+    return Refused(Refusal{.code = 500,
+                           .reason = "",
+                           .message = "resourceVersion should not be set on objects to be created",
+                           .details = {}});
   }
   json& metadata = object["metadata"];
-  for (const char* field : {"resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"}) {
+  for (const char* field : {"resourceVersion", "generation", "deletionTimestamp",
+                            "deletionGracePeriodSeconds", "selfLink"}) {
     metadata.erase(field);
   }
   if (!fields_managed) metadata.erase("managedFields");
@@ -135,12 +163,14 @@ Answer<Object> ApiServer::insert(const Kind& kind, const ObjectKey& key, json ob
   kind.validate(object, nullptr, causes);
   if (!causes.empty()) return invalid_object(kind.type, key.name, causes);
   if (store_.find(kind.type, key)) return already_exists(kind.type, key.name);
-  if (kind.keeps_fields && !fields_managed) manage_update(*kind.schema, kind.skeleton, object, manager_of(kind, editor), clock_.now());
+  if (kind.keeps_fields && !fields_managed)
+    manage_update(*kind.schema, kind.skeleton, object, manager_of(kind, editor), clock_.now());
   if (kind.allocate) kind.allocate(object);
   return store_.put(kind.type, key, std::move(object));
 }
 
-Answer<Object> ApiServer::replace(const kube::ResourceType& type, const ObjectKey& key, json object, const Editor& editor) {
+Answer<Object> ApiServer::replace(const kube::ResourceType& type, const ObjectKey& key, json object,
+                                  const Editor& editor) {
   const Kind& kind = kind_of(type);
   const Object live = store_.find(type, key);
   if (!live) return not_found(type, key.name);
@@ -150,20 +180,23 @@ Answer<Object> ApiServer::replace(const kube::ResourceType& type, const ObjectKe
     if (kind.own) named.kind = type.plural;
     return invalid_object(named, key.name,
                           {{.reason = "FieldValueInvalid",
-                            .message = "Invalid value: " + std::string(kind.own ? "0" : "\"\"") + ": must be specified for an update",
+                            .message = "Invalid value: " + std::string(kind.own ? "0" : "\"\"") +
+                                       ": must be specified for an update",
                             .field = "metadata.resourceVersion"}});
   }
   if (!version.empty() && version != version_of(*live)) return object_modified(type, key.name);
   const std::string uid = text_at(object, "/metadata/uid"_json_pointer);
   const std::string live_uid = (*live)["metadata"]["uid"];
   if (!uid.empty() && uid != live_uid) {
-    return conflict(type, key.name, "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + live_uid);
+    return conflict(
+        type, key.name,
+        "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + live_uid);
   }
   return overwrite(kind, key, live, std::move(object), editor, false);
 }
 
-Answer<Object> ApiServer::edit(const kube::ResourceType& type, const ObjectKey& key, const Editor& editor,
-                               const std::function<void(json&)>& change) {
+Answer<Object> ApiServer::edit(const kube::ResourceType& type, const ObjectKey& key,
+                               const Editor& editor, const std::function<void(json&)>& change) {
   const Object live = store_.find(type, key);
   if (!live) return not_found(type, key.name);
   json next = *live;
@@ -171,7 +204,8 @@ Answer<Object> ApiServer::edit(const kube::ResourceType& type, const ObjectKey& 
   return overwrite(kind_of(type), key, live, std::move(next), editor, false);
 }
 
-Answer<Object> ApiServer::merge_patch(const kube::ResourceType& type, const ObjectKey& key, const json& patch, const Editor& editor) {
+Answer<Object> ApiServer::merge_patch(const kube::ResourceType& type, const ObjectKey& key,
+                                      const json& patch, const Editor& editor) {
   const Object live = store_.find(type, key);
   if (!live) return not_found(type, key.name);
   const std::string version = text_at(patch, "/metadata/resourceVersion"_json_pointer);
@@ -179,22 +213,29 @@ Answer<Object> ApiServer::merge_patch(const kube::ResourceType& type, const Obje
   const std::string uid = text_at(patch, "/metadata/uid"_json_pointer);
   const std::string live_uid = (*live)["metadata"]["uid"];
   if (!uid.empty() && uid != live_uid) {
-    return conflict(type, key.name, "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + live_uid);
+    return conflict(
+        type, key.name,
+        "Precondition failed: UID in precondition: " + uid + ", UID in object meta: " + live_uid);
   }
   json next = *live;
   next.merge_patch(patch);
   return overwrite(kind_of(type), key, live, std::move(next), editor, false);
 }
 
-Answer<Object> ApiServer::apply(const kube::ResourceType& type, const ObjectKey& key, json config, bool force, const Editor& editor) {
+Answer<Object> ApiServer::apply(const kube::ResourceType& type, const ObjectKey& key, json config,
+                                bool force, const Editor& editor) {
   const Kind& kind = kind_of(type);
   const Object live = store_.find(type, key);
   const std::string version = text_at(config, "/metadata/resourceVersion"_json_pointer);
   if (!live && !editor.subresource.empty()) return not_found(type, key.name);
-  if (!version.empty() && (!live || version != version_of(*live))) return object_modified(type, key.name);
-  if (!text_at(config, "/metadata/uid"_json_pointer).empty() && live && config["metadata"]["uid"] != (*live)["metadata"]["uid"]) {
-    return conflict(type, key.name, "Precondition failed: UID in precondition: " + config["metadata"]["uid"].get<std::string>() +
-                                        ", UID in object meta: " + (*live)["metadata"]["uid"].get<std::string>());
+  if (!version.empty() && (!live || version != version_of(*live)))
+    return object_modified(type, key.name);
+  if (!text_at(config, "/metadata/uid"_json_pointer).empty() && live &&
+      config["metadata"]["uid"] != (*live)["metadata"]["uid"]) {
+    return conflict(type, key.name,
+                    "Precondition failed: UID in precondition: " +
+                        config["metadata"]["uid"].get<std::string>() +
+                        ", UID in object meta: " + (*live)["metadata"]["uid"].get<std::string>());
   }
   // An endpoint takes only its own part: the others are reset before ownership is looked at.
   if (editor.subresource == "status") {
@@ -205,33 +246,37 @@ Answer<Object> ApiServer::apply(const kube::ResourceType& type, const ObjectKey&
   if (kind.own) prune(*kind.schema, config);
   json base = live ? *live : json::object();
   if (!live) identify(base, kind, key);
-  Applied applied = manage_apply(*kind.schema, base, config, manager_of(kind, editor), force, clock_.now());
+  Applied applied =
+      manage_apply(*kind.schema, base, config, manager_of(kind, editor), force, clock_.now());
   if (!applied.conflicts.empty()) return field_conflict(applied.conflicts);
   if (live) return overwrite(kind, key, live, std::move(applied.object), editor, true);
   applied.object["metadata"].erase("resourceVersion");
   return insert(kind, key, std::move(applied.object), editor, true);
 }
 
-Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, const Object& live, json object, const Editor& editor,
-                                    bool fields_managed) {
+Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, const Object& live,
+                                    json object, const Editor& editor, bool fields_managed) {
   const json& old_metadata = (*live)["metadata"];
   if (editor.subresource == "status") {
     json next = *live;
     next["status"] = object.contains("status") ? object["status"] : json::object();
-    if (fields_managed) next["metadata"]["managedFields"] = object["metadata"].value("managedFields", json::array());
+    if (fields_managed)
+      next["metadata"]["managedFields"] = object["metadata"].value("managedFields", json::array());
     object = std::move(next);
   } else if (kind.status) {
     object.erase("status");
     if (live->contains("status")) object["status"] = (*live)["status"];
   }
   json& metadata = object["metadata"];
-  for (const char* field : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion"}) {
+  for (const char* field : {"uid", "creationTimestamp", "deletionTimestamp",
+                            "deletionGracePeriodSeconds", "generation", "resourceVersion"}) {
     metadata.erase(field);
     if (old_metadata.contains(field)) metadata[field] = old_metadata[field];
   }
   if (!fields_managed) {
     metadata.erase("managedFields");
-    if (old_metadata.contains("managedFields")) metadata["managedFields"] = old_metadata["managedFields"];
+    if (old_metadata.contains("managedFields"))
+      metadata["managedFields"] = old_metadata["managedFields"];
   }
   identify(object, kind, key);
   if (kind.own) prune(*kind.schema, object);
@@ -244,7 +289,8 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
   if (kind.generation && desired(object) != desired(*live)) {
     object["metadata"]["generation"] = old_metadata.value("generation", std::int64_t{0}) + 1;
   }
-  if (kind.keeps_fields && !fields_managed) manage_update(*kind.schema, *live, object, manager_of(kind, editor), clock_.now());
+  if (kind.keeps_fields && !fields_managed)
+    manage_update(*kind.schema, *live, object, manager_of(kind, editor), clock_.now());
   if (same_content(object, *live)) return live;
   const bool graceful = object["metadata"].value("deletionGracePeriodSeconds", 0) > 0;
   if (deleting(object) && !has_finalizers(object) && !graceful) {
@@ -254,7 +300,8 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
   return store_.put(kind.type, key, std::move(object));
 }
 
-Answer<Object> ApiServer::remove(const kube::ResourceType& type, const ObjectKey& key, const kube::DeleteOptions& options) {
+Answer<Object> ApiServer::remove(const kube::ResourceType& type, const ObjectKey& key,
+                                 const kube::DeleteOptions& options) {
   const Object live = store_.find(type, key);
   if (!live) return not_found(type, key.name);
   const json& metadata = (*live)["metadata"];
@@ -263,25 +310,32 @@ Answer<Object> ApiServer::remove(const kube::ResourceType& type, const ObjectKey
   kube::ResourceType named = type;  // said of the kind, not of the resource
   named.plural = type.kind;
   if (options.uid && options.uid->str() != uid) {
-    return conflict(named, key.name, "the UID in the precondition (" + options.uid->str() + ") does not match the UID in record (" + uid +
-                                         "). The object might have been deleted and then recreated");
+    return conflict(named, key.name,
+                    "the UID in the precondition (" + options.uid->str() +
+                        ") does not match the UID in record (" + uid +
+                        "). The object might have been deleted and then recreated");
   }
   if (options.resource_version && options.resource_version->str() != version) {
-    return conflict(named, key.name, "the ResourceVersion in the precondition (" + options.resource_version->str() +
-                                         ") does not match the ResourceVersion in record (" + version + "). The object might have been modified");
+    return conflict(named, key.name,
+                    "the ResourceVersion in the precondition (" + options.resource_version->str() +
+                        ") does not match the ResourceVersion in record (" + version +
+                        "). The object might have been modified");
   }
   return end_of(kind_of(type), key, live, options);
 }
 
 // What deleting leaves: nothing, or an object that waits for its finalizers or for the kubelet.
-Answer<Object> ApiServer::end_of(const Kind& kind, const ObjectKey& key, const Object& live, const kube::DeleteOptions& options) {
+Answer<Object> ApiServer::end_of(const Kind& kind, const ObjectKey& key, const Object& live,
+                                 const kube::DeleteOptions& options) {
   json object = *live;
   json& metadata = object["metadata"];
   std::int64_t grace = 0;
   if (kind.type == kube::kPods) {
     const std::string phase = text_at(object, "/status/phase"_json_pointer);
-    const bool nobody_ends_it = text_at(object, "/spec/nodeName"_json_pointer).empty() || phase == "Succeeded" || phase == "Failed";
-    const auto standard = object.value("/spec/terminationGracePeriodSeconds"_json_pointer, std::int64_t{30});
+    const bool nobody_ends_it = text_at(object, "/spec/nodeName"_json_pointer).empty() ||
+                                phase == "Succeeded" || phase == "Failed";
+    const auto standard =
+        object.value("/spec/terminationGracePeriodSeconds"_json_pointer, std::int64_t{30});
     grace = options.grace ? options.grace->count() : standard;
     if (nobody_ends_it) grace = 0;
   }
@@ -298,7 +352,8 @@ Answer<Object> ApiServer::end_of(const Kind& kind, const ObjectKey& key, const O
   }
   metadata["deletionTimestamp"] = format_instant(clock_.now() + std::chrono::seconds(grace));
   metadata["deletionGracePeriodSeconds"] = grace;
-  if (kind.generation && !already) metadata["generation"] = metadata.value("generation", std::int64_t{0}) + 1;
+  if (kind.generation && !already)
+    metadata["generation"] = metadata.value("generation", std::int64_t{0}) + 1;
   return store_.put(kind.type, key, std::move(object));
 }
 

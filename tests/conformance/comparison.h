@@ -9,8 +9,8 @@
 
 namespace spillway::conformance {
 
-// Answers with what differs from run to run taken out: times, identities and versions (by the order in which they first
-// appear, so that the same one is still the same one), addresses, tokens.
+// Answers with what differs from run to run taken out: times, identities and versions (by the order
+// in which they first appear, so that the same one is still the same one), addresses, tokens.
 class Normaliser {
  public:
   nlohmann::json normalise(nlohmann::json value);
@@ -25,13 +25,14 @@ class Normaliser {
 
 // What the model may say otherwise, and why.
 struct KnownDifference {
-  std::string step;    // "" = every step
-  std::string path;    // of the JSON patch, as a regular expression
+  std::string step;  // "" = every step
+  std::string path;  // of the JSON patch, as a regular expression
   std::string reason;
 };
 const std::vector<KnownDifference>& known_differences();
 
 // One sentence for each difference that is not known.
-std::vector<std::string> compare(const std::vector<Step>& steps, const std::vector<Reply>& real, const std::vector<Reply>& model);
+std::vector<std::string> compare(const std::vector<Step>& steps, const std::vector<Reply>& real,
+                                 const std::vector<Reply>& model);
 
 }  // namespace spillway::conformance

@@ -3,8 +3,8 @@
 namespace spillway::conformance {
 namespace {
 
-using nlohmann::json;
 using kube::Method;
+using nlohmann::json;
 
 const std::string kJobs = "/apis/spillway.dev/v1alpha1/namespaces/default/trainingjobs";
 const std::string kInference = "/apis/spillway.dev/v1alpha1/namespaces/default/inferencepools";
@@ -16,19 +16,32 @@ const std::string kBudgets = "/apis/policy/v1/namespaces/default/poddisruptionbu
 const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 const std::string kEvents = "/apis/events.k8s.io/v1/namespaces/default/events";
 
-json object(const std::string& api_version, const std::string& kind, const std::string& name, json spec, bool namespaced = true) {
-  json made = {{"apiVersion", api_version}, {"kind", kind}, {"metadata", {{"name", name}}}, {"spec", std::move(spec)}};
+json object(const std::string& api_version, const std::string& kind, const std::string& name,
+            json spec, bool namespaced = true) {
+  json made = {{"apiVersion", api_version},
+               {"kind", kind},
+               {"metadata", {{"name", name}}},
+               {"spec", std::move(spec)}};
   if (namespaced) made["metadata"]["namespace"] = "default";
   return made;
 }
 json containers() {
-  return json::array({{{"name", "main"}, {"image", "program:1"}, {"ports", json::array({{{"containerPort", 80}}})},
-                       {"resources", {{"limits", {{"nvidia.com/gpu", "1"}}}, {"requests", {{"cpu", "1"}, {"nvidia.com/gpu", "1"}}}}},
-                       {"env", json::array({{{"name", "RANK"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.name"}}}}}}})}}});
+  return json::array(
+      {{{"name", "main"},
+        {"image", "program:1"},
+        {"ports", json::array({{{"containerPort", 80}}})},
+        {"resources",
+         {{"limits", {{"nvidia.com/gpu", "1"}}},
+          {"requests", {{"cpu", "1"}, {"nvidia.com/gpu", "1"}}}}},
+        {"env",
+         json::array({{{"name", "RANK"},
+                       {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.name"}}}}}}})}}});
 }
 json training_job(const std::string& name) {
-  return object("spillway.dev/v1alpha1", "TrainingJob", name,
-                {{"template", {{"spec", {{"containers", containers()}}}}}, {"accelerator", {{"models", json::array({{{"name", "H100"}}})}, {"perReplica", 1}}}});
+  return object(
+      "spillway.dev/v1alpha1", "TrainingJob", name,
+      {{"template", {{"spec", {{"containers", containers()}}}}},
+       {"accelerator", {{"models", json::array({{{"name", "H100"}}})}, {"perReplica", 1}}}});
 }
 json with(json base, const char* path, json value) {
   base[json::json_pointer(path)] = std::move(value);
@@ -41,43 +54,68 @@ json status_of(const std::string& name, json status) {
   return made;
 }
 json service(const std::string& name, int port) {
-  return object("v1", "Service", name, {{"selector", {{"app", "a"}}}, {"ports", json::array({{{"name", "http"}, {"port", port}, {"targetPort", 80}}})}});
+  return object("v1", "Service", name,
+                {{"selector", {{"app", "a"}}},
+                 {"ports", json::array({{{"name", "http"}, {"port", port}, {"targetPort", 80}}})}});
 }
 json deployment(const std::string& name, int replicas) {
-  return object("apps/v1", "Deployment", name,
-                {{"replicas", replicas}, {"selector", {{"matchLabels", {{"app", "a"}}}}},
-                 {"template", {{"metadata", {{"labels", {{"app", "a"}}}}}, {"spec", {{"containers", containers()}}}}}});
+  return object(
+      "apps/v1", "Deployment", name,
+      {{"replicas", replicas},
+       {"selector", {{"matchLabels", {{"app", "a"}}}}},
+       {"template",
+        {{"metadata", {{"labels", {{"app", "a"}}}}}, {"spec", {{"containers", containers()}}}}}});
 }
 json batch_job(const std::string& name) {
-  return object("batch/v1", "Job", name,
-                {{"completionMode", "Indexed"}, {"completions", 2}, {"parallelism", 2}, {"backoffLimit", 0}, {"suspend", true},
-                 {"podReplacementPolicy", "Failed"},
-                 {"podFailurePolicy", {{"rules", json::array({{{"action", "FailJob"}, {"onPodConditions", json::array({{{"type", "DisruptionTarget"}, {"status", "True"}}})}}})}}},
-                 {"template", {{"metadata", {{"labels", {{"spillway.dev/pool", "a"}}}}}, {"spec", {{"restartPolicy", "Never"}, {"containers", containers()}}}}}});
+  return object(
+      "batch/v1", "Job", name,
+      {{"completionMode", "Indexed"},
+       {"completions", 2},
+       {"parallelism", 2},
+       {"backoffLimit", 0},
+       {"suspend", true},
+       {"podReplacementPolicy", "Failed"},
+       {"podFailurePolicy",
+        {{"rules", json::array({{{"action", "FailJob"},
+                                 {"onPodConditions", json::array({{{"type", "DisruptionTarget"},
+                                                                   {"status", "True"}}})}}})}}},
+       {"template",
+        {{"metadata", {{"labels", {{"spillway.dev/pool", "a"}}}}},
+         {"spec", {{"restartPolicy", "Never"}, {"containers", containers()}}}}}});
 }
 
 class Script {
  public:
-  void get(std::string name, std::string target) { steps.push_back({.name = std::move(name), .target = std::move(target)}); }
-  void watch(std::string name, std::string target) { steps.push_back({.name = std::move(name), .target = std::move(target), .watch = true}); }
+  void get(std::string name, std::string target) {
+    steps.push_back({.name = std::move(name), .target = std::move(target)});
+  }
+  void watch(std::string name, std::string target) {
+    steps.push_back({.name = std::move(name), .target = std::move(target), .watch = true});
+  }
   void post(std::string name, const std::string& target, json body) {
-    steps.push_back({std::move(name), Method::kPost, target + "?fieldManager=spillway", "application/json", std::move(body)});
+    steps.push_back({std::move(name), Method::kPost, target + "?fieldManager=spillway",
+                     "application/json", std::move(body)});
   }
   void put(std::string name, const std::string& target, json body) {
-    steps.push_back({std::move(name), Method::kPut, target + "?fieldManager=spillway", "application/json", std::move(body)});
+    steps.push_back({std::move(name), Method::kPut, target + "?fieldManager=spillway",
+                     "application/json", std::move(body)});
   }
   void merge(std::string name, const std::string& target, json body) {
-    steps.push_back({std::move(name), Method::kPatch, target + "?fieldManager=spillway", "application/merge-patch+json", std::move(body)});
+    steps.push_back({std::move(name), Method::kPatch, target + "?fieldManager=spillway",
+                     "application/merge-patch+json", std::move(body)});
   }
-  void apply(std::string name, const std::string& target, json body, const std::string& manager, bool force = true) {
-    steps.push_back({std::move(name), Method::kPatch, target + "?fieldManager=" + manager + (force ? "&force=true" : ""),
+  void apply(std::string name, const std::string& target, json body, const std::string& manager,
+             bool force = true) {
+    steps.push_back({std::move(name), Method::kPatch,
+                     target + "?fieldManager=" + manager + (force ? "&force=true" : ""),
                      "application/apply-patch+yaml", std::move(body)});
   }
   void remove(std::string name, const std::string& target, json options = json::object()) {
     options["kind"] = "DeleteOptions";
     options["apiVersion"] = "v1";
     if (!options.contains("propagationPolicy")) options["propagationPolicy"] = "Background";
-    steps.push_back({std::move(name), Method::kDelete, target, "application/json", std::move(options)});
+    steps.push_back(
+        {std::move(name), Method::kDelete, target, "application/json", std::move(options)});
   }
   std::vector<Step> steps;
 };
@@ -86,62 +124,100 @@ void own_kinds(Script& s) {
   s.post("made", kJobs, training_job("a"));
   s.get("read", kJobs + "/a");
   s.post("made again", kJobs, training_job("a"));
-  s.post("zero replicas and no models", kJobs, with(with(training_job("b"), "/spec/replicas", 0), "/spec/accelerator", json::object()));
+  s.post("zero replicas and no models", kJobs,
+         with(with(training_job("b"), "/spec/replicas", 0), "/spec/accelerator", json::object()));
   s.post("wrong type", kJobs, with(training_job("b"), "/spec/replicas", "many"));
   s.post("unknown tier", kJobs, with(training_job("b"), "/spec/tiers", {"Spott"}));
   s.post("tier twice", kJobs, with(training_job("b"), "/spec/tiers", {"Spot", "Spot"}));
-  s.post("deadline without duration", kJobs, with(training_job("b"), "/spec/deadline", "2090-01-01T00:00:00Z"));
-  s.post("no containers", kJobs, with(training_job("b"), "/spec/template/spec/containers", json::array()));
+  s.post("deadline without duration", kJobs,
+         with(training_job("b"), "/spec/deadline", "2090-01-01T00:00:00Z"));
+  s.post("no containers", kJobs,
+         with(training_job("b"), "/spec/template/spec/containers", json::array()));
   s.post("name too long", kJobs, training_job("a-name-of-more-than-forty-characters-is-too-long"));
   s.post("name that is none", kJobs, training_job("Not_A_Name"));
-  s.post("unknown fields", kJobs, with(with(training_job("u"), "/spec/replicsa", 4), "/spec/template/spec/containers/0/imag", "x"));
-  s.post("in no namespace", "/apis/spillway.dev/v1alpha1/namespaces/nowhere/trainingjobs", with(training_job("a"), "/metadata/namespace", "nowhere"));
+  s.post("unknown fields", kJobs,
+         with(with(training_job("u"), "/spec/replicsa", 4), "/spec/template/spec/containers/0/imag",
+              "x"));
+  s.post("in no namespace", "/apis/spillway.dev/v1alpha1/namespaces/nowhere/trainingjobs",
+         with(training_job("a"), "/metadata/namespace", "nowhere"));
   s.post("with a version", kJobs, with(training_job("v"), "/metadata/resourceVersion", "1"));
   s.get("of nobody", kJobs + "/nobody");
   s.merge("new spec", kJobs + "/a", {{"spec", {{"replicas", 2}}}});
   s.merge("same spec", kJobs + "/a", {{"spec", {{"replicas", 2}}}});
   s.merge("label", kJobs + "/a", {{"metadata", {{"labels", {{"conformance", "yes"}}}}}});
   s.merge("status through the main endpoint", kJobs + "/a", {{"status", {{"attempt", 9}}}});
-  s.merge("spec through the status endpoint", kJobs + "/a/status", {{"spec", {{"replicas", 9}}}, {"status", {{"attempt", 1}}}});
+  s.merge("spec through the status endpoint", kJobs + "/a/status",
+          {{"spec", {{"replicas", 9}}}, {"status", {{"attempt", 1}}}});
   s.merge("bad status", kJobs + "/a/status", {{"status", {{"attempt", -1}}}});
-  s.merge("on an old version", kJobs + "/a", {{"metadata", {{"resourceVersion", "${made.version}"}}}, {"spec", {{"replicas", 3}}}});
+  s.merge("on an old version", kJobs + "/a",
+          {{"metadata", {{"resourceVersion", "${made.version}"}}}, {"spec", {{"replicas", 3}}}});
   s.merge("of nobody's spec", kJobs + "/nobody", {{"spec", {{"replicas", 3}}}});
-  s.put("old update", kJobs + "/a", with(training_job("a"), "/metadata/resourceVersion", "${made.version}"));
+  s.put("old update", kJobs + "/a",
+        with(training_job("a"), "/metadata/resourceVersion", "${made.version}"));
   s.put("update without version", kJobs + "/a", training_job("a"));
-  s.put("update", kJobs + "/a", with(training_job("a"), "/metadata/resourceVersion", "${spec through the status endpoint.version}"));
+  s.put("update", kJobs + "/a",
+        with(training_job("a"), "/metadata/resourceVersion",
+             "${spec through the status endpoint.version}"));
 }
 
 void status_applies(Script& s) {
-  const json placement = {{"pool", "p"}, {"tier", "Spot"}, {"attempt", 1}, {"since", "2026-01-01T00:00:00Z"}, {"reason", "cheap"}, {"rate", "8.00"}};
+  const json placement = {{"pool", "p"},       {"tier", "Spot"},
+                          {"attempt", 1},      {"since", "2026-01-01T00:00:00Z"},
+                          {"reason", "cheap"}, {"rate", "8.00"}};
   const auto condition = [](const char* type, const char* status) {
-    return json{{"type", type}, {"status", status}, {"observedGeneration", 1}, {"reason", "Because"}, {"message", ""}, {"lastTransitionTime", "2026-01-01T00:00:00Z"}};
+    return json{
+        {"type", type},        {"status", status}, {"observedGeneration", 1},
+        {"reason", "Because"}, {"message", ""},    {"lastTransitionTime", "2026-01-01T00:00:00Z"}};
   };
   const std::string target = kJobs + "/a/status";
-  s.apply("status", target, with(status_of("a", {{"phase", "Placed"}, {"placement", placement}, {"conditions", json::array({condition("Placed", "True")})}}),
-                                 "/metadata/resourceVersion", "${update.version}"), "spillway-status");
-  s.apply("same status", target, status_of("a", {{"phase", "Placed"}, {"placement", placement}, {"conditions", json::array({condition("Placed", "True")})}}), "spillway-status");
-  s.apply("status on an old version", target, with(status_of("a", {{"phase", "Pending"}}), "/metadata/resourceVersion", "${update.version}"), "spillway-status");
-  s.apply("status of another manager", target, status_of("a", {{"conditions", json::array({condition("Running", "False")})}}), "other");
-  s.apply("conflicting status", target, status_of("a", {{"phase", "Running"}, {"conditions", json::array({condition("Placed", "False")})}}), "other", false);
+  s.apply("status", target,
+          with(status_of("a", {{"phase", "Placed"},
+                               {"placement", placement},
+                               {"conditions", json::array({condition("Placed", "True")})}}),
+               "/metadata/resourceVersion", "${update.version}"),
+          "spillway-status");
+  s.apply("same status", target,
+          status_of("a", {{"phase", "Placed"},
+                          {"placement", placement},
+                          {"conditions", json::array({condition("Placed", "True")})}}),
+          "spillway-status");
+  s.apply("status on an old version", target,
+          with(status_of("a", {{"phase", "Pending"}}), "/metadata/resourceVersion",
+               "${update.version}"),
+          "spillway-status");
+  s.apply("status of another manager", target,
+          status_of("a", {{"conditions", json::array({condition("Running", "False")})}}), "other");
+  s.apply("conflicting status", target,
+          status_of("a", {{"phase", "Running"},
+                          {"conditions", json::array({condition("Placed", "False")})}}),
+          "other", false);
   s.apply("one conflict", target, status_of("a", {{"phase", "Running"}}), "other", false);
-  s.apply("placement left out", target, status_of("a", {{"phase", "Pending"}, {"conditions", json::array({condition("Placed", "False")})}}), "spillway-status");
+  s.apply("placement left out", target,
+          status_of("a", {{"phase", "Pending"},
+                          {"conditions", json::array({condition("Placed", "False")})}}),
+          "spillway-status");
   s.apply("taken by force", target, status_of("a", {{"phase", "Running"}}), "other");
   s.apply("let go of everything", target, status_of("a", json::object()), "other");
   s.apply("bad applied status", target, status_of("a", {{"phase", "Dancing"}}), "spillway-status");
-  s.apply("status of nobody", kJobs + "/nobody/status", status_of("nobody", {{"attempt", 1}}), "spillway-status");
+  s.apply("status of nobody", kJobs + "/nobody/status", status_of("nobody", {{"attempt", 1}}),
+          "spillway-status");
   s.apply("applied without manager", target, status_of("a", {{"attempt", 1}}), "");
 }
 
 void deletions(Script& s) {
-  s.remove("with another uid", kJobs + "/a", {{"preconditions", {{"uid", "00000000-0000-4000-8000-000000000000"}}}});
+  s.remove("with another uid", kJobs + "/a",
+           {{"preconditions", {{"uid", "00000000-0000-4000-8000-000000000000"}}}});
   s.remove("at another version", kJobs + "/a", {{"preconditions", {{"resourceVersion", "1"}}}});
-  s.remove("in the foreground", kJobs + "/a", {{"propagationPolicy", "Foreground"}, {"preconditions", {{"uid", "${made.uid}"}}}});
+  s.remove("in the foreground", kJobs + "/a",
+           {{"propagationPolicy", "Foreground"}, {"preconditions", {{"uid", "${made.uid}"}}}});
   s.remove("twice", kJobs + "/a", {{"propagationPolicy", "Foreground"}});
-  s.merge("a new finalizer while ending", kJobs + "/a", {{"metadata", {{"finalizers", {"foregroundDeletion", "example.com/late"}}}}});
+  s.merge("a new finalizer while ending", kJobs + "/a",
+          {{"metadata", {{"finalizers", {"foregroundDeletion", "example.com/late"}}}}});
   s.merge("without its finalizer", kJobs + "/a", {{"metadata", {{"finalizers", nullptr}}}});
   s.get("gone", kJobs + "/a");
   s.remove("what is gone", kJobs + "/a");
-  s.post("made with a finalizer", kJobs, with(training_job("f"), "/metadata/finalizers", {"example.com/hold"}));
+  s.post("made with a finalizer", kJobs,
+         with(training_job("f"), "/metadata/finalizers", {"example.com/hold"}));
   s.remove("held", kJobs + "/f");
   s.merge("released", kJobs + "/f", {{"metadata", {{"finalizers", nullptr}}}});
   s.remove("at once", kJobs + "/u");
@@ -149,11 +225,15 @@ void deletions(Script& s) {
 
 void built_in_kinds(Script& s) {
   s.apply("service", kServices + "/s", service("s", 80), "spillway");
-  s.merge("annotation of another", kServices + "/s", {{"metadata", {{"annotations", {{"theirs", "1"}}}}}});
+  s.merge("annotation of another", kServices + "/s",
+          {{"metadata", {{"annotations", {{"theirs", "1"}}}}}});
   s.apply("another port", kServices + "/s", service("s", 81), "spillway");
   s.apply("shared port", kServices + "/s", service("s", 81), "other", false);
-  s.apply("renamed port", kServices + "/s", with(service("s", 81), "/spec/ports/0/name", "web"), "other", false);
-  s.post("headless service", kServices, with(with(service("h", 80), "/spec/clusterIP", "None"), "/spec/publishNotReadyAddresses", true));
+  s.apply("renamed port", kServices + "/s", with(service("s", 81), "/spec/ports/0/name", "web"),
+          "other", false);
+  s.post("headless service", kServices,
+         with(with(service("h", 80), "/spec/clusterIP", "None"), "/spec/publishNotReadyAddresses",
+              true));
   s.post("service without a name", kServices, with(service("1-bad", 80), "/spec/selector/x", "y"));
   s.remove("service", kServices + "/s", {{"preconditions", {{"uid", "${service.uid}"}}}});
   s.apply("deployment", kDeployments + "/d", deployment("d", 2), "spillway");
@@ -162,38 +242,71 @@ void built_in_kinds(Script& s) {
   s.merge("scaled", kDeployments + "/d/scale", {{"spec", {{"replicas", 5}}}});
   s.apply("against the autoscaler", kDeployments + "/d", deployment("d", 2), "spillway", false);
   s.apply("over the autoscaler", kDeployments + "/d", deployment("d", 3), "spillway");
-  s.apply("another selector", kDeployments + "/d", with(with(deployment("d", 3), "/spec/selector/matchLabels/app", "b"), "/spec/template/metadata/labels/app", "b"), "spillway");
-  s.apply("selector without labels", kDeployments + "/e", with(deployment("e", 1), "/spec/template/metadata/labels/app", "b"), "spillway");
-  s.remove("deployment in the background", kDeployments + "/d", {{"propagationPolicy", "Background"}});
+  s.apply("another selector", kDeployments + "/d",
+          with(with(deployment("d", 3), "/spec/selector/matchLabels/app", "b"),
+               "/spec/template/metadata/labels/app", "b"),
+          "spillway");
+  s.apply("selector without labels", kDeployments + "/e",
+          with(deployment("e", 1), "/spec/template/metadata/labels/app", "b"), "spillway");
+  s.remove("deployment in the background", kDeployments + "/d",
+           {{"propagationPolicy", "Background"}});
   s.post("job", kBatch, batch_job("j"));
   s.post("job again", kBatch, batch_job("j"));
-  s.post("job that restarts", kBatch, with(batch_job("k"), "/spec/template/spec/restartPolicy", "Always"));
+  s.post("job that restarts", kBatch,
+         with(batch_job("k"), "/spec/template/spec/restartPolicy", "Always"));
   s.merge("another template", kBatch + "/j", {{"spec", {{"completionMode", "NonIndexed"}}}});
-  s.merge("job status", kBatch + "/j/status", {{"status", {{"startTime", "2026-01-01T00:00:00Z"}, {"active", 2}}}});
-  s.remove("job in the foreground", kBatch + "/j", {{"propagationPolicy", "Foreground"}, {"preconditions", {{"uid", "${job.uid}"}}}});
-  s.apply("budget", kBudgets + "/b", object("policy/v1", "PodDisruptionBudget", "b", {{"maxUnavailable", 1}, {"selector", {{"matchLabels", {{"app", "a"}}}}}}), "spillway");
-  s.apply("budget changed", kBudgets + "/b", object("policy/v1", "PodDisruptionBudget", "b", {{"minAvailable", "50%"}, {"selector", {{"matchLabels", {{"app", "a"}}}}}}), "spillway");
+  s.merge("job status", kBatch + "/j/status",
+          {{"status", {{"startTime", "2026-01-01T00:00:00Z"}, {"active", 2}}}});
+  s.remove("job in the foreground", kBatch + "/j",
+           {{"propagationPolicy", "Foreground"}, {"preconditions", {{"uid", "${job.uid}"}}}});
+  s.apply("budget", kBudgets + "/b",
+          object("policy/v1", "PodDisruptionBudget", "b",
+                 {{"maxUnavailable", 1}, {"selector", {{"matchLabels", {{"app", "a"}}}}}}),
+          "spillway");
+  s.apply("budget changed", kBudgets + "/b",
+          object("policy/v1", "PodDisruptionBudget", "b",
+                 {{"minAvailable", "50%"}, {"selector", {{"matchLabels", {{"app", "a"}}}}}}),
+          "spillway");
   s.remove("budget", kBudgets + "/b");
-  json lease = object("coordination.k8s.io/v1", "Lease", "l", {{"holderIdentity", "one"}, {"leaseDurationSeconds", 15}, {"leaseTransitions", 0}});
+  json lease =
+      object("coordination.k8s.io/v1", "Lease", "l",
+             {{"holderIdentity", "one"}, {"leaseDurationSeconds", 15}, {"leaseTransitions", 0}});
   s.post("lease", kLeases, lease);
   lease["metadata"]["resourceVersion"] = "${lease.version}";
   lease["spec"]["holderIdentity"] = "two";
   s.put("lease taken", kLeases + "/l", lease);
   s.put("lease lost", kLeases + "/l", lease);
-  json event = {{"apiVersion", "events.k8s.io/v1"}, {"kind", "Event"}, {"metadata", {{"name", "e"}, {"namespace", "default"}}},
-                {"eventTime", "2026-01-01T00:00:00.000000Z"}, {"reportingController", "spillway.dev/operator"}, {"reportingInstance", "one"},
-                {"action", "Place"}, {"reason", "Placed"}, {"type", "Normal"}, {"note", "here"},
-                {"regarding", {{"apiVersion", "spillway.dev/v1alpha1"}, {"kind", "TrainingJob"}, {"name", "a"}, {"namespace", "default"}, {"uid", "${made.uid}"}}}};
+  json event = {{"apiVersion", "events.k8s.io/v1"},
+                {"kind", "Event"},
+                {"metadata", {{"name", "e"}, {"namespace", "default"}}},
+                {"eventTime", "2026-01-01T00:00:00.000000Z"},
+                {"reportingController", "spillway.dev/operator"},
+                {"reportingInstance", "one"},
+                {"action", "Place"},
+                {"reason", "Placed"},
+                {"type", "Normal"},
+                {"note", "here"},
+                {"regarding",
+                 {{"apiVersion", "spillway.dev/v1alpha1"},
+                  {"kind", "TrainingJob"},
+                  {"name", "a"},
+                  {"namespace", "default"},
+                  {"uid", "${made.uid}"}}}};
   s.post("event", kEvents, event);
-  s.merge("event series", kEvents + "/e", {{"series", {{"count", 2}, {"lastObservedTime", "2026-01-01T00:01:00.000000Z"}}}});
+  s.merge("event series", kEvents + "/e",
+          {{"series", {{"count", 2}, {"lastObservedTime", "2026-01-01T00:01:00.000000Z"}}}});
 }
 
 void pools(Script& s) {
-  const json pool = object("spillway.dev/v1alpha1", "CapacityPool", "p",
-                           {{"tier", "Spot"}, {"accelerator", {{"model", "H100"}, {"perNode", 8}, {"resource", "nvidia.com/gpu"}}}, {"instanceType", "p5.48xlarge"},
-                            {"location", {{"provider", "aws"}, {"region", "us-east-1"}, {"zone", "us-east-1a"}}},
-                            {"nodes", {{"selector", {{"pool", "p"}}}, {"max", 2}}}, {"price", {{"fixed", "8.00"}}}},
-                           false);
+  const json pool =
+      object("spillway.dev/v1alpha1", "CapacityPool", "p",
+             {{"tier", "Spot"},
+              {"accelerator", {{"model", "H100"}, {"perNode", 8}, {"resource", "nvidia.com/gpu"}}},
+              {"instanceType", "p5.48xlarge"},
+              {"location", {{"provider", "aws"}, {"region", "us-east-1"}, {"zone", "us-east-1a"}}},
+              {"nodes", {{"selector", {{"pool", "p"}}}, {"max", 2}}},
+              {"price", {{"fixed", "8.00"}}}},
+             false);
   s.post("capacity pool", kPools, pool);
   s.post("two prices", kPools, with(with(pool, "/metadata/name", "q"), "/spec/price/feed", "aws"));
   s.merge("another tier", kPools + "/p", {{"spec", {{"tier", "Reserved"}}}});
@@ -203,26 +316,34 @@ void pools(Script& s) {
   inference["spec"]["replicas"] = 2;
   s.post("inference pool", kInference, inference);
   s.get("its scale", kInference + "/i/scale");
-  s.merge("its status", kInference + "/i/status", {{"status", {{"replicas", 2}, {"selector", "spillway.dev/inference-pool=i"}}}});
+  s.merge("its status", kInference + "/i/status",
+          {{"status", {{"replicas", 2}, {"selector", "spillway.dev/inference-pool=i"}}}});
   s.merge("scaled by HPA", kInference + "/i/scale", {{"spec", {{"replicas", 4}}}});
   s.get("scaled pool", kInference + "/i");
 }
 
 void lists_and_watches(Script& s) {
   const std::string selector = "labelSelector=conformance%3Dlist";
-  for (const char* name : {"l1", "l2", "l3"}) s.post(std::string("listed ") + name, kJobs, with(training_job(name), "/metadata/labels/conformance", "list"));
+  for (const char* name : {"l1", "l2", "l3"})
+    s.post(std::string("listed ") + name, kJobs,
+           with(training_job(name), "/metadata/labels/conformance", "list"));
   s.get("list", kJobs + "?" + selector);
   s.get("page", kJobs + "?" + selector + "&limit=2");
   s.get("rest", kJobs + "?" + selector + "&limit=2&continue=${page.continue}");
-  s.get("list not older", kJobs + "?" + selector + "&resourceVersion=${listed l1.version}&resourceVersionMatch=NotOlderThan");
+  s.get("list not older",
+        kJobs + "?" + selector +
+            "&resourceVersion=${listed l1.version}&resourceVersionMatch=NotOlderThan");
   s.get("services", kServices + "?labelSelector=conformance%3Dlist");
   s.get("in sets", kJobs + "?labelSelector=conformance+in+%28list%2Cother%29%2C%21nothing");
   s.get("broken selector", kJobs + "?labelSelector=a%3D%3D%3Db");
   s.merge("changed l1", kJobs + "/l1", {{"spec", {{"replicas", 2}}}});
   s.merge("l2 leaves", kJobs + "/l2", {{"metadata", {{"labels", {{"conformance", "gone"}}}}}});
   s.remove("l3 goes", kJobs + "/l3");
-  s.watch("watch from l3", kJobs + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=3&" + selector + "&resourceVersion=${listed l3.version}");
-  s.watch("streaming list", kJobs + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=3&" + selector + "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+  s.watch("watch from l3", kJobs + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=3&" +
+                               selector + "&resourceVersion=${listed l3.version}");
+  s.watch("streaming list", kJobs + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=3&" +
+                                selector +
+                                "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
   s.watch("watch from nowhere", kJobs + "?watch=1&timeoutSeconds=3&" + selector);
 }
 

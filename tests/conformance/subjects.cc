@@ -24,9 +24,12 @@ class ModelSubject final : public Subject {
   }
   Reply watch(const kube::HttpRequest& request) override {
     json frames = json::array();
-    const auto opened = server_.open(request, [&frames](const sim::WatchFrame& frame) { frames.push_back(json::parse(frame.line)); });
+    const auto opened = server_.open(request, [&frames](const sim::WatchFrame& frame) {
+      frames.push_back(json::parse(frame.line));
+    });
     server_.close(opened.id);
-    if (opened.id == 0) return {.status = opened.head.status, .body = json::parse(opened.head.body)};
+    if (opened.id == 0)
+      return {.status = opened.head.status, .body = json::parse(opened.head.body)};
     return {.status = opened.head.status, .body = std::move(frames)};
   }
 
@@ -42,7 +45,8 @@ class RealSubject final : public Subject {
   explicit RealSubject(const std::string& kubeconfig) {
     auto config = kube::load_kubeconfig({.paths = kubeconfig}, runtime_);
     if (!config) throw std::runtime_error(config.error().message);
-    transport_ = kube::make_beast_transport(runtime_, config->server, config->credentials, {.user_agent = "conformance"});
+    transport_ = kube::make_beast_transport(runtime_, config->server, config->credentials,
+                                            {.user_agent = "conformance"});
     install<api::CapacityPool>();
     install<api::TrainingJob>();
     install<api::InferencePool>();
@@ -73,8 +77,10 @@ class RealSubject final : public Subject {
 
   Task<void> exchange(kube::HttpRequest request, std::optional<Reply>& reply) {
     auto answer = co_await transport_->send(std::move(request), deadline());
-    if (answer) reply = Reply{.status = answer->status, .body = json::parse(answer->body, nullptr, false)};
-    else reply = Reply{.status = 0, .body = answer.error().message};
+    if (answer)
+      reply = Reply{.status = answer->status, .body = json::parse(answer->body, nullptr, false)};
+    else
+      reply = Reply{.status = 0, .body = answer.error().message};
   }
   Task<void> stream(kube::HttpRequest request, std::optional<Reply>& reply) {
     auto answer = co_await transport_->open(std::move(request), deadline());
@@ -83,12 +89,14 @@ class RealSubject final : public Subject {
       co_return;
     }
     if (!answer->lines) {
-      reply = Reply{.status = answer->head.status, .body = json::parse(answer->head.body, nullptr, false)};
+      reply = Reply{.status = answer->head.status,
+                    .body = json::parse(answer->head.body, nullptr, false)};
       co_return;
     }
     json frames = json::array();
     while (true) {
-      auto line = co_await answer->lines->next(clock_->monotonic() + std::chrono::milliseconds(1500));
+      auto line =
+          co_await answer->lines->next(clock_->monotonic() + std::chrono::milliseconds(1500));
       if (!line || !*line) break;  // silence, or its end
       frames.push_back(json::parse(**line));
     }
@@ -96,7 +104,8 @@ class RealSubject final : public Subject {
   }
   void wait_for(const std::optional<Reply>& reply) {
     io_.restart();
-    while (!reply) io_.run_one();
+    while (!reply)
+      io_.run_one();
   }
 
   template <class Kind>
@@ -104,19 +113,28 @@ class RealSubject final : public Subject {
     const auto pod_template = nlohmann::ordered_json::parse(pod_template_text());
     const json definition = json::parse(api::custom_resource_definition<Kind>(pod_template).dump());
     const std::string path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    const Reply made = ask({.method = kube::Method::kPost, .target = path, .content_type = "application/json", .body = definition.dump()});
-    if (made.status != 201 && made.status != 409) throw std::runtime_error("installing a CRD: " + made.body.dump());
-    const std::string resource = "/apis/spillway.dev/v1alpha1/" + std::string(api::kResource<Kind>.plural);
+    const Reply made = ask({.method = kube::Method::kPost,
+                            .target = path,
+                            .content_type = "application/json",
+                            .body = definition.dump()});
+    if (made.status != 201 && made.status != 409)
+      throw std::runtime_error("installing a CRD: " + made.body.dump());
+    const std::string resource =
+        "/apis/spillway.dev/v1alpha1/" + std::string(api::kResource<Kind>.plural);
     for (int tries = 0; ask({.target = resource}).status != 200; ++tries) {
       if (tries > 500) throw std::runtime_error("the API server does not serve " + resource);
       const auto timer = timers_->make();
       bool over = false;
-      asio::co_spawn(io_, [](Timer& pause, MonotonicTime until, bool& done) -> Task<void> {
-        co_await pause.wait_until(until);
-        done = true;
-      }(*timer, clock_->monotonic() + std::chrono::milliseconds(50), over), asio::detached);
+      asio::co_spawn(
+          io_,
+          [](Timer& pause, MonotonicTime until, bool& done) -> Task<void> {
+            co_await pause.wait_until(until);
+            done = true;
+          }(*timer, clock_->monotonic() + std::chrono::milliseconds(50), over),
+          asio::detached);
       io_.restart();
-      while (!over) io_.run_one();
+      while (!over)
+        io_.run_one();
     }
   }
   static std::string pod_template_text();
@@ -125,7 +143,8 @@ class RealSubject final : public Subject {
   std::unique_ptr<Clock> clock_ = make_system_clock();
   std::unique_ptr<Timers> timers_ = make_system_timers(io_.get_executor());
   std::unique_ptr<Random> random_ = make_random(1);
-  Runtime runtime_{.executor = io_.get_executor(), .clock = *clock_, .timers = *timers_, .random = *random_};
+  Runtime runtime_{
+      .executor = io_.get_executor(), .clock = *clock_, .timers = *timers_, .random = *random_};
   std::unique_ptr<kube::Transport> transport_;
 };
 
@@ -135,7 +154,8 @@ std::string RealSubject::pod_template_text() {
   if (file == nullptr) throw std::runtime_error("cannot read " + path);
   std::string text;
   char buffer[1 << 16];
-  for (std::size_t read = 0; (read = std::fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, read);
+  for (std::size_t read = 0; (read = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+    text.append(buffer, read);
   std::fclose(file);
   return text;
 }
@@ -155,14 +175,20 @@ std::string filled_in(std::string text, const std::map<std::string, Reply>& answ
 
 }  // namespace
 
-std::unique_ptr<Subject> model_subject() { return std::make_unique<ModelSubject>(); }
-std::unique_ptr<Subject> real_subject(const std::string& kubeconfig) { return std::make_unique<RealSubject>(kubeconfig); }
+std::unique_ptr<Subject> model_subject() {
+  return std::make_unique<ModelSubject>();
+}
+std::unique_ptr<Subject> real_subject(const std::string& kubeconfig) {
+  return std::make_unique<RealSubject>(kubeconfig);
+}
 
 std::vector<Reply> run(Subject& subject, const std::vector<Step>& steps) {
   std::vector<Reply> replies;
   std::map<std::string, Reply> by_name;
   for (const Step& step : steps) {
-    kube::HttpRequest request{.method = step.method, .target = filled_in(step.target, by_name), .content_type = step.content_type};
+    kube::HttpRequest request{.method = step.method,
+                              .target = filled_in(step.target, by_name),
+                              .content_type = step.content_type};
     if (!step.body.is_null()) request.body = filled_in(step.body.dump(), by_name);
     replies.push_back(step.watch ? subject.watch(request) : subject.ask(request));
     by_name[step.name] = replies.back();

@@ -24,7 +24,8 @@ class Subject {
 };
 
 std::unique_ptr<Subject> model_subject();
-// Installs the CRDs. The administrator of a cluster that nothing else uses; its controllers do not run.
+// Installs the CRDs. The administrator of a cluster that nothing else uses; its controllers do not
+// run.
 std::unique_ptr<Subject> real_subject(const std::string& kubeconfig);
 
 // The answers in the order of the script.

@@ -22,7 +22,8 @@ TEST_P(ScenarioTest, ends_as_it_has_to_and_is_quiet_then) {
   RecordProperty("writes", static_cast<int>(outcome.writes.size()));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ScenarioTest, ::testing::ValuesIn(scenarios()), [](const auto& story) { return story.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, ScenarioTest, ::testing::ValuesIn(scenarios()),
+                         [](const auto& story) { return story.param.name; });
 
 TEST(WorldTest, the_same_seed_makes_the_same_history_byte_for_byte) {
   log::configure(log::Format::kText, log::Level::kError);

@@ -33,23 +33,28 @@ nlohmann::json inference_pool(const InferencePlan& plan);
 struct Scenario {
   std::string name;
   std::function<void(World&)> prepare;  // before the operator starts
-  std::function<void(World&)> script;   // asks for what happens later (world.time().after) and returns
-  Duration duration;                    // after this everything is quiet
-  std::function<std::vector<std::string>(World&)> expectations;  // what is not as it has to be at the end
+  std::function<void(World&)>
+      script;         // asks for what happens later (world.time().after) and returns
+  Duration duration;  // after this everything is quiet
+  std::function<std::vector<std::string>(World&)>
+      expectations;  // what is not as it has to be at the end
 };
 
-inline void PrintTo(const Scenario& scenario, std::ostream* out) { *out << scenario.name; }
+inline void PrintTo(const Scenario& scenario, std::ostream* out) {
+  *out << scenario.name;
+}
 
 const std::vector<Scenario>& scenarios();
 
 struct Outcome {
   EndState end;
-  std::vector<WriteRecord> writes;           // of the operator, without Events
-  std::vector<std::string> problems;         // expectations, invariants, requests that nobody knows
+  std::vector<WriteRecord> writes;    // of the operator, without Events
+  std::vector<std::string> problems;  // expectations, invariants, requests that nobody knows
   std::uint64_t crashes = 0;
-  std::size_t writes_in_quiet_hour = 0;      // Events included
+  std::size_t writes_in_quiet_hour = 0;  // Events included
 };
 // Runs a story to its end and an hour beyond.
-Outcome run(const Scenario& scenario, std::optional<CrashPlan> crash, std::uint64_t seed = 1, FaultPlan faults = {});
+Outcome run(const Scenario& scenario, std::optional<CrashPlan> crash, std::uint64_t seed = 1,
+            FaultPlan faults = {});
 
 }  // namespace spillway::sim

@@ -1,6 +1,7 @@
 #pragma once
-// What the planner knows of a pool's capacity at an instant: price, how far to trust it, how long it is expected to last,
-// and whether it can be had at all. Plain values; the feeds that make them are in feed.h.
+// What the planner knows of a pool's capacity at an instant: price, how far to trust it, how long
+// it is expected to last, and whether it can be had at all. Plain values; the feeds that make them
+// are in feed.h.
 
 #include <optional>
 #include <string>
@@ -14,8 +15,9 @@ namespace spillway::market {
 using api::Availability;
 using api::PriceQuality;
 
-// One node for an hour. `likely` is the best estimate and what is shown; `upper` is what decisions reckon with: equal to
-// `likely` while live, wider with age, the on-demand price at most (a spot price is capped there, capacity.md 6.1).
+// One node for an hour. `likely` is the best estimate and what is shown; `upper` is what decisions
+// reckon with: equal to `likely` while live, wider with age, the on-demand price at most (a spot
+// price is capped there, capacity.md 6.1).
 struct NodePrice {
   HourlyRate likely;
   HourlyRate upper;
@@ -26,10 +28,11 @@ struct NodePrice {
 
 // How a pool is expected to behave, learnt from the cluster itself (placement.md 4).
 struct LifeEstimate {
-  // Expected time until a node of the pool is lost, for a node that starts now. Never zero; unlimited for reserved and
-  // on-demand capacity.
-  std::optional<Duration> fresh;     // nullopt = not expected to be lost
-  std::optional<Duration> residual;  // the same for the nodes that run now, whose age speaks for them
+  // Expected time until a node of the pool is lost, for a node that starts now. Never zero;
+  // unlimited for reserved and on-demand capacity.
+  std::optional<Duration> fresh;  // nullopt = not expected to be lost
+  std::optional<Duration>
+      residual;  // the same for the nodes that run now, whose age speaks for them
 };
 
 struct Offering {

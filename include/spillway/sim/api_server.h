@@ -1,12 +1,15 @@
 #pragma once
-// A Kubernetes API server in the same process: storage, versions, generations, conflicts, lists and watches, apply with field
-// ownership, deletion with preconditions, finalizers and grace, for exactly the requests that Spillway and the models beside
-// it send. Everything else is answered 501 and counted, so that a test can demand that there was nothing of the kind.
+// A Kubernetes API server in the same process: storage, versions, generations, conflicts, lists and
+// watches, apply with field ownership, deletion with preconditions, finalizers and grace, for
+// exactly the requests that Spillway and the models beside it send. Everything else is answered 501
+// and counted, so that a test can demand that there was nothing of the kind.
 //
-// Synchronous and without time of its own: a request is carried out when it is given. Delays, losses and crashes are the
-// connection's (connection.h). The garbage collector and the other controllers are models that act on it like clients.
+// Synchronous and without time of its own: a request is carried out when it is given. Delays,
+// losses and crashes are the connection's (connection.h). The garbage collector and the other
+// controllers are models that act on it like clients.
 //
-// It is held to the real one by tests/conformance. Known differences are listed in src/sim/README.md.
+// It is held to the real one by tests/conformance. Known differences are listed in
+// src/sim/README.md.
 
 #include <cstdint>
 #include <functional>
@@ -32,7 +35,7 @@ struct WatchFrame {
   std::string_view type;  // "ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"
   ObjectKey key;          // empty for BOOKMARK and ERROR
   std::uint64_t version = 0;
-  std::string line;       // {"type", "object"}, without the end of the line
+  std::string line;  // {"type", "object"}, without the end of the line
 };
 
 class ApiServer {
@@ -47,12 +50,13 @@ class ApiServer {
   using WatchId = std::uint64_t;
   using Sink = std::function<void(WatchFrame)>;
   struct Opened {
-    kube::HttpResponse head;       // with a body unless the status is 200
-    WatchId id = 0;                // 0: refused
+    kube::HttpResponse head;  // with a body unless the status is 200
+    WatchId id = 0;           // 0: refused
     std::chrono::seconds timeout{};
     bool bookmarks = false;
   };
-  // `sink` gets what is there to say at once, then every change until close(). It may not call the server.
+  // `sink` gets what is there to say at once, then every change until close(). It may not call the
+  // server.
   Opened open(const kube::HttpRequest& request, Sink sink);
   void close(WatchId id) { watches_.erase(id); }
   // The bookmark that a watch would get now.
@@ -64,19 +68,29 @@ class ApiServer {
     std::string manager = "spillway-sim";
     std::string subresource;  // "" or "status"
   };
-  Answer<Object> create(const kube::ResourceType& type, nlohmann::json object, const Editor& editor);
+  Answer<Object> create(const kube::ResourceType& type, nlohmann::json object,
+                        const Editor& editor);
   // The whole object; metadata.resourceVersion, if there, is a precondition.
-  Answer<Object> replace(const kube::ResourceType& type, const ObjectKey& key, nlohmann::json object, const Editor& editor);
-  Answer<Object> merge_patch(const kube::ResourceType& type, const ObjectKey& key, const nlohmann::json& patch, const Editor& editor);
-  Answer<Object> apply(const kube::ResourceType& type, const ObjectKey& key, nlohmann::json config, bool force, const Editor& editor);
+  Answer<Object> replace(const kube::ResourceType& type, const ObjectKey& key,
+                         nlohmann::json object, const Editor& editor);
+  Answer<Object> merge_patch(const kube::ResourceType& type, const ObjectKey& key,
+                             const nlohmann::json& patch, const Editor& editor);
+  Answer<Object> apply(const kube::ResourceType& type, const ObjectKey& key, nlohmann::json config,
+                       bool force, const Editor& editor);
   // Reads, lets `change` edit a copy, replaces.
   Answer<Object> edit(const kube::ResourceType& type, const ObjectKey& key, const Editor& editor,
                       const std::function<void(nlohmann::json&)>& change);
-  // The object when it is still there (being deleted), null when it is gone. propagation: nothing said means background.
-  Answer<Object> remove(const kube::ResourceType& type, const ObjectKey& key, const kube::DeleteOptions& options);
+  // The object when it is still there (being deleted), null when it is gone. propagation: nothing
+  // said means background.
+  Answer<Object> remove(const kube::ResourceType& type, const ObjectKey& key,
+                        const kube::DeleteOptions& options);
 
-  [[nodiscard]] Object find(const kube::ResourceType& type, const ObjectKey& key) const { return store_.find(type, key); }
-  [[nodiscard]] const Collection& all(const kube::ResourceType& type) const { return store_.collection(type); }
+  [[nodiscard]] Object find(const kube::ResourceType& type, const ObjectKey& key) const {
+    return store_.find(type, key);
+  }
+  [[nodiscard]] const Collection& all(const kube::ResourceType& type) const {
+    return store_.collection(type);
+  }
   [[nodiscard]] const ObjectStore& store() const { return store_; }
   void listen(ObjectStore::Listener listener) { store_.listen(std::move(listener)); }
 
@@ -103,16 +117,20 @@ class ApiServer {
   Answer<kube::HttpResponse> dispatch(const kube::HttpRequest& request);
   Answer<kube::HttpResponse> read(const Target& target);
   Answer<kube::HttpResponse> write(const Target& target, const kube::HttpRequest& request);
-  Answer<kube::HttpResponse> patch(const Target& target, const kube::HttpRequest& request, nlohmann::json body);
-  Answer<kube::HttpResponse> scale(const Target& target, const kube::HttpRequest& request, const nlohmann::json& body);
+  Answer<kube::HttpResponse> patch(const Target& target, const kube::HttpRequest& request,
+                                   nlohmann::json body);
+  Answer<kube::HttpResponse> scale(const Target& target, const kube::HttpRequest& request,
+                                   const nlohmann::json& body);
   Answer<kube::HttpResponse> delete_one(const Target& target, const nlohmann::json& body);
   Answer<kube::HttpResponse> list(const Target& target);
   void note_unknown(const kube::HttpRequest& request);
 
-  Answer<Object> insert(const Kind& kind, const ObjectKey& key, nlohmann::json object, const Editor& editor, bool fields_managed);
-  Answer<Object> overwrite(const Kind& kind, const ObjectKey& key, const Object& live, nlohmann::json object, const Editor& editor,
-                           bool fields_managed);
-  Answer<Object> end_of(const Kind& kind, const ObjectKey& key, const Object& live, const kube::DeleteOptions& options);
+  Answer<Object> insert(const Kind& kind, const ObjectKey& key, nlohmann::json object,
+                        const Editor& editor, bool fields_managed);
+  Answer<Object> overwrite(const Kind& kind, const ObjectKey& key, const Object& live,
+                           nlohmann::json object, const Editor& editor, bool fields_managed);
+  Answer<Object> end_of(const Kind& kind, const ObjectKey& key, const Object& live,
+                        const kube::DeleteOptions& options);
   [[nodiscard]] std::string next_uid();
   [[nodiscard]] std::string stamp() const { return format_instant(clock_.now()); }
 

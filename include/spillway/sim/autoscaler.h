@@ -1,6 +1,6 @@
 #pragma once
-// A node autoscaler: makes nodes of the groups that pending pods would fit on, after the time that a cloud takes, as long as
-// the cloud has any; takes idle nodes away.
+// A node autoscaler: makes nodes of the groups that pending pods would fit on, after the time that
+// a cloud takes, as long as the cloud has any; takes idle nodes away.
 
 #include <optional>
 

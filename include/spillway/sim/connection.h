@@ -1,7 +1,8 @@
 #pragma once
-// A process of the simulated world: its timers and its way to the API server, and what can happen to both. Killing a process
-// cuts it off at once: nothing that it does from then on has an effect, what it had sent before still arrives. Its coroutines
-// run to their end on their own, in no time to speak of.
+// A process of the simulated world: its timers and its way to the API server, and what can happen
+// to both. Killing a process cuts it off at once: nothing that it does from then on has an effect,
+// what it had sent before still arrives. Its coroutines run to their end on their own, in no time
+// to speak of.
 
 #include <cstdint>
 #include <functional>
@@ -16,8 +17,8 @@
 
 namespace spillway::sim {
 
-// Timers that end with their process: then every wait for a time is over at once, a later one in no time to speak of, and only
-// waits for a signal remain.
+// Timers that end with their process: then every wait for a time is over at once, a later one in no
+// time to speak of, and only waits for a signal remain.
 class ProcessTimers final : public Timers {
  public:
   explicit ProcessTimers(VirtualTime& time) : time_(time) {}
@@ -82,12 +83,15 @@ struct WriteRecord {
 
 class Connection final : public kube::Transport {
  public:
-  // Everything referred to outlives the connection; `on_death` is called when a fault ends the process.
-  Connection(VirtualTime& time, ProcessTimers& timers, ApiServer& server, NetworkDelays delays, std::function<void()> on_death);
+  // Everything referred to outlives the connection; `on_death` is called when a fault ends the
+  // process.
+  Connection(VirtualTime& time, ProcessTimers& timers, ApiServer& server, NetworkDelays delays,
+             std::function<void()> on_death);
   ~Connection() override;
 
   Task<Result<kube::HttpResponse>> send(kube::HttpRequest request, MonotonicTime deadline) override;
-  Task<Result<kube::StreamResponse>> open(kube::HttpRequest request, MonotonicTime deadline) override;
+  Task<Result<kube::StreamResponse>> open(kube::HttpRequest request,
+                                          MonotonicTime deadline) override;
   void close() override;
 
   // Faults from now on; empty functions are none.
@@ -104,7 +108,8 @@ class Connection final : public kube::Transport {
   void forward(const std::shared_ptr<StreamState>& stream, WatchFrame frame);
   void deliver_at(MonotonicTime when, const std::shared_ptr<StreamState>& stream, std::string line);
   void keep_alive(const std::shared_ptr<StreamState>& stream);
-  void dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request, const RequestFate& fate);
+  void dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request,
+                const RequestFate& fate);
   void die();
 
   VirtualTime& time_;

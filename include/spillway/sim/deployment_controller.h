@@ -1,5 +1,6 @@
 #pragma once
-// Deployments and their ReplicaSets: one ReplicaSet per template, rolled over within maxSurge and maxUnavailable.
+// Deployments and their ReplicaSets: one ReplicaSet per template, rolled over within maxSurge and
+// maxUnavailable.
 
 #include <spillway/sim/model.h>
 
@@ -13,7 +14,8 @@ class DeploymentController final : public Model {
   void note(const Change& change);
   void sync(const ObjectKey& key) override;
   Object current_set(const ObjectKey& key, const nlohmann::json& deployment);
-  void roll(const nlohmann::json& deployment, const Object& current, const std::vector<Object>& sets);
+  void roll(const nlohmann::json& deployment, const Object& current,
+            const std::vector<Object>& sets);
   void scale(const nlohmann::json& set, int replicas);
   const OwnerIndex& owners_;
 };

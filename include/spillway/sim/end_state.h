@@ -1,6 +1,7 @@
 #pragma once
-// The differential oracle (Sieve, OSDI'22): a disturbed run has to end as the undisturbed one did. What no two runs share is
-// taken out first: identities, versions, times, and what follows from times (costs, ages, sentences with figures).
+// The differential oracle (Sieve, OSDI'22): a disturbed run has to end as the undisturbed one did.
+// What no two runs share is taken out first: identities, versions, times, and what follows from
+// times (costs, ages, sentences with figures).
 
 #include <map>
 #include <string>

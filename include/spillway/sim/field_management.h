@@ -1,9 +1,10 @@
 #pragma once
-// Who owns which field: the rules of server-side apply (KEP-555, structured-merge-diff v4) on JSON objects and schemas. Pure.
+// Who owns which field: the rules of server-side apply (KEP-555, structured-merge-diff v4) on JSON
+// objects and schemas. Pure.
 //
-// An apply owns what it says. Fields that a manager applied before and leaves out now are removed, unless another manager
-// owns them too. Changing a value that another manager owns is a conflict, or with force takes it over. Every other write
-// (create, update, patch) owns what it changes.
+// An apply owns what it says. Fields that a manager applied before and leaves out now are removed,
+// unless another manager owns them too. Changing a value that another manager owns is a conflict,
+// or with force takes it over. Every other write (create, update, patch) owns what it changes.
 
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ struct Difference {
 Difference compare(const Schema& schema, const nlohmann::json& before, const nlohmann::json& after);
 
 // `config` laid over `live`, lists and maps merged as the schema says.
-nlohmann::json merge(const Schema& schema, const nlohmann::json& live, const nlohmann::json& config);
+nlohmann::json merge(const Schema& schema, const nlohmann::json& live,
+                     const nlohmann::json& config);
 
 struct Manager {
   std::string name;         // "spillway-status"
@@ -35,22 +37,27 @@ struct Manager {
   std::string subresource;  // "" or "status"
 };
 
-// metadata.managedFields of `after`, which a write that is no apply made from `before` (null: there was none).
-void manage_update(const Schema& schema, const nlohmann::json& before, nlohmann::json& after, const Manager& manager, Instant now);
+// metadata.managedFields of `after`, which a write that is no apply made from `before` (null: there
+// was none).
+void manage_update(const Schema& schema, const nlohmann::json& before, nlohmann::json& after,
+                   const Manager& manager, Instant now);
 
 struct FieldConflict {
-  std::string manager;      // who owns it: `conflict with "x" using apps/v1`
+  std::string manager;  // who owns it: `conflict with "x" using apps/v1`
   std::vector<std::string> paths;
 };
 struct Applied {
-  nlohmann::json object;                 // with its managedFields
-  std::vector<FieldConflict> conflicts;  // not empty only without force: nothing may be written then
+  nlohmann::json object;  // with its managedFields
+  std::vector<FieldConflict>
+      conflicts;  // not empty only without force: nothing may be written then
 };
-// `live` is an object without content (but metadata) when there was none; `config` holds no server-set metadata.
-Applied manage_apply(const Schema& schema, const nlohmann::json& live, const nlohmann::json& config, const Manager& manager,
-                     bool force, Instant now);
+// `live` is an object without content (but metadata) when there was none; `config` holds no
+// server-set metadata.
+Applied manage_apply(const Schema& schema, const nlohmann::json& live, const nlohmann::json& config,
+                     const Manager& manager, bool force, Instant now);
 
-// Equal but for the times in metadata.managedFields and metadata.resourceVersion: a write that changes nothing is none.
+// Equal but for the times in metadata.managedFields and metadata.resourceVersion: a write that
+// changes nothing is none.
 bool same_content(const nlohmann::json& a, const nlohmann::json& b);
 
 }  // namespace spillway::sim

@@ -1,7 +1,8 @@
 #pragma once
-// A set of field paths of an object, as server-side apply keeps them in metadata.managedFields (KEP-555). It is a tree whose
-// edges are path elements in their written form: "f:name" for a field or key, "k:{...}" for the entry of a list by its keys,
-// "v:..." for an entry by its value. "." in the written form says that the path itself is a member.
+// A set of field paths of an object, as server-side apply keeps them in metadata.managedFields
+// (KEP-555). It is a tree whose edges are path elements in their written form: "f:name" for a field
+// or key, "k:{...}" for the entry of a list by its keys, "v:..." for an entry by its value. "." in
+// the written form says that the path itself is a member.
 
 #include <map>
 #include <string>
@@ -33,7 +34,8 @@ class FieldSet {
   // Takes out the members of `other` and everything below them.
   void subtract_below(const FieldSet& other);
   [[nodiscard]] FieldSet intersection(const FieldSet& other) const;
-  // Every member as a path for people: ".spec.replicas", `.spec.ports[port=80,protocol="TCP"].name`.
+  // Every member as a path for people: ".spec.replicas",
+  // `.spec.ports[port=80,protocol="TCP"].name`.
   [[nodiscard]] std::vector<std::string> paths() const;
 
   friend bool operator==(const FieldSet&, const FieldSet&) = default;

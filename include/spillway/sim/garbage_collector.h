@@ -1,5 +1,6 @@
 #pragma once
-// The garbage collector: dependants go with their owners (background), before them (foreground), or stay (orphan).
+// The garbage collector: dependants go with their owners (background), before them (foreground), or
+// stay (orphan).
 
 #include <spillway/sim/model.h>
 

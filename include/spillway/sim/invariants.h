@@ -30,10 +30,10 @@ class Invariants {
   void complain(std::string sentence);
 
   const ApiServer& server_;
-  std::map<std::string, std::string> ended_;              // uid of a job -> how it ended
-  std::map<std::string, Money> totals_;                   // uid -> cost so far
-  std::map<std::string, std::int64_t> attempts_;          // uid -> latest attempt
-  std::map<std::string, MonotonicTime> over_since_;       // by pool
+  std::map<std::string, std::string> ended_;         // uid of a job -> how it ended
+  std::map<std::string, Money> totals_;              // uid -> cost so far
+  std::map<std::string, std::int64_t> attempts_;     // uid -> latest attempt
+  std::map<std::string, MonotonicTime> over_since_;  // by pool
   std::set<std::string> said_;
   std::vector<std::string> violations_;
 };

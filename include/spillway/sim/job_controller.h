@@ -1,7 +1,7 @@
 #pragma once
-// The Job controller for Indexed Jobs, as Spillway makes them: pods by index, tracking finalizers, backoffLimit and
-// backoffLimitPerIndex, podReplacementPolicy, podFailurePolicy, suspension, FailureTarget before Failed and
-// SuccessCriteriaMet before Complete (KEP-3329, 3850, 3939, 2214).
+// The Job controller for Indexed Jobs, as Spillway makes them: pods by index, tracking finalizers,
+// backoffLimit and backoffLimitPerIndex, podReplacementPolicy, podFailurePolicy, suspension,
+// FailureTarget before Failed and SuccessCriteriaMet before Complete (KEP-3329, 3850, 3939, 2214).
 
 #include <spillway/sim/model.h>
 

@@ -1,5 +1,6 @@
 #pragma once
-// Label selectors in the form of a query ("a=b,c!=d,e in (f,g),h,!i") and of an object (matchLabels, matchExpressions).
+// Label selectors in the form of a query ("a=b,c!=d,e in (f,g),h,!i") and of an object
+// (matchLabels, matchExpressions).
 
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 #pragma once
-// What the models of Kubernetes' own controllers have in common: they hear of changes at once, look again a little later
-// (their latency), and act on the server like any client. Level-triggered: what they do follows from what is there.
+// What the models of Kubernetes' own controllers have in common: they hear of changes at once, look
+// again a little later (their latency), and act on the server like any client. Level-triggered:
+// what they do follows from what is there.
 
 #include <functional>
 #include <map>
@@ -29,11 +30,13 @@ class Model {
   void look_at(const ObjectKey& key);
   void look_at_later(const ObjectKey& key, Duration delay);
 
-  // The answer is looked at only for what else than "gone" or "moved on" it could say: a model never sends nonsense.
+  // The answer is looked at only for what else than "gone" or "moved on" it could say: a model
+  // never sends nonsense.
   void edit(const kube::ResourceType& type, const ObjectKey& key, const std::string& subresource,
             const std::function<void(nlohmann::json&)>& change);
   void create(const kube::ResourceType& type, nlohmann::json object);
-  void remove(const kube::ResourceType& type, const ObjectKey& key, const nlohmann::json& object, kube::DeleteOptions options = {});
+  void remove(const kube::ResourceType& type, const ObjectKey& key, const nlohmann::json& object,
+              kube::DeleteOptions options = {});
   [[nodiscard]] std::string stamp() const { return format_instant(time_.now()); }
 
   VirtualTime& time_;
@@ -54,7 +57,8 @@ class OwnerIndex {
   explicit OwnerIndex(ApiServer& server);
   [[nodiscard]] const std::set<Child>& children(const std::string& owner_uid) const;
   // The objects of one kind among them.
-  [[nodiscard]] std::vector<Object> children(const std::string& owner_uid, const kube::ResourceType& type) const;
+  [[nodiscard]] std::vector<Object> children(const std::string& owner_uid,
+                                             const kube::ResourceType& type) const;
 
  private:
   void note(const Change& change);
@@ -63,15 +67,16 @@ class OwnerIndex {
 };
 
 // status.conditions: lastTransitionTime moves with the status only. True when something changed.
-bool set_condition(nlohmann::json& status, const std::string& type, bool holds, const std::string& reason, const std::string& message,
-                   const std::string& now);
+bool set_condition(nlohmann::json& status, const std::string& type, bool holds,
+                   const std::string& reason, const std::string& message, const std::string& now);
 bool condition_holds(const nlohmann::json& object, const std::string& type);
 const nlohmann::json* condition_of(const nlohmann::json& object, const std::string& type);
 // The owner reference of what a controller makes for `owner`.
 nlohmann::json controller_reference(const nlohmann::json& owner, const kube::ResourceType& type);
 bool controlled_by(const nlohmann::json& object, const std::string& owner_uid);
 bool is_deleting(const nlohmann::json& object);
-// Five letters and digits that follow from the text: the tail of generated names, the same in every run.
+// Five letters and digits that follow from the text: the tail of generated names, the same in every
+// run.
 std::string name_suffix(const std::string& text);
 
 }  // namespace spillway::sim

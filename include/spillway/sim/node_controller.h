@@ -1,7 +1,8 @@
 #pragma once
-// What the controller manager does about nodes and their pods: a kubelet that is silent makes its node NotReady, then
-// unreachable, then its pods are evicted when they tolerate it no longer; pods whose node is gone, and deleted pods that were
-// never bound, are ended by force (pod garbage collection). Pods that go this way carry the condition DisruptionTarget.
+// What the controller manager does about nodes and their pods: a kubelet that is silent makes its
+// node NotReady, then unreachable, then its pods are evicted when they tolerate it no longer; pods
+// whose node is gone, and deleted pods that were never bound, are ended by force (pod garbage
+// collection). Pods that go this way carry the condition DisruptionTarget.
 
 #include <spillway/sim/kubelets.h>
 
@@ -28,7 +29,8 @@ class NodeController final : public Model {
   void set_ready(const std::string& node, bool ready);
   void evict_intolerant(const std::string& node);
   void end_orphans(const std::string& node);
-  void disrupt(const ObjectKey& pod, const nlohmann::json& object, const std::string& reason, const std::string& message, bool by_force);
+  void disrupt(const ObjectKey& pod, const nlohmann::json& object, const std::string& reason,
+               const std::string& message, bool by_force);
 
   Kubelets& kubelets_;
   NodeTimes times_;

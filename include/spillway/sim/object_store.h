@@ -1,6 +1,7 @@
 #pragma once
-// What the model API server keeps: the objects of each collection, one version counter over all of them, and the history that
-// watches are served from. Objects are immutable and shared; a change makes a new one.
+// What the model API server keeps: the objects of each collection, one version counter over all of
+// them, and the history that watches are served from. Objects are immutable and shared; a change
+// makes a new one.
 
 #include <cstdint>
 #include <deque>
@@ -44,7 +45,8 @@ class ObjectStore {
   Object put(const kube::ResourceType& type, const ObjectKey& key, nlohmann::json object);
   void erase(const kube::ResourceType& type, const ObjectKey& key);
 
-  // Called after each change, in order of registration; may not change the store itself (it schedules).
+  // Called after each change, in order of registration; may not change the store itself (it
+  // schedules).
   void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
 
   // The changes after `version`, oldest first; they are all there when version >= compacted().

@@ -1,6 +1,7 @@
 #pragma once
-// The operator as one process of the simulated world: the real client, recorder, market keeper and controller, wired as the
-// program wires them, on virtual time and a connection that faults can reach.
+// The operator as one process of the simulated world: the real client, recorder, market keeper and
+// controller, wired as the program wires them, on virtual time and a connection that faults can
+// reach.
 
 #include <functional>
 #include <memory>
@@ -23,8 +24,8 @@ inline const FeedName kBookFeed{"book"};  // what pools name to be priced by the
 class OperatorProcess {
  public:
   // Starts at once. `on_death` is called when a fault ends it. Everything referred to outlives it.
-  OperatorProcess(VirtualTime& time, ApiServer& server, const PriceBook& prices, std::uint64_t seed, OperatorOptions options,
-                  FaultPlan faults, std::function<void()> on_death);
+  OperatorProcess(VirtualTime& time, ApiServer& server, const PriceBook& prices, std::uint64_t seed,
+                  OperatorOptions options, FaultPlan faults, std::function<void()> on_death);
   // The process has to have ended.
   ~OperatorProcess();
   OperatorProcess(const OperatorProcess&) = delete;

@@ -1,6 +1,6 @@
 #pragma once
-// What the API server says when it does not do what it was asked: the Status object of the real one, word for word where the
-// conformance script compares it (tests/conformance).
+// What the API server says when it does not do what it was asked: the Status object of the real
+// one, word for word where the conformance script compares it (tests/conformance).
 
 #include <string>
 #include <vector>
@@ -31,14 +31,16 @@ Refused already_exists(const kube::ResourceType& type, const ObjectName& name);
 // `Operation cannot be fulfilled on jobs.batch "a": <why>`
 Refused conflict(const kube::ResourceType& type, const ObjectName& name, const std::string& why);
 Refused object_modified(const kube::ResourceType& type, const ObjectName& name);
-Refused invalid_object(const kube::ResourceType& type, const ObjectName& name, const std::vector<Cause>& causes);
+Refused invalid_object(const kube::ResourceType& type, const ObjectName& name,
+                       const std::vector<Cause>& causes);
 // Of the request's own parameters: "ListOptions", "PatchOptions".
 Refused invalid_options(const std::string& kind, const Cause& cause);
 Refused bad_request(std::string message);
 Refused forbidden(const kube::ResourceType& type, const ObjectName& name, const std::string& why);
 Refused expired(std::string message);
 Refused version_too_large(std::uint64_t asked, std::uint64_t current);
-// A request that nothing of Spillway sends: the model does not know its answer, and a test that sees this fails.
+// A request that nothing of Spillway sends: the model does not know its answer, and a test that
+// sees this fails.
 Refused not_implemented(const std::string& request);
 
 }  // namespace spillway::sim

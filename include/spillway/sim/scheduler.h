@@ -1,6 +1,7 @@
 #pragma once
-// The scheduler: binds pending pods to nodes with room, by node selector, required node affinity, taints and resources
-// (extended ones included); by priority, then age. Of the nodes that fit the emptiest is taken, as LeastAllocated does.
+// The scheduler: binds pending pods to nodes with room, by node selector, required node affinity,
+// taints and resources (extended ones included); by priority, then age. Of the nodes that fit the
+// emptiest is taken, as LeastAllocated does.
 
 #include <optional>
 
@@ -22,8 +23,8 @@ Labels labels_of_node(const nlohmann::json& node);
 std::vector<api::Taint> taints_of(const nlohmann::json& node);
 Amounts allocatable_of(const nlohmann::json& node);
 // nullopt when a pod of this shape may go to such a node, else why not, in the scheduler's words.
-std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name, const Labels& labels,
-                                      const std::vector<api::Taint>& taints);
+std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name,
+                                      const Labels& labels, const std::vector<api::Taint>& taints);
 
 class Scheduler final : public Model {
  public:

@@ -1,7 +1,8 @@
 #pragma once
-// The schema of a kind, compiled from OpenAPI as a CRD holds it: what the model API server prunes, defaults and checks by,
-// and how server-side apply merges lists and maps (x-kubernetes-list-type, -list-map-keys, -map-type). What a schema does not
-// describe is taken as the API server takes untyped content: maps are merged key by key, lists are replaced whole.
+// The schema of a kind, compiled from OpenAPI as a CRD holds it: what the model API server prunes,
+// defaults and checks by, and how server-side apply merges lists and maps (x-kubernetes-list-type,
+// -list-map-keys, -map-type). What a schema does not describe is taken as the API server takes
+// untyped content: maps are merged key by key, lists are replaced whole.
 
 #include <cstdint>
 #include <map>
@@ -33,7 +34,8 @@ struct Schema {
   nlohmann::json default_value;   // null: none
   std::vector<std::string> required;
   std::vector<nlohmann::json> allowed;  // enum
-  std::optional<std::int64_t> minimum, maximum, min_items, max_items, min_properties, max_properties, max_length;
+  std::optional<std::int64_t> minimum, maximum, min_items, max_items, min_properties,
+      max_properties, max_length;
   std::string pattern, format;
 
   static SchemaPointer parse(const nlohmann::json& openapi);
@@ -49,13 +51,15 @@ const Schema& schema_of(const Schema& schema, std::string_view field);
 
 // One thing that is wrong, in the API server's words.
 struct Cause {
-  std::string reason;   // "FieldValueInvalid"
-  std::string message;  // "Invalid value: 0: spec.replicas in body should be greater than or equal to 1"
-  std::string field;    // "spec.replicas"
+  std::string reason;  // "FieldValueInvalid"
+  std::string
+      message;  // "Invalid value: 0: spec.replicas in body should be greater than or equal to 1"
+  std::string field;  // "spec.replicas"
 };
 
 void prune(const Schema& schema, nlohmann::json& value);
 void fill_defaults(const Schema& schema, nlohmann::json& value);
-void check(const Schema& schema, const nlohmann::json& value, const std::string& path, std::vector<Cause>& causes);
+void check(const Schema& schema, const nlohmann::json& value, const std::string& path,
+           std::vector<Cause>& causes);
 
 }  // namespace spillway::sim

@@ -1,8 +1,9 @@
 #pragma once
-// Time that moves only when its owner says so: the Clock and the Timers of coroutines that run on one io_context, and the
-// agenda of the models beside them. Nothing ever blocks: run what is ready, move to the next instant at which something is
-// due, repeat. What is due at the same instant happens in the order in which it was asked for, so the same program makes the
-// same history every time.
+// Time that moves only when its owner says so: the Clock and the Timers of coroutines that run on
+// one io_context, and the agenda of the models beside them. Nothing ever blocks: run what is ready,
+// move to the next instant at which something is due, repeat. What is due at the same instant
+// happens in the order in which it was asked for, so the same program makes the same history every
+// time.
 //
 // One thread. The io_context outlives the time, and the time outlives every timer made from it.
 
@@ -21,7 +22,8 @@ class VirtualTime final : public Clock, public Timers {
  public:
   static constexpr Instant kDefaultStart{std::chrono::hours(24 * 365 * 50)};
 
-  explicit VirtualTime(asio::io_context& io, Instant start = kDefaultStart, MonotonicTime boot = {});
+  explicit VirtualTime(asio::io_context& io, Instant start = kDefaultStart,
+                       MonotonicTime boot = {});
   ~VirtualTime() override;
   VirtualTime(const VirtualTime&) = delete;
   VirtualTime& operator=(const VirtualTime&) = delete;
@@ -33,16 +35,21 @@ class VirtualTime final : public Clock, public Timers {
 
   // Calls `action` once at `when` (now, if that has passed), outside of every coroutine.
   void at(MonotonicTime when, std::function<void()> action);
-  void after(Duration delay, std::function<void()> action) { at(monotonic_ + delay, std::move(action)); }
+  void after(Duration delay, std::function<void()> action) {
+    at(monotonic_ + delay, std::move(action));
+  }
 
-  // Runs everything that is ready at this instant, without moving time. Ends the process when that never ends.
+  // Runs everything that is ready at this instant, without moving time. Ends the process when that
+  // never ends.
   void settle();
-  // Settles, moves to the next instant at which something is due, if that is not after `limit`, and does all that is due
-  // there. False when nothing is due until then; time has not moved in that case.
+  // Settles, moves to the next instant at which something is due, if that is not after `limit`, and
+  // does all that is due there. False when nothing is due until then; time has not moved in that
+  // case.
   bool step(MonotonicTime limit);
   void run_until(MonotonicTime until);
   void run_for(Duration duration) { run_until(monotonic_ + duration); }
-  // Steps until `done()` holds, which is asked after every step. False when it does not within `patience`.
+  // Steps until `done()` holds, which is asked after every step. False when it does not within
+  // `patience`.
   bool run_while_not(const std::function<bool()>& done, Duration patience);
 
   // A step of the wall clock; monotonic time stays.

@@ -1,7 +1,8 @@
 #pragma once
-// A whole cluster with the operator in it, on virtual time: the API server, the models of Kubernetes' controllers, a node
-// autoscaler, a market, and the operator as a process that can be killed and started again. Faults are asked for in advance
-// or when the time comes; the invariants of design §9 are checked after every step in which something changed.
+// A whole cluster with the operator in it, on virtual time: the API server, the models of
+// Kubernetes' controllers, a node autoscaler, a market, and the operator as a process that can be
+// killed and started again. Faults are asked for in advance or when the time comes; the invariants
+// of design §9 are checked after every step in which something changed.
 //
 //   World world({.seed = 1});
 //   world.add_pool({.name = "spot-a", .tier = api::Tier::kSpot, .spot = "8.00", ...});
@@ -48,8 +49,8 @@ struct PoolPlan {
   std::optional<Duration> idle_removal = std::chrono::minutes(10);
 };
 
-// When and how the operator's process is to end: with its `write`-th write (Events not counted), counted over all of its
-// lives, and started again after `downtime`.
+// When and how the operator's process is to end: with its `write`-th write (Events not counted),
+// counted over all of its lives, and started again after `downtime`.
 struct CrashPlan {
   std::uint64_t write = 0;
   Fate fate = Fate::kDieAfterSend;
@@ -68,7 +69,8 @@ class World {
   void set_spot(const std::string& pool, const std::string& per_node_hour);
   // Creates an object as a user would; a refusal ends the process: scenarios are valid.
   void submit(nlohmann::json object);
-  void patch(const kube::ResourceType& type, const std::string& name, const nlohmann::json& merge_patch);
+  void patch(const kube::ResourceType& type, const std::string& name,
+             const nlohmann::json& merge_patch);
   void remove(const kube::ResourceType& type, const std::string& name);
 
   // ---- the operator
@@ -78,7 +80,9 @@ class World {
   void plan_crash(CrashPlan crash) { crash_ = crash; }
   // Faults of every life of the operator from the next start on, or of the present one at once.
   void set_faults(FaultPlan faults);
-  [[nodiscard]] OperatorProcess* running_operator() { return operator_ && operator_->alive() ? operator_.get() : nullptr; }
+  [[nodiscard]] OperatorProcess* running_operator() {
+    return operator_ && operator_->alive() ? operator_.get() : nullptr;
+  }
 
   // ---- time
   void run_for(Duration duration);
@@ -86,13 +90,17 @@ class World {
   bool run_until(const std::function<bool()>& done, Duration patience);
 
   // ---- what is seen
-  [[nodiscard]] Object find(const kube::ResourceType& type, const std::string& name) const;  // in "default", or cluster-scoped
+  [[nodiscard]] Object find(const kube::ResourceType& type,
+                            const std::string& name) const;  // in "default", or cluster-scoped
   [[nodiscard]] std::string phase(const std::string& training_job) const;
   [[nodiscard]] std::string pool_of(const std::string& training_job) const;  // empty: not placed
-  [[nodiscard]] std::vector<Object> pods_on(const std::string& pool) const;   // not ended, not being deleted
+  [[nodiscard]] std::vector<Object> pods_on(
+      const std::string& pool) const;  // not ended, not being deleted
   // Every write of the operator so far over all of its lives; of Events only when asked for.
   [[nodiscard]] std::vector<WriteRecord> writes(bool events = false) const;
-  [[nodiscard]] const std::vector<std::string>& violations() const { return invariants_.violations(); }
+  [[nodiscard]] const std::vector<std::string>& violations() const {
+    return invariants_.violations();
+  }
   [[nodiscard]] std::uint64_t crashes() const { return crashes_; }
   // The whole history of the store as text, one line a change: for comparing runs byte for byte.
   [[nodiscard]] const std::string& history() const { return history_; }

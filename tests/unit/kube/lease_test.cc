@@ -255,8 +255,8 @@ TEST_F(ElectorTest, AStandbyIsThereWhenTheLeaseRunsOut) {
   time.run_for(Duration(3300));
   first.elector.stop();  // without a release, as if killed
   time.settle();
-  // What it waits for is the lease's time since it saw the last renewal, which was at most one round
-  // (retry_period, spread by the jitter) after the renewal itself.
+  // What it waits for is the lease's time since it saw the last renewal, which was at most one
+  // round (retry_period, spread by the jitter) after the renewal itself.
   const Duration round = std::chrono::duration_cast<Duration>(kOptions.retry_period * 2.2);
   time.run_for(kOptions.lease_duration + round);
   EXPECT_TRUE(second.elector.leading());

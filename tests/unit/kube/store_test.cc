@@ -125,10 +125,11 @@ TEST_F(StoreTest, AListDropsWhatVanishedAndMarksTheStoreSynced) {
 // A kind without objects: whoever waits for all caches would otherwise wait for some other change.
 TEST_F(StoreTest, TheFirstListIsReportedOnceEvenIfItIsEmpty) {
   int synced = 0;
-  store.set_listener([](const ObjectKey&, Change) {}, [&] {
-    EXPECT_TRUE(store.synced());
-    ++synced;
-  });
+  store.set_listener([](const ObjectKey&, Change) {},
+                     [&] {
+                       EXPECT_TRUE(store.synced());
+                       ++synced;
+                     });
   replace({}, "5");
   EXPECT_EQ(synced, 1);
   replace({}, "6");

@@ -31,8 +31,10 @@ TEST_F(ServerTest, an_object_against_the_schema_is_refused_with_every_cause) {
   const Reply refused = post(kJobsPath, job);
   EXPECT_EQ(refused.status, 422);
   EXPECT_EQ(refused.reason(), "Invalid");
-  EXPECT_EQ(refused.body["details"]["causes"].size(), 3U) << refused.body;  // and the rules that were not looked at
-  EXPECT_THAT(refused.message(), HasSubstr("spec.replicas in body should be greater than or equal to 1"));
+  EXPECT_EQ(refused.body["details"]["causes"].size(), 3U)
+      << refused.body;  // and the rules that were not looked at
+  EXPECT_THAT(refused.message(),
+              HasSubstr("spec.replicas in body should be greater than or equal to 1"));
   EXPECT_THAT(refused.message(), HasSubstr("spec.accelerator.models: Required value"));
 }
 
@@ -61,7 +63,8 @@ TEST_F(ServerTest, only_a_change_of_the_spec_is_a_new_generation) {
   ASSERT_EQ(status.status, 200) << status.body;
   EXPECT_EQ(status.body["metadata"]["generation"], 1);
   EXPECT_NE(status.version(), made.version());
-  EXPECT_EQ(merge(target, {{"metadata", {{"labels", {{"x", "y"}}}}}}).body["metadata"]["generation"], 1);
+  EXPECT_EQ(
+      merge(target, {{"metadata", {{"labels", {{"x", "y"}}}}}}).body["metadata"]["generation"], 1);
   EXPECT_EQ(merge(target, {{"spec", {{"replicas", 2}}}}).body["metadata"]["generation"], 2);
 }
 
@@ -70,7 +73,8 @@ TEST_F(ServerTest, spec_and_status_are_written_through_their_own_endpoints_only)
   const std::string target = std::string(kJobsPath) + "/a";
   const Reply spec = merge(target, {{"spec", {{"replicas", 3}}}, {"status", {{"attempt", 7}}}});
   EXPECT_FALSE(spec.body.contains("status"));
-  const Reply status = merge(target + "/status", {{"spec", {{"replicas", 9}}}, {"status", {{"attempt", 2}}}});
+  const Reply status =
+      merge(target + "/status", {{"spec", {{"replicas", 9}}}, {"status", {{"attempt", 2}}}});
   EXPECT_EQ(status.body["spec"]["replicas"], 3);
   EXPECT_EQ(status.body["status"]["attempt"], 2);
 }
@@ -89,7 +93,8 @@ TEST_F(ServerTest, an_update_of_an_old_version_is_a_conflict) {
   const Reply late = put(target, made.body);
   EXPECT_EQ(late.status, 409);
   EXPECT_EQ(late.message(),
-            "Operation cannot be fulfilled on trainingjobs.spillway.dev \"a\": the object has been modified; please apply your "
+            "Operation cannot be fulfilled on trainingjobs.spillway.dev \"a\": the object has been "
+            "modified; please apply your "
             "changes to the latest version and try again");
 }
 
@@ -163,7 +168,10 @@ TEST_F(ServerTest, the_scale_of_a_pool_is_read_and_written) {
 TEST_F(ServerTest, what_nobody_sends_is_answered_loudly) {
   EXPECT_EQ(get("/api/v1/configmaps").status, 501);
   EXPECT_EQ(get(std::string(kPodsPath) + "?fieldSelector=spec.nodeName%3Da").status, 501);
-  EXPECT_EQ(ask(kube::Method::kPatch, std::string(kPodsPath) + "/a", json::array(), "application/json-patch+json").status, 400);
+  EXPECT_EQ(ask(kube::Method::kPatch, std::string(kPodsPath) + "/a", json::array(),
+                "application/json-patch+json")
+                .status,
+            400);
   EXPECT_EQ(server.unknown_requests().size(), 2U);
 }
 

@@ -12,15 +12,20 @@ using std::chrono::seconds;
 class ConnectionTest : public ServerTest {
  protected:
   Task<void> request(kube::Method method, std::string target, json body) {
-    kube::HttpRequest asked{.method = method, .target = std::move(target), .content_type = "application/json", .body = body.dump()};
+    kube::HttpRequest asked{.method = method,
+                            .target = std::move(target),
+                            .content_type = "application/json",
+                            .body = body.dump()};
     answer = co_await connection.send(std::move(asked), time.monotonic() + seconds(30));
   }
   void create(const std::string& name) {
-    group.spawn(request(kube::Method::kPost, std::string(kPodsPath) + "?fieldManager=test", pod(name)));
+    group.spawn(
+        request(kube::Method::kPost, std::string(kPodsPath) + "?fieldManager=test", pod(name)));
     time.run_for(seconds(60));
   }
   Task<void> read_watch(std::string query) {
-    auto opened = co_await connection.open({.target = std::string(kPodsPath) + "?watch=1&" + query}, time.monotonic() + seconds(30));
+    auto opened = co_await connection.open({.target = std::string(kPodsPath) + "?watch=1&" + query},
+                                           time.monotonic() + seconds(30));
     while (opened && opened->lines) {
       auto line = co_await opened->lines->next(MonotonicTime::max());
       if (!line) {
@@ -33,14 +38,18 @@ class ConnectionTest : public ServerTest {
     watch_ended = true;
   }
   void fate_of_writes(Fate fate) {
-    connection.set_faults({.on_request = [fate](const RequestSeen& seen) { return RequestFate{.fate = seen.write > 0 ? fate : Fate::kServed}; }});
+    connection.set_faults({.on_request = [fate](const RequestSeen& seen) {
+      return RequestFate{.fate = seen.write > 0 ? fate : Fate::kServed};
+    }});
   }
   void TearDown() override {  // whatever still waits comes to its end
     timers.kill();
     connection.close();
     time.run_for(seconds(1));
   }
-  bool exists(const std::string& name) { return get(std::string(kPodsPath) + "/" + name).status == 200; }
+  bool exists(const std::string& name) {
+    return get(std::string(kPodsPath) + "/" + name).status == 200;
+  }
 
   ProcessTimers timers{time};
   bool died = false;
@@ -57,7 +66,8 @@ class ConnectionTest : public ServerTest {
 };
 
 TEST_F(ConnectionTest, a_request_takes_its_time_there_and_back) {
-  group.spawn(request(kube::Method::kPost, std::string(kPodsPath) + "?fieldManager=test", pod("a")));
+  group.spawn(
+      request(kube::Method::kPost, std::string(kPodsPath) + "?fieldManager=test", pod("a")));
   time.run_for(std::chrono::milliseconds(1));
   EXPECT_TRUE(exists("a"));
   EXPECT_FALSE(answer.has_value());
@@ -108,7 +118,8 @@ TEST_F(ConnectionTest, a_process_that_dies_after_the_reply_sends_nothing_more) {
 }
 
 TEST_F(ConnectionTest, a_watch_gets_events_bookmarks_and_its_end) {
-  group.spawn(read_watch("allowWatchBookmarks=true&timeoutSeconds=100&resourceVersion=" + std::to_string(server.store().version())));
+  group.spawn(read_watch("allowWatchBookmarks=true&timeoutSeconds=100&resourceVersion=" +
+                         std::to_string(server.store().version())));
   time.run_for(seconds(1));
   post(kPodsPath, pod("a"));
   time.run_for(seconds(200));
@@ -120,12 +131,15 @@ TEST_F(ConnectionTest, a_watch_gets_events_bookmarks_and_its_end) {
 TEST_F(ConnectionTest, events_can_be_dropped_doubled_and_overtaken) {
   connection.set_faults({.on_event = [](const std::string&, const WatchFrame& frame) {
     if (frame.key.name == ObjectName("dropped")) return EventFate{.drop = true};
-    if (frame.key.name == ObjectName("late")) return EventFate{.delay = seconds(5), .may_be_overtaken = true};
+    if (frame.key.name == ObjectName("late"))
+      return EventFate{.delay = seconds(5), .may_be_overtaken = true};
     return EventFate{.copies = frame.type == "DELETED" ? 2 : 1};
   }});
-  group.spawn(read_watch("timeoutSeconds=100&resourceVersion=" + std::to_string(server.store().version())));
+  group.spawn(
+      read_watch("timeoutSeconds=100&resourceVersion=" + std::to_string(server.store().version())));
   time.run_for(seconds(1));
-  for (const char* name : {"dropped", "late", "a"}) post(kPodsPath, pod(name));
+  for (const char* name : {"dropped", "late", "a"})
+    post(kPodsPath, pod(name));
   remove(std::string(kPodsPath) + "/a");
   time.run_for(seconds(1));
   EXPECT_EQ(heard, (std::vector<std::string>{"ADDED", "DELETED", "DELETED"}));

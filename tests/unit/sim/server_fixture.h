@@ -22,10 +22,13 @@ class ServerTest : public ::testing::Test {
     json body;
     [[nodiscard]] std::string message() const { return body.value("message", ""); }
     [[nodiscard]] std::string reason() const { return body.value("reason", ""); }
-    [[nodiscard]] std::string version() const { return body.value("/metadata/resourceVersion"_json_pointer, ""); }
+    [[nodiscard]] std::string version() const {
+      return body.value("/metadata/resourceVersion"_json_pointer, "");
+    }
   };
 
-  Reply ask(kube::Method method, const std::string& target, const json& body = {}, const std::string& content_type = "application/json") {
+  Reply ask(kube::Method method, const std::string& target, const json& body = {},
+            const std::string& content_type = "application/json") {
     kube::HttpRequest request{.method = method, .target = target};
     if (!body.is_null()) {
       request.content_type = content_type;
@@ -35,31 +38,53 @@ class ServerTest : public ::testing::Test {
     return {.status = response.status, .body = json::parse(response.body)};
   }
   Reply get(const std::string& target) { return ask(kube::Method::kGet, target); }
-  Reply post(const std::string& target, const json& body) { return ask(kube::Method::kPost, target + "?fieldManager=test", body); }
-  Reply put(const std::string& target, const json& body) { return ask(kube::Method::kPut, target + "?fieldManager=test", body); }
+  Reply post(const std::string& target, const json& body) {
+    return ask(kube::Method::kPost, target + "?fieldManager=test", body);
+  }
+  Reply put(const std::string& target, const json& body) {
+    return ask(kube::Method::kPut, target + "?fieldManager=test", body);
+  }
   Reply merge(const std::string& target, const json& body) {
-    return ask(kube::Method::kPatch, target + "?fieldManager=test", body, "application/merge-patch+json");
+    return ask(kube::Method::kPatch, target + "?fieldManager=test", body,
+               "application/merge-patch+json");
   }
-  Reply apply(const std::string& target, const json& body, const std::string& manager, bool force = true) {
-    return ask(kube::Method::kPatch, target + "?fieldManager=" + manager + (force ? "&force=true" : ""), body, "application/apply-patch+yaml");
+  Reply apply(const std::string& target, const json& body, const std::string& manager,
+              bool force = true) {
+    return ask(kube::Method::kPatch,
+               target + "?fieldManager=" + manager + (force ? "&force=true" : ""), body,
+               "application/apply-patch+yaml");
   }
-  Reply remove(const std::string& target, const json& options = json::object()) { return ask(kube::Method::kDelete, target, options); }
+  Reply remove(const std::string& target, const json& options = json::object()) {
+    return ask(kube::Method::kDelete, target, options);
+  }
 
   static json training_job(const std::string& name) {
-    return {{"apiVersion", "spillway.dev/v1alpha1"}, {"kind", "TrainingJob"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
-            {"spec", {{"template", {{"spec", {{"containers", json::array({{{"name", "main"}, {"image", "train:1"}}})}}}}},
-                      {"accelerator", {{"models", json::array({{{"name", "H100"}}})}, {"perReplica", 1}}}}}};
+    return {
+        {"apiVersion", "spillway.dev/v1alpha1"},
+        {"kind", "TrainingJob"},
+        {"metadata", {{"name", name}, {"namespace", "default"}}},
+        {"spec",
+         {{"template",
+           {{"spec", {{"containers", json::array({{{"name", "main"}, {"image", "train:1"}}})}}}}},
+          {"accelerator", {{"models", json::array({{{"name", "H100"}}})}, {"perReplica", 1}}}}}};
   }
   static json pod(const std::string& name) {
-    return {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
+    return {{"apiVersion", "v1"},
+            {"kind", "Pod"},
+            {"metadata", {{"name", name}, {"namespace", "default"}}},
             {"spec", {{"containers", json::array({{{"name", "main"}, {"image", "serve:1"}}})}}}};
   }
   static json service(const std::string& name, int port) {
-    return {{"apiVersion", "v1"}, {"kind", "Service"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
-            {"spec", {{"selector", {{"app", "a"}}}, {"ports", json::array({{{"name", "http"}, {"port", port}}})}}}};
+    return {{"apiVersion", "v1"},
+            {"kind", "Service"},
+            {"metadata", {{"name", name}, {"namespace", "default"}}},
+            {"spec",
+             {{"selector", {{"app", "a"}}},
+              {"ports", json::array({{{"name", "http"}, {"port", port}}})}}}};
   }
 
-  static constexpr const char* kJobsPath = "/apis/spillway.dev/v1alpha1/namespaces/default/trainingjobs";
+  static constexpr const char* kJobsPath =
+      "/apis/spillway.dev/v1alpha1/namespaces/default/trainingjobs";
   static constexpr const char* kPodsPath = "/api/v1/namespaces/default/pods";
   static constexpr const char* kServicesPath = "/api/v1/namespaces/default/services";
 

@@ -12,13 +12,15 @@ using ::testing::IsEmpty;
 class WatchTest : public ServerTest {
  protected:
   ApiServer::Opened watch(const std::string& query) {
-    return server.open({.target = std::string(kPodsPath) + "?watch=1&" + query},
-                       [this](const WatchFrame& frame) { frames.push_back(json::parse(frame.line)); });
+    return server.open(
+        {.target = std::string(kPodsPath) + "?watch=1&" + query},
+        [this](const WatchFrame& frame) { frames.push_back(json::parse(frame.line)); });
   }
   [[nodiscard]] std::vector<std::string> heard() const {
     std::vector<std::string> lines;
     for (const json& frame : frames) {
-      lines.push_back(frame["type"].get<std::string>() + " " + frame["object"].value("/metadata/name"_json_pointer, ""));
+      lines.push_back(frame["type"].get<std::string>() + " " +
+                      frame["object"].value("/metadata/name"_json_pointer, ""));
     }
     return lines;
   }
@@ -65,13 +67,15 @@ TEST_F(WatchTest, a_version_before_the_compaction_is_gone_inside_the_stream) {
 }
 
 TEST_F(WatchTest, a_version_from_the_future_is_too_large) {
-  const Reply list = get(std::string(kPodsPath) + "?resourceVersion=999999&resourceVersionMatch=NotOlderThan");
+  const Reply list =
+      get(std::string(kPodsPath) + "?resourceVersion=999999&resourceVersionMatch=NotOlderThan");
   EXPECT_EQ(list.status, 504);
   EXPECT_EQ(list.body["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
 }
 
 TEST_F(WatchTest, a_list_comes_in_pages_of_one_version) {
-  for (const char* name : {"a", "b", "c"}) post(kPodsPath, pod(name));
+  for (const char* name : {"a", "b", "c"})
+    post(kPodsPath, pod(name));
   const Reply first = get(std::string(kPodsPath) + "?limit=2");
   EXPECT_EQ(first.body["items"].size(), 2U);
   EXPECT_EQ(first.body["metadata"]["remainingItemCount"], 1);
