@@ -1,0 +1,24 @@
+#pragma once
+// What an object store says of an object, as values.
+
+#include <spillway/core/ids.h>
+#include <spillway/core/strong.h>
+#include <spillway/core/time.h>
+
+namespace spillway::storage {
+
+using BucketName = StrongString<struct BucketNameTag>;
+using Key = StrongString<struct KeyTag>;              // without a leading '/'
+using EntityTag = StrongString<struct EntityTagTag>;  // quotes included, as the store wrote it
+using UploadId = StrongString<struct UploadIdTag>;
+
+struct ObjectInfo {
+  Key key;
+  Bytes size;
+  EntityTag tag;
+  Instant modified_at{};  // the store's clock, whole seconds; zero when the store said none
+
+  friend bool operator==(const ObjectInfo&, const ObjectInfo&) = default;
+};
+
+}  // namespace spillway::storage
