@@ -39,7 +39,8 @@ Outlook::Outlook(const SpotMarket& market) {
     states_.push_back({.is_up = offer.sight.state == MarketState::kWindow,
                        .age_hours = in_hours(offer.sight.age + offer.sight.seen_ago),
                        .long_run = window / (window + gap),
-                       .scale = offer.scale});
+                       .scale = offer.scale,
+                       .price = offer.price});
   }
   price_later(market);
   if (!states_.empty()) merge();
@@ -93,6 +94,17 @@ void Outlook::merge() {
     }
     failover_ += states_[lost].long_run / share * (1 - none);
   }
+}
+
+double Outlook::cheaper_per_hour(std::size_t offer) const {
+  double rate = 0;
+  for (const State& state : states_) {
+    if (state.price >= states_[offer].price) continue;
+    // What is there but too fresh to be taken will soon be old enough, or be there again.
+    const double age = state.is_up ? kIntoGapHours : state.age_hours;
+    rate += state.scale.gap * hazard_at(age);
+  }
+  return rate;
 }
 
 double Outlook::market_age_hours(std::size_t offer, double age_hours) const {

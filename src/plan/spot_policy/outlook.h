@@ -25,6 +25,8 @@ class Outlook {
   [[nodiscard]] double failover() const { return failover_; }
   // Age of the present gap, if none is there: since the last one went.
   [[nodiscard]] double gap_age_hours() const { return gap_age_hours_; }
+  // Rate at which offerings cheaper than this one come up.
+  [[nodiscard]] double cheaper_per_hour(std::size_t offer) const;
   // The age at which a window of the market ends as soon as one of this offering does at its own
   // age.
   [[nodiscard]] double market_age_hours(std::size_t offer, double age_hours) const;
@@ -35,6 +37,7 @@ class Outlook {
     double age_hours = 0;  // now, if that still holds
     double long_run = 0;   // share of time that it is there
     HazardScale scale;
+    HourlyRate price;
   };
   void price_later(const SpotMarket& market);
   void merge();

@@ -49,7 +49,8 @@ class Decision {
     Valued running;
     for (std::size_t i = 0; i < market_.offers.size(); ++i) {
       const bool runs_here = job_.footing == Footing::kSpot && job_.offer == i;
-      if (!runs_here && !market_.offers[i].may_launch) continue;
+      const bool is_dear = market_.offers[i].price >= market_.on_demand;
+      if (!runs_here && (!market_.offers[i].may_launch || is_dear)) continue;
       const Valued one = value(i);
       if (runs_here) {
         running = one;
@@ -57,11 +58,9 @@ class Decision {
         best = one;
       }
     }
-    // With an offering that is dearer than what may come later, waiting may also mean to wait for
-    // another.
-    const bool has_best = best.enter != kImpossible;
-    best_wait_ = has_best ? std::min(best.wait, gap.wait) : gap.wait;
-    best_on_demand_ = has_best ? std::min(on_demand(best), on_demand(gap)) : on_demand(gap);
+    const Valued& now = best.enter != kImpossible ? best : gap;
+    best_wait_ = now.wait;
+    best_on_demand_ = on_demand(now);
     return job_.footing == Footing::kSpot ? from_spot(running, best) : from_elsewhere(best);
   }
 
@@ -93,7 +92,9 @@ class Decision {
       only.enter_on_demand = (work_ + changeover_) * market_.on_demand.approximate_dollars();
       return only;
     }
-    return in_dollars(costs(MarketState::kGap, outlook_.gap_age_hours()), 0, false);
+    Valued gap = in_dollars(costs(MarketState::kGap, outlook_.gap_age_hours()), 0, 0);
+    gap.enter = gap.stay = kImpossible;
+    return gap;
   }
 
   // If the offering is up. Where its age is not known, the mean over ages that it may have.
@@ -118,25 +119,26 @@ class Decision {
   [[nodiscard]] Valued value_at(std::size_t offer, double age_hours) const {
     const double dearer =
         market_.offers[offer].price.approximate_dollars() - outlook_.later_price();
-    Valued valued = in_dollars(
-        costs(MarketState::kWindow, outlook_.market_age_hours(offer, age_hours)), dearer, true);
+    Valued valued =
+        in_dollars(costs(MarketState::kWindow, outlook_.market_age_hours(offer, age_hours)), dearer,
+                   outlook_.cheaper_per_hour(offer));
     valued.offer = offer;
     return valued;
   }
 
   // `dearer`: dollars per hour above the expected later price, paid for as long as the stay is
-  // expected to last.
-  [[nodiscard]] Valued in_dollars(const ActionCosts& costs, double dearer, bool is_window) const {
+  // expected to last, or until a cheaper offering comes up.
+  [[nodiscard]] Valued in_dollars(const ActionCosts& costs, double dearer,
+                                  double cheaper_per_hour) const {
     const double unit = outlook_.later_price();
-    const double more = dearer * costs.spot_stay_hours;
-    Valued valued;
-    valued.wait = costs.wait * unit + (is_window ? more : 0);
-    valued.enter_on_demand = costs.enter_on_demand * unit + (is_window ? more : 0);
-    valued.stay_on_demand = costs.stay_on_demand * unit + (is_window ? more : 0);
-    if (!is_window) return valued;
-    valued.enter = costs.enter_spot * unit + more + dearer * changeover_;
-    valued.stay = costs.stay_spot * unit + more;
-    return valued;
+    const double stay = costs.spot_stay_hours;
+    const double more = dearer * (dearer > 0 ? stay / (1 + stay * cheaper_per_hour) : stay);
+    return {.offer = 0,
+            .enter = costs.enter_spot * unit + more + dearer * changeover_,
+            .stay = costs.stay_spot * unit + more,
+            .wait = costs.wait * unit + more,
+            .enter_on_demand = costs.enter_on_demand * unit + more,
+            .stay_on_demand = costs.stay_on_demand * unit + more};
   }
 
   [[nodiscard]] SpotChoice from_spot(const Valued& running, const Valued& best) const {
