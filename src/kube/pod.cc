@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kPodLabels = {"batch.kubernetes.io/job-name",
                                                         "batch.kubernetes.io/job-completion-index"};
+constexpr std::array<std::string_view, 1> kPodAnnotations = {
+    "controller.kubernetes.io/pod-deletion-cost"};
 
 // A request that is not written is the limit.
 Resources read_requests(const JsonReader& holder) {
@@ -160,13 +162,14 @@ std::string_view to_string(PodPhase phase) {
 }
 
 Result<Pod> Pod::from_json(const nlohmann::json& object) {
-  TRY(meta, read_meta(object, {.labels = kPodLabels}));
+  TRY(meta, read_meta(object, {.labels = kPodLabels, .annotations = kPodAnnotations}));
   std::optional<Error> error;
   const JsonReader root(object, error);
   const JsonReader spec = root.at("spec");
   const JsonReader status = root.at("status");
   Pod pod{.meta = std::move(meta)};
   pod.node = Interned(spec.text("nodeName"));
+  pod.ip = std::string(status.text("podIP"));
   pod.phase = read_phase(status);
   pod.requests = effective_requests(spec);
   pod.started_at = status.instant("startTime");

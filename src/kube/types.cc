@@ -11,10 +11,22 @@
 namespace spillway::kube {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNodeConditions = {
-    "Ready",       "MemoryPressure",     "DiskPressure",
-    "PIDPressure", "NetworkUnavailable", "TerminationNotice",
-    "Drained"};
+// The last ones are how AKS (node problem detector) and the Azure provider of Karpenter pass on
+// Scheduled Events.
+constexpr std::array<std::string_view, 12> kNodeConditions = {"Ready",
+                                                              "MemoryPressure",
+                                                              "DiskPressure",
+                                                              "PIDPressure",
+                                                              "NetworkUnavailable",
+                                                              "TerminationNotice",
+                                                              "VMEventScheduled",
+                                                              "PreemptScheduled",
+                                                              "PreemptionScheduled",
+                                                              "TerminateScheduled",
+                                                              "RebootScheduled",
+                                                              "RedeployScheduled"};
+// What the kubelet says while it ends its pods in order (graceful node shutdown).
+constexpr std::string_view kShuttingDown = "node is shutting down";
 constexpr std::array<std::string_view, 5> kJobConditions = {"Complete", "Failed", "Suspended",
                                                             "FailureTarget", "SuccessCriteriaMet"};
 constexpr std::array<std::string_view, 3> kDeploymentConditions = {"Available", "Progressing",
@@ -111,7 +123,8 @@ Result<Node> Node::from_json(const nlohmann::json& object) {
   spec.each("taints", [&](const JsonReader& taint) {
     node.taints.push_back({.key = Interned(taint.text("key")),
                            .value = Interned(taint.text("value")),
-                           .effect = Interned(taint.text("effect"))});
+                           .effect = Interned(taint.text("effect")),
+                           .added_at = taint.instant("timeAdded")});
   });
   node.unschedulable = spec.flag("unschedulable");
   node.provider_id = spec.text("providerID");
@@ -125,6 +138,11 @@ Result<Node> Node::from_json(const nlohmann::json& object) {
     node.ready = ready->is_true();
     node.ready_changed_at = ready->since;
   }
+  status.each("conditions", [&](const JsonReader& condition) {
+    node.shutting_down = node.shutting_down ||
+                         (!node.ready && condition.text("type") == "Ready" &&
+                          condition.text("message").find(kShuttingDown) != std::string_view::npos);
+  });
   if (error) return fail(*std::move(error));
   return node;
 }

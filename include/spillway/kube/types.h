@@ -47,8 +47,11 @@ enum class PodPhase : std::uint8_t { kPending, kRunning, kSucceeded, kFailed, kU
 std::string_view to_string(PodPhase phase);
 
 struct Pod {
-  Meta meta;  // labels also: batch.kubernetes.io/job-name, batch.kubernetes.io/job-completion-index
-  Interned node;  // spec.nodeName; empty while not bound
+  // Labels also: batch.kubernetes.io/job-name, batch.kubernetes.io/job-completion-index;
+  // annotations also: controller.kubernetes.io/pod-deletion-cost.
+  Meta meta;
+  Interned node;   // spec.nodeName; empty while not bound
+  std::string ip;  // status.podIP; empty before it has one
   PodPhase phase = PodPhase::kPending;
   bool ready = false;             // condition Ready is True
   bool scheduling_gated = false;  // PodScheduled=False with reason SchedulingGated
@@ -83,7 +86,8 @@ struct Pod {
 struct Taint {
   Interned key;
   Interned value;
-  Interned effect;  // "NoSchedule", "PreferNoSchedule", "NoExecute"
+  Interned effect;                  // "NoSchedule", "PreferNoSchedule", "NoExecute"
+  std::optional<Instant> added_at;  // timeAdded; most of those who taint leave it out
   friend bool operator==(const Taint&, const Taint&) = default;
 };
 
@@ -93,6 +97,7 @@ struct Node {
   bool unschedulable = false;  // spec.unschedulable: cordoned
   bool ready = false;
   std::optional<Instant> ready_changed_at;
+  bool shutting_down = false;  // not ready because the kubelet shuts the machine down in order
   Resources allocatable;
   std::int64_t allocatable_pods = 0;
   Conditions
