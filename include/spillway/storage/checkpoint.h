@@ -23,16 +23,16 @@
 
 namespace spillway::storage {
 
-//                                    commit marker                     names and sizes of files
+// What commits a checkpoint, and how the names and sizes of its files are known.
 enum class CheckpointFormat {
-  kManifest,     // MANIFEST.json, written last (manifest.h)             all, with hashes
-  kTorchDcp,     // .metadata, renamed last                              ranks of *.distcp
-  kOrbax,        // commit_success.txt on object stores                  none: see the README
-  kDeepSpeed,    // latest beside the folder names it, written last      ranks of *_optim_states.pt
-  kHuggingFace,  // trainer_state.json, written last                     weights' index, if any
-  kSuccessFile,  // _SUCCESS, written last                               none
-  kSafetensors,  // none; each file records its own length               all of the index
-  kGeneric,      // none: always kUnknown
+  kManifest,     // MANIFEST.json, written last: names, sizes and hashes (manifest.h)
+  kTorchDcp,     // .metadata, renamed last: the names in it
+  kOrbax,        // commit_success.txt, written last: no names
+  kDeepSpeed,    // latest, beside the folder, written last: one file a rank
+  kHuggingFace,  // trainer_state.json, written last: the index of the weights, if there is one
+  kSuccessFile,  // _SUCCESS, written last: no names
+  kSafetensors,  // no marker: the index names files, and each file records its own length
+  kGeneric,      // nothing: always kUnknown
 };
 std::string_view to_string(CheckpointFormat format);
 Result<CheckpointFormat> parse_checkpoint_format(std::string_view text);
@@ -87,10 +87,9 @@ struct Judgement {
   std::optional<Instant> committed_at;  // when the marker was written, by the store's clock
 };
 
-// Which folders of a job's listing may be checkpoints of that format: those that hold a file that
-// the format writes. Newest first. Keys of `listing` begin with `prefix`.
-std::vector<Candidate> find_candidates(CheckpointFormat format, const Key& prefix,
-                                       const std::vector<ObjectInfo>& listing);
+// Which folders of a job's listing may be checkpoints: those whose name says a step (layout.h),
+// newest first. Keys of `listing` begin with `prefix`.
+std::vector<Candidate> find_candidates(const Key& prefix, const std::vector<ObjectInfo>& listing);
 
 // What has to be read before judge(); depends on what was read so far (an index names files whose
 // heads are wanted next). Empty = judge now. Each request is made once.
