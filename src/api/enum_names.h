@@ -36,6 +36,7 @@ inline constexpr std::array kEnumNames<TrainingJobPhase>{
     EnumName{TrainingJobPhase::kPlaced, "Placed"},
     EnumName{TrainingJobPhase::kStarting, "Starting"},
     EnumName{TrainingJobPhase::kRunning, "Running"},
+    EnumName{TrainingJobPhase::kSaving, "Saving"},
     EnumName{TrainingJobPhase::kEnding, "Ending"},
     EnumName{TrainingJobPhase::kSuspended, "Suspended"},
     EnumName{TrainingJobPhase::kSucceeded, "Succeeded"},

@@ -4,6 +4,7 @@
 
 #include <spillway/core/check.h>
 
+#include "checkpoint_names.h"
 #include "enum_names.h"
 
 namespace spillway::api {
@@ -54,6 +55,27 @@ std::string_view to_string(TolerationOperator value) {
 std::string_view to_string(NodeSelectorOperator value) {
   return text_of(value);
 }
+std::string_view to_string(CheckpointMode value) {
+  return text_of(value);
+}
+std::string_view to_string(CheckpointFormat value) {
+  return text_of(value);
+}
+std::string_view to_string(SaveSignal value) {
+  return text_of(value);
+}
+std::string_view to_string(DeletionPolicy value) {
+  return text_of(value);
+}
+std::string_view to_string(CheckpointState value) {
+  return text_of(value);
+}
+std::string_view to_string(SaveReason value) {
+  return text_of(value);
+}
+std::string_view to_string(SaveState value) {
+  return text_of(value);
+}
 
 template <>
 Result<Tier> parse_enum<Tier>(std::string_view text) {
@@ -86,6 +108,34 @@ Result<TolerationOperator> parse_enum<TolerationOperator>(std::string_view text)
 template <>
 Result<NodeSelectorOperator> parse_enum<NodeSelectorOperator>(std::string_view text) {
   return value_of<NodeSelectorOperator>(text);
+}
+template <>
+Result<CheckpointMode> parse_enum<CheckpointMode>(std::string_view text) {
+  return value_of<CheckpointMode>(text);
+}
+template <>
+Result<CheckpointFormat> parse_enum<CheckpointFormat>(std::string_view text) {
+  return value_of<CheckpointFormat>(text);
+}
+template <>
+Result<SaveSignal> parse_enum<SaveSignal>(std::string_view text) {
+  return value_of<SaveSignal>(text);
+}
+template <>
+Result<DeletionPolicy> parse_enum<DeletionPolicy>(std::string_view text) {
+  return value_of<DeletionPolicy>(text);
+}
+template <>
+Result<CheckpointState> parse_enum<CheckpointState>(std::string_view text) {
+  return value_of<CheckpointState>(text);
+}
+template <>
+Result<SaveReason> parse_enum<SaveReason>(std::string_view text) {
+  return value_of<SaveReason>(text);
+}
+template <>
+Result<SaveState> parse_enum<SaveState>(std::string_view text) {
+  return value_of<SaveState>(text);
 }
 
 }  // namespace spillway::api

@@ -103,6 +103,40 @@ bool is_positive_duration_text(std::string_view text) {
   return duration && duration->count() > 0;
 }
 
+namespace {
+
+bool is_duration_between(std::string_view text, Duration least, Duration most) {
+  if (!is_duration_text(text)) return false;
+  const auto duration = parse_duration(text);
+  return duration && *duration >= least && *duration <= most;
+}
+
+}  // namespace
+
+bool is_checkpoint_interval_text(std::string_view text) {
+  return is_duration_between(text, std::chrono::seconds(10), std::chrono::hours(24));
+}
+
+bool is_up_to_an_hour_text(std::string_view text) {
+  return is_duration_between(text, Duration(0), std::chrono::hours(1));
+}
+
+bool is_positive_up_to_an_hour_text(std::string_view text) {
+  return is_duration_between(text, Duration(1), std::chrono::hours(1));
+}
+
+bool is_absolute_path(std::string_view text) {
+  constexpr std::size_t kMostParts = 8;
+  constexpr std::size_t kLongestPart = 64;
+  if (!text.starts_with('/')) return false;
+  const auto parts = split(text.substr(1), '/');
+  return parts.size() <= kMostParts &&
+         std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
+           return !part.empty() && part.size() <= kLongestPart &&
+                  std::all_of(part.begin(), part.end(), is_name_inner);
+         });
+}
+
 bool is_instant_text(std::string_view text) {
   // Narrower than parse_instant(): upper-case T and Z, no leap second, at most nine digits of a
   // fraction.

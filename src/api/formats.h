@@ -29,7 +29,11 @@ bool is_amount(std::string_view text);
 bool is_signed_amount(std::string_view text);
 bool is_duration_text(std::string_view text);
 bool is_positive_duration_text(std::string_view text);
+bool is_checkpoint_interval_text(std::string_view text);
+bool is_up_to_an_hour_text(std::string_view text);
+bool is_positive_up_to_an_hour_text(std::string_view text);
 bool is_instant_text(std::string_view text);
+bool is_absolute_path(std::string_view text);
 // "50%" -> 50; false when it is not a share from 0% to 100%.
 bool parse_percent(std::string_view text, std::int32_t& percent);
 bool is_condition_type(std::string_view text);
@@ -96,6 +100,30 @@ inline constexpr TextFormat kPositiveDuration{
     .max_length = 32,
     .holds = is_positive_duration_text,
     .extra_cel = "duration(self) > duration('0s')"};
+inline constexpr TextFormat kCheckpointInterval{
+    .pattern = kDurationPattern,
+    .message = "write a duration from 10s to 24h such as \"30m\"",
+    .max_length = 32,
+    .holds = is_checkpoint_interval_text,
+    .extra_cel = "duration(self) >= duration('10s') && duration(self) <= duration('24h')"};
+inline constexpr TextFormat kGrace{.pattern = kDurationPattern,
+                                   .message = "write a duration of at most 1h such as \"30s\"",
+                                   .max_length = 32,
+                                   .holds = is_up_to_an_hour_text,
+                                   .extra_cel = "duration(self) <= duration('1h')"};
+inline constexpr TextFormat kSaveTimeout{
+    .pattern = kDurationPattern,
+    .message = "write a duration above zero and at most 1h such as \"10m\"",
+    .max_length = 32,
+    .holds = is_positive_up_to_an_hour_text,
+    .extra_cel = "duration(self) > duration('0s') && duration(self) <= duration('1h')"};
+inline constexpr TextFormat kAbsolutePath{
+    .pattern = "^(/[A-Za-z0-9._-]{1,64}){1,8}$",
+    .message =
+        "write an absolute path of letters, digits, '.', '_' and '-', without a slash at the end, "
+        "such as \"/checkpoints\"",
+    .max_length = 520,
+    .holds = is_absolute_path};
 inline constexpr TextFormat kInstant{
     .pattern =
         "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,9})?"

@@ -3,6 +3,7 @@
 
 #include <spillway/api/training_job.h>
 
+#include "checkpoint_fields.h"
 #include "field.h"
 #include "template_rules.h"
 #include "workload_fields.h"
@@ -32,6 +33,9 @@ struct Described<TrainingJobSpec> {
             "Estimated compute time on the first-listed model, such as 36h. Needed for a deadline "
             "and an ETA.",
             {.format = &kPositiveDuration}),
+      field("totalSteps", &TrainingJobSpec::total_steps,
+            "Steps after which the work is done, as the program counts them: for progress.",
+            {.minimum = 1}),
       field("deadline", &TrainingJobSpec::deadline,
             "When the job has to be done, with time zone. Spot is used while the rest can still be "
             "done on demand in time.",
@@ -49,6 +53,9 @@ struct Described<TrainingJobSpec> {
             "the pool counts as stocked "
             "out and the next best is tried.",
             {.defaulted = true, .format = &kPositiveDuration}),
+      field("checkpoint", &TrainingJobSpec::checkpoint,
+            "Where and how the work is saved. Without it an attempt that loses its capacity starts "
+            "from the beginning."),
       field("maxRestarts", &TrainingJobSpec::max_restarts,
             "Failures of the program itself after which the job has failed. Lost nodes and "
             "displacements never count.",
@@ -93,7 +100,10 @@ struct Described<TrainingPlacement> {
                        {.required = true, .max_length = kMaxSentence}),
                  field("alternatives", &TrainingPlacement::alternatives,
                        "The next best choices and what they would have cost.",
-                       {.max_items = kMaxAlternatives}));
+                       {.max_items = kMaxAlternatives}),
+                 field("resumeFrom", &TrainingPlacement::resume_from,
+                       "Checkpoint that the attempt begins with; absent: it begins at the "
+                       "beginning."));
   static constexpr std::array<Rule<TrainingPlacement>, 0> rules{};
 };
 
@@ -103,7 +113,9 @@ struct Described<Interruptions> {
       field("count", &Interruptions::count, "Attempts that ended through no fault of the program.",
             {.required = true, .minimum = 0}),
       field("lostSeconds", &Interruptions::lost, "Work that was lost with them, in seconds.",
-            {.required = true, .minimum = 0}));
+            {.required = true, .minimum = 0}),
+      field("cost", &Interruptions::cost, "What the lost work had cost, in US dollars.",
+            {.format = &kSignedAmount}));
   static constexpr std::array<Rule<Interruptions>, 0> rules{};
 };
 
@@ -130,10 +142,20 @@ struct Described<TrainingJobStatus> {
             "Failures of the program itself, which maxRestarts bounds.", {.minimum = 0}),
       field("interruptions", &TrainingJobStatus::interruptions,
             "Attempts that ended through no fault of the program."),
+      field("checkpoint", &TrainingJobStatus::checkpoint,
+            "What is known of the job's checkpoints."),
+      field("save", &TrainingJobStatus::save,
+            "The last checkpoint that Spillway asked for, and what came of it."),
+      field("ended", &TrainingJobStatus::ended,
+            "The attempt that ended last, until its successor knows what to resume from."),
+      field("progress", &TrainingJobStatus::progress, "What the program reported last."),
       field("cost", &TrainingJobStatus::cost, "What the job costs and has cost."),
-      field("conditions", &TrainingJobStatus::conditions,
-            "Placed: a pool was chosen. Running: all ranks run. Complete and Failed: how it ended.",
-            {.max_items = kMaxConditions, .list_key = "type"}));
+      field(
+          "conditions", &TrainingJobStatus::conditions,
+          "Placed: a pool was chosen. Running: all ranks run. Checkpointed: the newest checkpoint "
+          "was verified, or what to fix. Interrupted: its capacity is about to go. Complete and "
+          "Failed: how it ended.",
+          {.max_items = kMaxConditions, .list_key = "type"}));
   static constexpr std::array<Rule<TrainingJobStatus>, 0> rules{};
 };
 
@@ -158,6 +180,8 @@ struct Described<TrainingJob> {
       PrinterColumn{"Why", "string", ".status.conditions[?(@.type==\"Placed\")].reason",
                     "Why it is where it is, or is not placed, in one word"},
       PrinterColumn{"Attempt", "integer", ".status.attempt", "Number of the latest attempt", true},
+      PrinterColumn{"Step", "integer", ".status.checkpoint.step",
+                    "Step of the newest verified checkpoint", true},
       PrinterColumn{"Restarts", "integer", ".status.restarts", "Attempts after the first", true},
       PrinterColumn{"Total USD", "string", ".status.cost.total",
                     "Cost up to the last change of the rate", true},

@@ -51,6 +51,17 @@ void check_immutable(Problems&, const Path&, const T&, const T&, std::string_vie
 
 template <IsDescribed Class>
 void check_immutable(Problems& problems, const Path& path, const Class& before, const Class& after,
+                     std::string_view kind);
+
+// What was absent before or is absent now has nothing to compare, as for the API server.
+template <IsDescribed Class>
+void check_immutable(Problems& problems, const Path& path, const std::optional<Class>& before,
+                     const std::optional<Class>& after, std::string_view kind) {
+  if (before && after) check_immutable(problems, path, *before, *after, kind);
+}
+
+template <IsDescribed Class>
+void check_immutable(Problems& problems, const Path& path, const Class& before, const Class& after,
                      std::string_view kind) {
   for_each_field<Class>([&](const auto& field) {
     const Path here{&path, field.name};

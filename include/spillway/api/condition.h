@@ -30,6 +30,11 @@ inline constexpr std::string_view kReady = "Ready";
 inline constexpr std::string_view kPlaced = "Placed";
 // TrainingJob: all ranks of the current attempt run.
 inline constexpr std::string_view kRunning = "Running";
+// TrainingJob with checkpoints: the newest one was verified. False or Unknown say what to fix.
+inline constexpr std::string_view kCheckpointed = "Checkpointed";
+// TrainingJob: capacity that it runs on is about to be taken; the message says until when and what
+// is being done.
+inline constexpr std::string_view kInterrupted = "Interrupted";
 // TrainingJob: ended well, or for good. At most one of the two is ever True, and then it stays so.
 inline constexpr std::string_view kComplete = "Complete";
 inline constexpr std::string_view kFailed = "Failed";

@@ -30,6 +30,7 @@ enum class TrainingJobPhase : std::uint8_t {
   kPlaced,     // decided, its pods are not all created
   kStarting,   // pods exist, not all ranks run
   kRunning,    // all ranks run
+  kSaving,     // all ranks run and save: a notice or a decision ends the attempt after it
   kEnding,     // the attempt is being ended: displaced, suspended, or a rank was lost
   kSuspended,  // spec.suspend, nothing runs
   kSucceeded,

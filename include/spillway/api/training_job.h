@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <spillway/api/checkpoint.h>
 #include <spillway/api/condition.h>
 #include <spillway/api/enums.h>
 #include <spillway/api/pod_template.h>
@@ -26,10 +27,12 @@ struct TrainingJobSpec {
   AcceleratorRequest accelerator;
   TierSet tiers = TierSet::all();
   std::optional<Duration> duration;  // compute time on the first-listed model, estimated
-  std::optional<Instant> deadline;   // only with a duration
+  std::optional<std::int64_t> total_steps;
+  std::optional<Instant> deadline;  // only with a duration
   std::optional<HourlyRate> max_rate;
   Duration fallback_after = std::chrono::minutes(15);
   Duration launch_timeout = std::chrono::minutes(10);
+  std::optional<CheckpointSpec> checkpoint;
   std::int32_t max_restarts = 3;
   std::int32_t priority = 0;
   bool suspend = false;
@@ -46,7 +49,8 @@ struct TrainingPlacement {
   std::optional<HourlyRate> rate;  // whole job; nullopt = the pool's price is not known
   Instant since{};
   std::string reason;
-  std::vector<Alternative> alternatives;  // at most 5
+  std::vector<Alternative> alternatives;   // at most 5
+  std::optional<ResumePoint> resume_from;  // nullopt: from the beginning
 
   friend bool operator==(const TrainingPlacement&, const TrainingPlacement&) = default;
 };
@@ -55,6 +59,7 @@ struct TrainingPlacement {
 struct Interruptions {
   std::int32_t count = 0;
   std::chrono::seconds lost{0};  // rework, summed
+  std::optional<Money> cost;     // what the lost work had cost
 
   friend bool operator==(const Interruptions&, const Interruptions&) = default;
 };
@@ -70,6 +75,10 @@ struct TrainingJobStatus {
   std::int32_t restarts = 0;          // attempts after the first, whatever the cause
   std::int32_t restarts_counted = 0;  // those caused by the program: what maxRestarts bounds
   std::optional<Interruptions> interruptions;
+  std::optional<CheckpointStatus> checkpoint;
+  std::optional<SaveStatus> save;
+  std::optional<EndedAttempt> ended;
+  std::optional<ProgressStatus> progress;
   std::optional<CostStatus> cost;
   Conditions conditions;
 

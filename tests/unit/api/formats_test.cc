@@ -20,7 +20,7 @@ struct NamedFormat {
   std::string alphabet;  // what random texts are made of: near misses are likely
 };
 
-const std::array<NamedFormat, 11> kFormats{{
+const std::array<NamedFormat, 12> kFormats{{
     {"label value", kLabelValue, "aZ0-_. /"},
     {"workload name", kWorkloadName, "az09-_A"},
     {"pool name", kPoolName, "az09-.A_"},
@@ -29,6 +29,7 @@ const std::array<NamedFormat, 11> kFormats{{
     {"amount", kAmount, "0129.-e"},
     {"signed amount", kSignedAmount, "019.--"},
     {"duration", kDuration, "0159.hms-d"},
+    {"absolute path", kAbsolutePath, "/aZ0._- /"},
     {"condition type", kConditionType, "aZ0-_./"},
     {"condition reason", kConditionReason, "aZ0_,:-"},
     {"percentage",
@@ -85,6 +86,10 @@ TEST(Formats, accept_what_their_sentences_recommend) {
   EXPECT_TRUE(kDuration.holds("1h30m"));
   EXPECT_TRUE(kDuration.holds("45s"));
   EXPECT_TRUE(kPositiveDuration.holds("1h30m"));
+  EXPECT_TRUE(kCheckpointInterval.holds("30m"));
+  EXPECT_TRUE(kGrace.holds("30s"));
+  EXPECT_TRUE(kSaveTimeout.holds("10m"));
+  EXPECT_TRUE(kAbsolutePath.holds("/checkpoints"));
   EXPECT_TRUE(kInstant.holds("2026-11-21T09:00:00Z"));
   EXPECT_TRUE(kResourceName.holds("nvidia.com/gpu"));
 }
@@ -94,6 +99,15 @@ TEST(Formats, refuse_a_zero_duration_only_where_it_has_no_meaning) {
     EXPECT_TRUE(kDuration.holds(text)) << text;
     EXPECT_FALSE(kPositiveDuration.holds(text)) << text;
   }
+}
+
+TEST(Formats, keep_durations_of_checkpoints_within_bounds) {
+  for (const char* text : {"10s", "24h", "0.5h"})
+    EXPECT_TRUE(kCheckpointInterval.holds(text)) << text;
+  for (const char* text : {"9.999s", "24h1s", "0", "1d"})
+    EXPECT_FALSE(kCheckpointInterval.holds(text)) << text;
+  EXPECT_TRUE(kGrace.holds("0s") && kGrace.holds("1h") && !kGrace.holds("61m"));
+  EXPECT_TRUE(kSaveTimeout.holds("1ms") && !kSaveTimeout.holds("0s") && !kSaveTimeout.holds("2h"));
 }
 
 TEST(Formats, take_times_only_with_a_zone_and_on_days_that_there_are) {

@@ -25,6 +25,7 @@ std::string text_over(const std::string& alphabet, std::size_t least, std::size_
 std::string draw_text(const Limits& limits) {
   if (limits.format == &kResourceName)
     return text_over("abc", 1, 5) + ".com/" + text_over("gpu", 1, 5);
+  if (limits.format == &kAbsolutePath) return "/" + text_over("ab.", 1, 5);
   if (limits.format != nullptr) return text_over("abcXYZ", 1, 10);  // a name of any form
   return text_over("ab \"\n\\{", 0, std::min<std::size_t>(limits.max_length, 20));
 }
@@ -35,8 +36,10 @@ void draw(const Limits& limits, std::string& out) {
 void draw(const Limits&, bool& out) {
   out = *rc::gen::arbitrary<bool>();
 }
-void draw(const Limits&, Duration& out) {
-  out = Duration(*rc::gen::inRange<std::int64_t>(1, 100'000'000));
+void draw(const Limits& limits, Duration& out) {
+  const bool bounded = limits.format != &kDuration && limits.format != &kPositiveDuration;
+  out = Duration(bounded ? *rc::gen::inRange<std::int64_t>(10'000, 3'600'001)
+                         : *rc::gen::inRange<std::int64_t>(1, 100'000'000));
 }
 void draw(const Limits&, Instant& out) {
   out = Instant(std::chrono::seconds(*rc::gen::inRange<std::int64_t>(1, 10'000'000'000)));

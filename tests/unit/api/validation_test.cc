@@ -57,6 +57,51 @@ TEST(ValidateTrainingJob, reports_a_quantity_of_the_template_that_cannot_be_read
               HasSubstr("template.spec.containers[0].resources.requests.cpu: '5x'"));
 }
 
+json checkpointing_job() {
+  json object = testing::training_job();
+  object["spec"]["checkpoint"] = {
+      {"store", "main"}, {"format", "Orbax"}, {"directory", "/checkpoints"}};
+  return object;
+}
+
+TEST(ValidateCheckpoint, accepts_what_each_mode_needs) {
+  json object = checkpointing_job();
+  EXPECT_EQ(verdict<TrainingJob>(object), "valid");
+  json& checkpoint = object["spec"]["checkpoint"];
+  for (const json& trigger : {json{{"signal", "SIGUSR1"}}, json{{"http", {{"port", 8080}}}},
+                              json{{"file", "/checkpoints/.save"}}, json::object()}) {
+    checkpoint["trigger"] = trigger;
+    EXPECT_EQ(verdict<TrainingJob>(object), "valid") << trigger;
+  }
+  checkpoint = {{"store", "main"}, {"format", "Manifest"}, {"mode", "Native"}};
+  EXPECT_EQ(verdict<TrainingJob>(object), "valid");
+  checkpoint["trigger"] = {{"http", {{"port", 8080}}}};
+  EXPECT_EQ(verdict<TrainingJob>(object), "valid");
+}
+
+TEST(ValidateCheckpoint, has_defaults_that_need_no_thought) {
+  const TrainingJob job = *read<TrainingJob>(checkpointing_job());
+  const CheckpointSpec& checkpoint = job.spec.checkpoint.value();
+  EXPECT_EQ(checkpoint.mode, CheckpointMode::kAgent);
+  EXPECT_EQ(checkpoint.interval, std::chrono::minutes(30));
+  EXPECT_EQ(checkpoint.keep, 3);
+  EXPECT_EQ(checkpoint.deletion_policy, DeletionPolicy::kRetain);
+  EXPECT_TRUE(checkpoint.trigger.empty());
+  EXPECT_FALSE(read<TrainingJob>(testing::training_job())->spec.checkpoint.has_value());
+}
+
+TEST(ValidateUpdate, keeps_the_store_and_the_format_of_checkpoints) {
+  const TrainingJob before = *read<TrainingJob>(checkpointing_job());
+  TrainingJob after = before;
+  after.spec.checkpoint->interval = std::chrono::minutes(5);
+  EXPECT_TRUE(validate_update(before, after).has_value());
+  after.spec.checkpoint->store = StoreName("other");
+  EXPECT_THAT(validate_update(before, after).error().message,
+              HasSubstr("spec.checkpoint.store: store cannot be changed"));
+  after.spec.checkpoint.reset();
+  EXPECT_TRUE(validate_update(before, after).has_value());
+}
+
 TEST(ValidateWorkload, takes_accelerators_in_the_template_only_in_the_number_that_the_spec_says) {
   json object = testing::training_job();
   json& limits = object["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"];
