@@ -15,11 +15,14 @@ std::string_view to_string(Cause cause) {
     case Cause::kDisplaced: return "Displaced";
     case Cause::kLaunchTimeout: return "LaunchTimeout";
     case Cause::kReplicaLost: return "ReplicaLost";
+    case Cause::kNotice: return "InterruptionNotice";
     case Cause::kProgramFailed: return "ProgramFailed";
     case Cause::kPoolUnusable: return "PoolUnusable";
     case Cause::kSuspended: return "Suspended";
     case Cause::kTerminating: return "Terminating";
     case Cause::kEarlierAttemptEnding: return "EarlierAttemptEnding";
+    case Cause::kCheckpointUnknown: return "CheckpointUnknown";
+    case Cause::kNoProgress: return "NoProgress";
     case Cause::kNoCapacity: return "NoCapacity";
     case Cause::kNoEligiblePool: return "NoEligiblePool";
     case Cause::kRateLimit: return "RateLimit";

@@ -95,6 +95,7 @@ std::string because(const Snapshot& snapshot, const TrainingDecision& decision) 
     case Cause::kProgramFailed:
       return fmt::format("the program failed ({} of {} restarts used)", workload.user_failures + 1,
                          workload.max_restarts);
+    case Cause::kNotice: return "capacity that it runs on is about to be taken";
     case Cause::kPoolUnusable: return "its pool does not admit it any more";
     default: return std::string(to_string(decision.cause));
   }
@@ -136,6 +137,16 @@ std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, 
     case Cause::kTerminating: return "being deleted";
     case Cause::kSucceeded: return "finished";
     case Cause::kEarlierAttemptEnding: return "waiting for the pods of an earlier attempt to end";
+    case Cause::kCheckpointUnknown:
+      return "waiting for the checkpoint store to tell what there is to resume from: never from "
+             "the "
+             "beginning because of an error";
+    case Cause::kNoProgress:
+      return fmt::format(
+          "{} in a row without a newer checkpoint, and neither a lost node nor the program "
+          "explains "
+          "them: look at the events and logs of its pods",
+          plural(workload.restarts_without_progress + 1, "restart"));
     case Cause::kRestartsExhausted:
       return fmt::format("the program failed {} and maxRestarts is {}",
                          plural(workload.user_failures + 1, "time"), workload.max_restarts);

@@ -16,9 +16,12 @@
 #include <string>
 #include <vector>
 
+#include <spillway/plan/checkpointing.h>
 #include <spillway/plan/snapshot.h>
 
 namespace spillway::plan {
+
+class ProgrammeLibrary;  // programme_library.h
 
 // Constants of the policy. Every one has a reason; none is tuned to recorded data.
 struct Config {
@@ -36,6 +39,10 @@ struct Config {
   // A pool that did not deliver: first retry, doubled each time, capped (placement.md 5).
   Duration stock_out_base = std::chrono::minutes(2);
   Duration stock_out_cap = std::chrono::minutes(30);
+  InterruptionLimits interruption;
+  // Tables of the spot programme, for jobs with checkpoints and a deadline. Null: such a job is
+  // decided by the rules for jobs without checkpoints. Belongs to the caller, outlives the call.
+  const ProgrammeLibrary* programmes = nullptr;
 };
 
 // Why something is as it is: a reason in CamelCase for conditions and metrics, stable under
@@ -51,17 +58,20 @@ enum class Cause {
   kDisplaced,         // lost its reserved slots to a workload that is worth more
   kLaunchTimeout,     // did not start in time
   kReplicaLost,       // a replica was lost; the gang starts again
+  kNotice,            // capacity that it runs on is about to be taken
   kProgramFailed,     // the program failed; restarted within maxRestarts
   kPoolUnusable,      // the pool was deleted or no longer admits the workload
   kSuspended,
   kTerminating,
   kEarlierAttemptEnding,
-  kNoCapacity,      // every eligible pool is full or stocked out
-  kNoEligiblePool,  // no pool has the model, tier, size or constraints asked for: waiting alone
-                    // will not help
-  kRateLimit,       // every offering is dearer than maxRate
-  kWaitingForSpot,  // on-demand has room but fallback_after has not passed
-  kPriceUnknown,    // the only room is on pools whose price is unknown
+  kCheckpointUnknown,  // the store does not tell what there is to resume from
+  kNoProgress,         // too many unexplained restarts without a newer checkpoint
+  kNoCapacity,         // every eligible pool is full or stocked out
+  kNoEligiblePool,     // no pool has the model, tier, size or constraints asked for: waiting alone
+                       // will not help
+  kRateLimit,          // every offering is dearer than maxRate
+  kWaitingForSpot,     // on-demand has room but fallback_after has not passed
+  kPriceUnknown,       // the only room is on pools whose price is unknown
   kRestartsExhausted,
   kSucceeded,
 };
@@ -95,6 +105,26 @@ struct TrainingDecision {
   std::optional<std::size_t>
       displaced_by;  // index into Snapshot::inference or ::training, see displaced_by_inference
   bool displaced_by_inference = false;
+
+  // Set for a job with checkpoints whose attempt is to leave or to save. While it may not end yet
+  // the verdict is kKeep, `cause` says why it is to leave, and `nominated` is the pool in which
+  // room is held for its next attempt. For a job that is being deleted: may_end releases it.
+  std::optional<InterruptionStep> interruption;
+  std::optional<std::size_t> nominated;
+
+  // For a placement whose children are not created: whether they may be (an earlier attempt has
+  // ended, the store has told what there is), and what they resume from; nullopt: the beginning.
+  // The resume point is recorded before they are created.
+  bool may_start = true;
+  std::optional<api::StepNumber> resume_step;
+  // Work of the predecessor that is to be done again, as compute time on the first-listed model; to
+  // be booked when the resume point is recorded.
+  Duration lost_work{};
+  // Work that the attempt in force has done up to now, of all attempts together: to be recorded
+  // (status.ended) when the verdict ends it.
+  Duration work_done{};
+  std::int64_t restarts_without_progress = 0;  // to be in status
+  std::optional<Duration> suggested_interval;  // to be in status; nullopt: nothing to suggest
 };
 
 struct InferenceShare {
@@ -133,6 +163,9 @@ struct PoolUse {
 };
 
 struct Plan {
+  // Confirmed gone, with pods of ours still listed on them: these pods are to be force-deleted, so
+  // that their gang can re-form.
+  std::vector<std::size_t> gone_nodes;
   std::vector<TrainingDecision> training;    // one per workload of the snapshot, same order
   std::vector<InferenceDecision> inference;  // likewise
   std::vector<StockOut> stock_outs;

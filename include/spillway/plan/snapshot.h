@@ -22,6 +22,8 @@
 #include <spillway/core/object.h>
 #include <spillway/core/time.h>
 #include <spillway/market/offering.h>
+#include <spillway/plan/checkpointing.h>
+#include <spillway/plan/hazard.h>
 
 namespace spillway::plan {
 
@@ -57,6 +59,21 @@ struct Pool {
   Labels selector;                           // a node of the pool carries all of these
   std::vector<api::Toleration> tolerations;  // added to every pod that is placed here
   market::Offering offering;
+  // Spot: whether it could be had when that was last seen, for how long that had been so, and how
+  // its windows and gaps compare with the usual (HazardMemory). What is seen: a launch that
+  // succeeded or failed, a node that runs, a node that was taken.
+  std::optional<MarketState> seen_state;
+  Instant seen_at{};
+  Duration seen_age{};
+  HazardScale hazard;
+};
+
+// What is known of a node that does not answer.
+enum class NodeHealth {
+  kHealthy,
+  kSuspected,  // NotReady, or silent: it may come back
+  kGone,  // the Node, or the machine behind it, is confirmed not to exist any more: its pods are
+          // listed as bound until they are gone, and are to be force-deleted
 };
 
 struct Node {
@@ -66,7 +83,27 @@ struct Node {
   Resources
       free;  // allocatable less the pods that are not replicas of the workloads in this snapshot
   bool usable = false;  // Ready, not cordoned, not leaving: new pods may be bound to it
+  NodeHealth health = NodeHealth::kHealthy;
 };
+
+// The cloud's or a tool's word that a node will go; at most one a node (one_per_node). A node with
+// a notice takes no new pods, whatever `usable` says.
+enum class NoticeKind {
+  kInterruption,  // spot capacity is taken back
+  kMaintenance,   // the machine is rebooted, moved or retired
+  kDrain,         // an autoscaler or a person empties the node
+  kRebalance,     // a hint that the risk is higher: nothing has to leave
+};
+struct Notice {
+  std::size_t node = 0;
+  NoticeKind kind = NoticeKind::kInterruption;
+  std::optional<Instant> deadline;  // absolute, when the node goes; nullopt: nobody says
+  Instant first_seen{};             // fixed: a crash or a second source does not begin anew
+  std::string source;               // who said so, for people: "aws-node-termination-handler"
+  friend bool operator==(const Notice&, const Notice&) = default;
+};
+// The same notice from two sources is one: the gravest kind, the earliest deadline and first sight.
+std::vector<Notice> one_per_node(std::vector<Notice> notices);
 
 // Where replicas of a workload are bound. Pods that are already terminating are not listed: they
 // give their room back.
@@ -109,6 +146,12 @@ enum class AttemptState {
   kLost,        // a replica was lost to eviction, preemption or a vanished node
 };
 
+// Why a replica of an attempt in kLost is not there any more.
+enum class LossKind {
+  kUnexplained,  // evicted, preempted or deleted by somebody: the program may have had a part in it
+  kNode,         // its node went, with or without a notice
+};
+
 struct TrainingWorkload {
   ObjectKey key;
   Uid uid;
@@ -135,9 +178,15 @@ struct TrainingWorkload {
   // earlier attempt, and a job that may not be created (quota, admission) must not make its pool
   // look stocked out: without children there is no launch timeout.
   std::optional<Instant> starting_since;
-  std::optional<Instant> running_since;  // of the running attempt: until checkpoints exist, all
-                                         // work since then is rework
-  std::vector<Bound> bound;              // replicas of the placement's attempt
+  std::optional<Instant> running_since;    // of the running attempt: until checkpoints exist, all
+                                           // work since then is rework
+  std::vector<Bound> bound;                // replicas of the placement's attempt
+  LossKind loss = LossKind::kUnexplained;  // with kLost
+  std::optional<Checkpointing> checkpointing;
+  std::int64_t restarts_without_progress = 0;  // as in status
+  // Measured from one decision to the next where it is known: from placement to all ranks running
+  // (and, after a resume, to the first new step). nullopt: Config::restart_delay.
+  std::optional<Duration> changeover;
   bool earlier_attempt_ending =
       false;  // pods of an earlier attempt are still there: the next must not start
 };
@@ -169,6 +218,7 @@ struct Snapshot {
   std::vector<Node> nodes;
   std::vector<api::PodShape> shapes;  // shapes[0] is the empty shape
   std::vector<NodeTraits> traits;
+  std::vector<Notice> notices;             // at most one a node
   std::vector<TrainingWorkload> training;  // finished ones are left out
   std::vector<InferenceWorkload> inference;
 };
