@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include <spillway/api/schema.h>
+#include <spillway/core/yaml.h>
 
 #include "pod_template_schema.h"
 #include "reference.h"
-#include "yaml.h"
 
 namespace spillway::crdgen {
 namespace {

@@ -3,8 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <spillway/core/yaml.h>
+
 #include "pod_template_schema.h"
-#include "yaml.h"
 #include "yaml_json.h"
 
 namespace spillway::crdgen {

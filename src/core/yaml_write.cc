@@ -1,12 +1,9 @@
-#include "yaml.h"
-
 #include <algorithm>
 #include <array>
-#include <string_view>
 
-#include <nlohmann/json.hpp>
+#include <spillway/core/yaml.h>
 
-namespace spillway::crdgen {
+namespace spillway {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -84,4 +81,4 @@ std::string to_yaml(const Json& value) {
   return out;
 }
 
-}  // namespace spillway::crdgen
+}  // namespace spillway
