@@ -1,4 +1,4 @@
-"""A Kubernetes control plane on this machine, with simulated nodes. Standard library only.
+"""A Kubernetes cluster on this machine, with simulated nodes or real ones. Standard library only.
 
     from cluster import ControlPlane
 
@@ -8,13 +8,26 @@
         )
 
 etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real programs; kwok plays
-the kubelets (stages.json says how). e2e/README.md is the manual.
+the kubelets (stages.yaml says how). Machines adds nodes with kubelets and containers to a control
+plane that was made with a Network. e2e/README.md is the manual.
 """
 
 from .api import Api, ApiError
 from .audit import AuditLog, Write
 from .control_plane import ControlPlane
+from .machines import Machines
+from .network import Network
 from .processes import Process
 from .waiting import wait_until
 
-__all__ = ["Api", "ApiError", "AuditLog", "ControlPlane", "Process", "Write", "wait_until"]
+__all__ = [
+    "Api",
+    "ApiError",
+    "AuditLog",
+    "ControlPlane",
+    "Machines",
+    "Network",
+    "Process",
+    "Write",
+    "wait_until",
+]

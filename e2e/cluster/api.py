@@ -18,7 +18,8 @@ class ApiError(Exception):
 class Api:
     """Speaks as whoever the client certificate or the token names."""
 
-    def __init__(self, port, ca, certificate=None, key=None, token=None):
+    def __init__(self, port, ca, certificate=None, key=None, token=None, host="127.0.0.1"):
+        self._host = host
         self._port = port
         self._token = token
         self._context = ssl.create_default_context(cafile=ca)
@@ -34,7 +35,7 @@ class Api:
             body = json.dumps(body)
             headers["Content-Type"] = content_type
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self._port, timeout=timeout, context=self._context
+            self._host, self._port, timeout=timeout, context=self._context
         )
         try:
             connection.request(method, path, body, headers)
@@ -61,7 +62,7 @@ class Api:
         headers = {"Accept": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context)
+        connection = http.client.HTTPSConnection(self._host, self._port, context=self._context)
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         if response.status >= 300:

@@ -33,8 +33,8 @@ class Certificates:
     def key(self, name):
         return self._directory / f"{name}.key"
 
-    def create(self):
-        """Makes what is missing."""
+    def create(self, addresses=()):
+        """Makes what is missing; servers are also known by these IP addresses."""
         if self.service_account_public_key.exists():
             return
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -45,9 +45,10 @@ class Certificates:
             "basicConstraints=critical,CA:TRUE",
             "keyUsage=critical,keyCertSign",
         )
-        self._issue("server", "/CN=server", f"subjectAltName={SERVER_NAMES}", signed=True)
+        names = ",".join([SERVER_NAMES, *(f"IP:{address}" for address in addresses)])
+        self._issue("server", "/CN=server", f"subjectAltName={names}", signed=True)
         for name, subject in CLIENTS.items():
-            self._issue(name, subject, "extendedKeyUsage=clientAuth", signed=True)
+            self.issue_client(name, subject)
         self._openssl("genrsa", "-out", self.service_account_key, "2048")
         self._openssl(
             "rsa",
@@ -57,6 +58,10 @@ class Certificates:
             "-out",
             self.service_account_public_key,
         )
+
+    def issue_client(self, name, subject):
+        """A certificate for a client, who is to the API server what `subject` says."""
+        self._issue(name, subject, "extendedKeyUsage=clientAuth", signed=True)
 
     def _issue(self, name, subject, *extensions, signed=False):
         command = [

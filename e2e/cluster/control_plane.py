@@ -53,12 +53,15 @@ class ControlPlane:
     `lost_node_seconds`: how long a node may be silent before the node controller marks it
     (Kubernetes' own default is 50; its kubelets are asked for a sign of life three times as often).
     `die_with_parent`: the components end with the process that started them, however that ends.
+    `network`: where the API server listens, so that real nodes reach it; without one it is the
+    loopback interface.
     """
 
-    def __init__(self, directory, lost_node_seconds=12, die_with_parent=False):
+    def __init__(self, directory, lost_node_seconds=12, die_with_parent=False, network=None):
         self.directory = pathlib.Path(directory).resolve()
         self.kubeconfig = self.directory / "kubeconfig"
         self.audit = AuditLog(self.directory / "audit.log")
+        self.network = network
         self._lost_node_seconds = lost_node_seconds
         self._die_with_parent = die_with_parent
         self._certificates = Certificates(self.directory / "pki")
@@ -76,7 +79,10 @@ class ControlPlane:
     def start(self):
         """Starts what does not run, and returns when nodes and pods would be served."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._certificates.create()
+        network = self.network
+        self._certificates.create(
+            [network.address, network.first_service_address] if network else []
+        )
         self._write_files()
         try:
             for name in ("etcd", "kube-apiserver"):
@@ -137,7 +143,12 @@ class ControlPlane:
     @property
     def server(self):
         """The API server's address, for clients."""
-        return f"https://127.0.0.1:{self._ports['kube-apiserver']}"
+        return f"https://{self.address}:{self._ports['kube-apiserver']}"
+
+    @property
+    def address(self):
+        """Where the API server listens."""
+        return self.network.address if self.network else "127.0.0.1"
 
     @property
     def ca_file(self):
@@ -152,7 +163,15 @@ class ControlPlane:
             certificates.certificate("ca"),
             certificates.certificate("admin"),
             certificates.key("admin"),
+            host=self.address,
         )
+
+    def kubeconfig_of(self, user, group=None):
+        """The path of a kubeconfig for a user of that name, with a certificate of its own."""
+        name = user.replace(":", "-")
+        subject = (f"/O={group}" if group else "") + f"/CN={user}"
+        self._certificates.issue_client(name, subject)
+        return self._write_certificate_kubeconfig(self._component_kubeconfig(name), name)
 
     def token_for_service_account(self, namespace, name, seconds=3600):
         """A token of the TokenRequest API; the API server refuses lives below 600 seconds."""
@@ -278,11 +297,7 @@ class ControlPlane:
         self._write_json("audit-policy.json", POLICY)
         for name in CLIENTS:
             path = self.kubeconfig if name == "admin" else self._component_kubeconfig(name)
-            identity = {
-                "client-certificate": str(self._certificates.certificate(name)),
-                "client-key": str(self._certificates.key(name)),
-            }
-            self._write_kubeconfig(path, name, identity)
+            self._write_certificate_kubeconfig(path, name)
         scheduler = {
             "apiVersion": "kubescheduler.config.k8s.io/v1",
             "kind": "KubeSchedulerConfiguration",
@@ -297,6 +312,14 @@ class ControlPlane:
 
     def _component_kubeconfig(self, name):
         return self.directory / "pki" / f"{name}.kubeconfig"
+
+    def _write_certificate_kubeconfig(self, path, name):
+        identity = {
+            "client-certificate": str(self._certificates.certificate(name)),
+            "client-key": str(self._certificates.key(name)),
+        }
+        self._write_kubeconfig(path, name, identity)
+        return path
 
     def _write_kubeconfig(self, path, user, identity, namespace="default"):
         ca = base64.b64encode(self._certificates.certificate("ca").read_bytes()).decode()
@@ -350,7 +373,7 @@ class ControlPlane:
             return self.api.request("GET", "/readyz")[0] == 200
         path = "/health" if name == "etcd" else "/healthz"
         if name in ("etcd", "kwok"):
-            return _answers_plainly(self._ports[name], path)
+            return answers_plainly("127.0.0.1", self._ports[name], path)
         return Api(self._ports[name], self.ca_file).request("GET", path)[0] == 200
 
     def _exists(self, path):
@@ -375,9 +398,9 @@ class ControlPlane:
             "--log-level=warn",
         ]
 
-    def _serving_flags(self, name):
+    def _serving_flags(self, name, address="127.0.0.1"):
         return [
-            "--bind-address=127.0.0.1",
+            f"--bind-address={address}",
             f"--secure-port={self._ports[name]}",
             f"--tls-cert-file={self._certificates.certificate('server')}",
             f"--tls-private-key-file={self._certificates.key('server')}",
@@ -387,21 +410,35 @@ class ControlPlane:
     def _kube_apiserver_flags(self):
         certificates = self._certificates
         return [
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",  # a loopback address cannot be an endpoint
+            *self._reachable_flags(),
             f"--etcd-servers=http://127.0.0.1:{self._ports['etcd']}",
-            *self._serving_flags("kube-apiserver"),
+            *self._serving_flags("kube-apiserver", self.address),
             f"--client-ca-file={certificates.certificate('ca')}",
             "--authorization-mode=Node,RBAC",
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
             f"--service-account-key-file={certificates.service_account_public_key}",
             f"--service-account-signing-key-file={certificates.service_account_key}",
-            f"--service-cluster-ip-range={SERVICE_ADDRESSES}",
             f"--audit-policy-file={self.directory / 'audit-policy.json'}",
             f"--audit-log-path={self.directory / 'audit.log'}",
             "--audit-log-maxsize=100000",  # megabytes: never rotated
             # Without it open watches hold up a stop for a minute.
             "--shutdown-watch-termination-grace-period=1s",
+        ]
+
+    def _reachable_flags(self):
+        """How others find the API server, and how it finds kubelets."""
+        if not self.network:
+            return [
+                "--advertise-address=127.0.0.1",
+                "--endpoint-reconciler-type=none",  # a loopback address cannot be an endpoint
+                f"--service-cluster-ip-range={SERVICE_ADDRESSES}",
+            ]
+        return [
+            f"--advertise-address={self.network.address}",
+            f"--service-cluster-ip-range={self.network.service_addresses}",
+            "--kubelet-preferred-address-types=InternalIP",
+            f"--kubelet-client-certificate={self._certificates.certificate('admin')}",
+            f"--kubelet-client-key={self._certificates.key('admin')}",
         ]
 
     def _kube_controller_manager_flags(self):
@@ -438,8 +475,9 @@ class ControlPlane:
         ]
 
 
-def _answers_plainly(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def answers_plainly(address, port, path):
+    """Whether a server without TLS says 200."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200

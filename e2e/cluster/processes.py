@@ -17,7 +17,7 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _start_time(pid):
+def process_start_time(pid):
     """When a process started, in clock ticks since boot: with the pid it names one process for
     good.
     """
@@ -27,6 +27,16 @@ def _start_time(pid):
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def recorded_process(pid_file):
+    """The pid in a file of a Process's `run` folder while that program runs, else None."""
+    try:
+        recorded = json.loads(pathlib.Path(pid_file).read_text())
+    except FileNotFoundError:
+        return None
+    alive = process_start_time(recorded["pid"]) == recorded["start_time"]
+    return recorded["pid"] if alive else None
 
 
 class Process:
@@ -49,12 +59,7 @@ class Process:
         """The pid while the program runs, else None. A pid that now belongs to another program is
         not ours.
         """
-        try:
-            recorded = json.loads(self._pid_file.read_text())
-        except FileNotFoundError:
-            return None
-        alive = _start_time(recorded["pid"]) == recorded["start_time"]
-        return recorded["pid"] if alive else None
+        return recorded_process(self._pid_file)
 
     @property
     def exit_code(self):
@@ -81,7 +86,7 @@ class Process:
             )
         record = {
             "pid": self._child.pid,
-            "start_time": _start_time(self._child.pid),
+            "start_time": process_start_time(self._child.pid),
             "command": str(command[0]),
         }
         temporary = self._pid_file.with_suffix(".partial")
@@ -153,7 +158,7 @@ class Process:
             while (left := deadline - time.monotonic()) > 0:
                 if select.select([descriptor], [], [], left)[0]:
                     return True
-            return _start_time(pid) is None
+            return process_start_time(pid) is None
         finally:
             os.close(descriptor)
 

@@ -28,6 +28,11 @@ class Kubectl:
             raise KubectlError(f"kubectl {' '.join(map(str, arguments))}: {result.stderr.strip()}")
         return result.stdout
 
+    def start(self, *arguments):
+        """A command that goes on, such as following a log: its process, with text as output."""
+        command = [*self._command, *map(str, arguments)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
     def json(self, *arguments):
         """The answer of a command as an object."""
         return json.loads(self(*arguments, "-o", "json"))
