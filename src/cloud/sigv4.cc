@@ -194,7 +194,7 @@ std::string signature(const Secret& secret_access_key, const SigningScope& scope
 }
 
 Result<void> sign(HttpRequest& request, const Credentials& credentials, const SigningScope& scope,
-                  Instant now) {
+                  Instant now, std::string payload_hash) {
   if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
     return fail(ErrorCode::kUnauthorized, "a request cannot be signed without credentials");
   }
@@ -203,7 +203,7 @@ Result<void> sign(HttpRequest& request, const Credentials& credentials, const Si
   }
   std::erase_if(request.headers,
                 [](const HttpHeader& h) { return lower_case(h.name) == "authorization"; });
-  const std::string payload_hash = sha256_hex(request.body);
+  if (payload_hash.empty()) payload_hash = sha256_hex(request.body);
   set_header(request.headers, "X-Amz-Date", format_amz_date(now));
   if (!credentials.session_token.empty()) {
     set_header(request.headers, "X-Amz-Security-Token", credentials.session_token.reveal());

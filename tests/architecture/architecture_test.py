@@ -11,6 +11,7 @@ MAXIMUM_LINES = 600
 ASIO_HEADER = "include/spillway/async/asio.h"
 ASIO_HEADERS = (ASIO_HEADER, "include/spillway/async/timers.h")
 BEAST_FILES = (
+    "src/cloud/beast_connection.cc",
     "src/kube/byte_stream.cc",
     "src/kube/http_message.cc",
     "src/control/probe_server.cc",

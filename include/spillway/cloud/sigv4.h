@@ -56,8 +56,11 @@ std::string signature(const Secret& secret_access_key, const SigningScope& scope
 
 // Adds X-Amz-Date, X-Amz-Security-Token (session credentials), X-Amz-Content-Sha256 (S3) and
 // Authorization; signs Host and every header that is there. A second call renews the signature.
+// `payload_hash` is that of the body where the caller has it already, or kUnsignedPayload (S3 over
+// TLS); empty = it is computed.
+inline constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 Result<void> sign(HttpRequest& request, const Credentials& credentials, const SigningScope& scope,
-                  Instant now);
+                  Instant now, std::string payload_hash = {});
 
 // The receiving side.
 
