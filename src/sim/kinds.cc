@@ -180,6 +180,12 @@ std::vector<Kind> make_kinds() {
                                          {"disruptionsAllowed", 0},
                                          {"expectedPods", 0}};
                    }});
+  kinds.push_back({.type = kube::kSecrets,
+                   .schema = plain_schema(),
+                   .unconditional = true,
+                   .set_defaults = [](json& object) {
+                     if (!object.contains("type")) object["type"] = "Opaque";
+                   }});
   kinds.push_back({.type = kube::kLeases, .schema = plain_schema(), .unconditional = false});
   kinds.push_back({.type = kube::kEvents, .schema = plain_schema(), .unconditional = true});
   for (Kind& kind : kinds) {

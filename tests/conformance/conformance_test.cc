@@ -21,7 +21,8 @@ TEST(ConformanceTest, the_model_knows_every_request_of_the_script) {
 TEST(ConformanceTest, the_model_answers_as_a_real_api_server_does) {
   const char* kubeconfig = std::getenv("SPILLWAY_TEST_KUBECONFIG");
   if (kubeconfig == nullptr)
-    GTEST_SKIP() << "SPILLWAY_TEST_KUBECONFIG names no cluster: run tests/conformance/run";
+    GTEST_SKIP() << "SPILLWAY_TEST_KUBECONFIG names no cluster: "
+                    "tests/integration/api_server/run-tests starts one";
   const auto steps = script();
   const auto real = real_subject(kubeconfig);
   const auto model = model_subject();

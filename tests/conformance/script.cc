@@ -14,6 +14,9 @@ const std::string kBatch = "/apis/batch/v1/namespaces/default/jobs";
 const std::string kDeployments = "/apis/apps/v1/namespaces/default/deployments";
 const std::string kBudgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
 const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+const std::string kPods = "/api/v1/namespaces/default/pods";
+const std::string kNodes = "/api/v1/nodes";
+const std::string kSecrets = "/api/v1/namespaces/default/secrets";
 const std::string kEvents = "/apis/events.k8s.io/v1/namespaces/default/events";
 
 json object(const std::string& api_version, const std::string& kind, const std::string& name,
@@ -82,6 +85,15 @@ json batch_job(const std::string& name) {
        {"template",
         {{"metadata", {{"labels", {{"spillway.dev/pool", "a"}}}}},
          {"spec", {{"restartPolicy", "Never"}, {"containers", containers()}}}}}});
+}
+
+// On a node or waiting for one; no ServiceAccount's token is mounted, which admission would add.
+json pod(const std::string& name, const std::string& node = "") {
+  json made = object("v1", "Pod", name,
+                     {{"automountServiceAccountToken", false}, {"containers", containers()}});
+  made["metadata"]["labels"] = {{"spillway.dev/training-job", "a"}};
+  if (!node.empty()) made["spec"]["nodeName"] = node;
+  return made;
 }
 
 class Script {
@@ -221,6 +233,25 @@ void deletions(Script& s) {
   s.remove("held", kJobs + "/f");
   s.merge("released", kJobs + "/f", {{"metadata", {{"finalizers", nullptr}}}});
   s.remove("at once", kJobs + "/u");
+  s.post("made to be held", kJobs, training_job("g"));
+  s.merge("held from a version on", kJobs + "/g",
+          {{"metadata",
+            {{"resourceVersion", "${made to be held.version}"},
+             {"finalizers", {"spillway.dev/checkpoint"}}}}});
+  s.merge("held from an old version on", kJobs + "/g",
+          {{"metadata",
+            {{"resourceVersion", "${made to be held.version}"},
+             {"finalizers", {"spillway.dev/other"}}}}});
+  s.remove("waits for its checkpoint", kJobs + "/g");
+  s.apply("status while ending", kJobs + "/g/status", status_of("g", {{"phase", "Pending"}}),
+          "spillway-status");
+  s.merge(
+      "let go on an old version", kJobs + "/g",
+      {{"metadata", {{"resourceVersion", "${made to be held.version}"}, {"finalizers", nullptr}}}});
+  s.merge("let go", kJobs + "/g",
+          {{"metadata",
+            {{"resourceVersion", "${status while ending.version}"}, {"finalizers", nullptr}}}});
+  s.get("let go and gone", kJobs + "/g");
 }
 
 void built_in_kinds(Script& s) {
@@ -297,6 +328,98 @@ void built_in_kinds(Script& s) {
           {{"series", {{"count", 2}, {"lastObservedTime", "2026-01-01T00:01:00.000000Z"}}}});
 }
 
+// What becomes of pods: marked, ended with and without grace, and ended by force when their node is
+// gone.
+void pods(Script& s) {
+  s.post("pod that waits", kPods, pod("w"));
+  s.post("pod on a node", kPods, pod("p", "n"));
+  s.get("a pod", kPods + "/p");
+  s.merge(
+      "pod's deletion cost", kPods + "/p",
+      {{"metadata", {{"annotations", {{"controller.kubernetes.io/pod-deletion-cost", "-5"}}}}}});
+  s.merge(
+      "pod's deletion cost of nobody", kPods + "/nobody",
+      {{"metadata", {{"annotations", {{"controller.kubernetes.io/pod-deletion-cost", "-5"}}}}}});
+  s.merge("pod's finalizers on a version", kPods + "/p",
+          {{"metadata",
+            {{"resourceVersion", "${pod on a node.version}"}, {"finalizers", {"example.com/a"}}}}});
+  s.merge("pod runs", kPods + "/p/status",
+          {{"status",
+            {{"phase", "Running"},
+             {"podIP", "10.0.0.1"},
+             {"conditions", json::array({{{"type", "Ready"},
+                                          {"status", "True"},
+                                          {"lastTransitionTime", "2026-01-01T00:00:00Z"}}})}}}});
+  s.remove("pod of another uid", kPods + "/p",
+           {{"preconditions", {{"uid", "00000000-0000-4000-8000-000000000000"}}}});
+  s.remove("pod that nobody runs", kPods + "/w");
+  s.remove("pod with its grace", kPods + "/p",
+           {{"preconditions", {{"uid", "${pod on a node.uid}"}}}});
+  s.remove("pod with a shorter grace", kPods + "/p", {{"gracePeriodSeconds", 5}});
+  s.remove("pod with a longer grace", kPods + "/p", {{"gracePeriodSeconds", 60}});
+  s.remove("pod by force", kPods + "/p",
+           {{"gracePeriodSeconds", 0}, {"preconditions", {{"uid", "${pod on a node.uid}"}}}});
+  s.remove("pod by force again", kPods + "/p", {{"gracePeriodSeconds", 0}});
+  s.post("pod held by a finalizer", kPods,
+         with(pod("h", "n"), "/metadata/finalizers", {"example.com/hold"}));
+  s.remove("held pod by force", kPods + "/h", {{"gracePeriodSeconds", 0}});
+  s.merge("held pod let go", kPods + "/h", {{"metadata", {{"finalizers", nullptr}}}});
+}
+
+void nodes(Script& s) {
+  json node = object("v1", "Node", "conformance", {{"providerID", "aws:///zone-a/i-1"}}, false);
+  node["metadata"]["labels"] = {{"pool", "p"}};
+  s.post("node", kNodes, node);
+  s.merge("node will go", kNodes + "/conformance",
+          {{"metadata", {{"annotations", {{"spillway.dev/deadline", "2026-01-01T00:02:00Z"}}}}},
+           {"spec",
+            {{"taints", json::array({{{"key", "spillway.dev/interruption"},
+                                      {"value", "spot"},
+                                      {"effect", "NoSchedule"}}})}}}});
+  s.merge(
+      "node's taint on an old version", kNodes + "/conformance",
+      {{"metadata", {{"resourceVersion", "${node.version}"}}}, {"spec", {{"taints", nullptr}}}});
+  s.merge("node stays", kNodes + "/conformance",
+          {{"metadata", {{"annotations", {{"spillway.dev/deadline", nullptr}}}}},
+           {"spec", {{"taints", nullptr}}}});
+  s.merge("node's health", kNodes + "/conformance/status",
+          {{"status",
+            {{"allocatable", {{"nvidia.com/gpu", "8"}}},
+             {"conditions", json::array({{{"type", "Ready"},
+                                          {"status", "False"},
+                                          {"reason", "KubeletNotReady"},
+                                          {"message", ""},
+                                          {"lastHeartbeatTime", "2026-01-01T00:00:00Z"},
+                                          {"lastTransitionTime", "2026-01-01T00:00:00Z"}}})}}}});
+  s.remove("node", kNodes + "/conformance");
+}
+
+void secrets(Script& s) {
+  json secret = {{"apiVersion", "v1"},
+                 {"kind", "Secret"},
+                 {"metadata",
+                  {{"name", "t"},
+                   {"namespace", "default"},
+                   {"ownerReferences", json::array({{{"apiVersion", "spillway.dev/v1alpha1"},
+                                                     {"kind", "TrainingJob"},
+                                                     {"name", "a"},
+                                                     {"uid", "${made.uid}"},
+                                                     {"controller", true}}})}}},
+                 {"type", "Opaque"},
+                 {"data", {{"token", "c2VjcmV0"}}}};
+  s.post("secret", kSecrets, secret);
+  s.post("secret again", kSecrets, secret);
+  s.get("a secret", kSecrets + "/t");
+  s.merge("another token", kSecrets + "/t", {{"data", {{"token", "b3RoZXI="}}}});
+  s.post("secret without a type", kSecrets,
+         {{"apiVersion", "v1"},
+          {"kind", "Secret"},
+          {"metadata", {{"name", "u"}}},
+          {"data", {{"token", "c2VjcmV0"}}}});
+  s.remove("secret", kSecrets + "/t", {{"preconditions", {{"uid", "${secret.uid}"}}}});
+  s.remove("secret that is gone", kSecrets + "/t");
+}
+
 void pools(Script& s) {
   const json pool =
       object("spillway.dev/v1alpha1", "CapacityPool", "p",
@@ -355,6 +478,9 @@ std::vector<Step> script() {
   status_applies(s);
   deletions(s);
   built_in_kinds(s);
+  pods(s);
+  nodes(s);
+  secrets(s);
   pools(s);
   lists_and_watches(s);
   return std::move(s.steps);
