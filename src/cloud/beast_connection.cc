@@ -41,9 +41,10 @@ Message message_of(const HttpRequest& request) {
   message.set(http::field::host, request.url.authority());
   for (const HttpHeader& header : request.headers)
     message.insert(header.name, header.value);
-  message.body() = beast::span<const char>(request.body.data(), request.body.size());
+  const std::string_view body = request.payload();
+  message.body() = beast::span<const char>(body.data(), body.size());
   const bool carries_body = request.method == "PUT" || request.method == "POST";
-  if (carries_body || !request.body.empty()) message.content_length(request.body.size());
+  if (carries_body || !body.empty()) message.content_length(body.size());
   return message;
 }
 

@@ -73,8 +73,9 @@ class Abandon {
 rest::http_request message_of(const HttpRequest& request) {
   rest::http_request message(request.method);
   message.set_request_uri(web::uri(request.url.target()));
-  if (!request.body.empty()) {
-    message.set_body(std::vector<unsigned char>(request.body.begin(), request.body.end()));
+  const std::string_view body = request.payload();
+  if (!body.empty()) {
+    message.set_body(std::vector<unsigned char>(body.begin(), body.end()));
     message.headers().remove("Content-Type");
   }
   for (const HttpHeader& header : request.headers)

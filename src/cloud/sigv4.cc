@@ -203,7 +203,7 @@ Result<void> sign(HttpRequest& request, const Credentials& credentials, const Si
   }
   std::erase_if(request.headers,
                 [](const HttpHeader& h) { return lower_case(h.name) == "authorization"; });
-  if (payload_hash.empty()) payload_hash = sha256_hex(request.body);
+  if (payload_hash.empty()) payload_hash = sha256_hex(request.payload());
   set_header(request.headers, "X-Amz-Date", format_amz_date(now));
   if (!credentials.session_token.empty()) {
     set_header(request.headers, "X-Amz-Security-Token", credentials.session_token.reveal());

@@ -28,8 +28,12 @@ struct HttpRequest {
   std::vector<HttpHeader>
       headers;  // without Host and Content-Length: they follow from url and body
   std::string body;
+  // Sent instead of `body` when it is there: a large one is not copied for another try.
+  std::shared_ptr<const std::string> shared_body;
   std::size_t max_response_bytes = std::size_t{4}
                                    << 20;  // a longer answer is an error, never a cut one
+
+  [[nodiscard]] std::string_view payload() const { return shared_body ? *shared_body : body; }
 };
 
 struct HttpResponse {

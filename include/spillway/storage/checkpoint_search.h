@@ -1,12 +1,13 @@
 #pragma once
 // Checkpoints in an object store: verifying one, finding the newest valid one of a job, pruning.
-// Used on the control thread.
+// Used on the control thread. What is passed by reference outlives the call.
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <spillway/async/timers.h>
 #include <spillway/storage/checkpoint.h>
 #include <spillway/storage/object_store.h>
 
@@ -34,15 +35,22 @@ struct SearchLimits {
 
 // An error when the job's prefix could not be listed completely: then nothing is known, and what
 // was known before still stands. Nothing valid and no error is the proof that there is none.
-Task<Result<SearchResult>> find_newest_valid(ObjectStore& store, Key job_prefix,
-                                             CheckpointFormat format, Expectation expectation,
-                                             SearchLimits limits = {});
+Task<Result<SearchResult>> find_newest_valid(const Runtime& runtime, ObjectStore& store,
+                                             Key job_prefix, CheckpointFormat format,
+                                             Expectation expectation, SearchLimits limits = {});
 
 // The verdict on one folder ("…/step-000000001200/"). An error of the store while listing or
 // reading makes it kUnknown, with the error in the reason.
-Task<FoundCheckpoint> verify_checkpoint(ObjectStore& store, Key job_prefix, Key folder,
-                                        CheckpointFormat format, Expectation expectation,
-                                        SearchLimits limits = {});
+Task<FoundCheckpoint> verify_checkpoint(const Runtime& runtime, ObjectStore& store, Key job_prefix,
+                                        Key folder, CheckpointFormat format,
+                                        Expectation expectation, SearchLimits limits = {});
+
+// The highest attempt that has begun below the job's prefix and is higher than `attempt`; nullopt
+// when there is none. A process that finds one has been replaced and writes nothing more.
+Task<Result<std::optional<AttemptNumber>>> successor_of(ObjectStore& store, Key job_prefix,
+                                                        AttemptNumber attempt);
+// Says that `attempt` has begun: an object below its prefix. Calling again changes nothing.
+Task<Result<void>> announce_attempt(ObjectStore& store, Key job_prefix, AttemptNumber attempt);
 
 // Of valid checkpoints, newest first, those that may be removed: all but the newest `keep` (never
 // fewer than two) and all but the one that a running attempt resumed from or is resuming from.
@@ -54,8 +62,8 @@ Task<Result<void>> remove_checkpoint(ObjectStore& store, CheckpointFormat format
                                      Candidate candidate);
 
 // The valid checkpoints of a job, newest first: what prunable() takes. Errors as find_newest_valid.
-Task<Result<std::vector<FoundCheckpoint>>> list_valid(ObjectStore& store, Key job_prefix,
-                                                      CheckpointFormat format,
+Task<Result<std::vector<FoundCheckpoint>>> list_valid(const Runtime& runtime, ObjectStore& store,
+                                                      Key job_prefix, CheckpointFormat format,
                                                       Expectation expectation,
                                                       SearchLimits limits = {});
 

@@ -25,8 +25,6 @@
 
 namespace spillway::storage {
 
-using Sha256 = StrongString<struct Sha256Tag>;  // 64 lower-case hexadecimal digits
-
 struct ManifestPart {
   Key key;  // relative, without "..", "." or empty segments
   Bytes size;

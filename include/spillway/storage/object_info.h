@@ -10,6 +10,7 @@ namespace spillway::storage {
 using BucketName = StrongString<struct BucketNameTag>;
 using Key = StrongString<struct KeyTag>;              // without a leading '/'
 using EntityTag = StrongString<struct EntityTagTag>;  // quotes included, as the store wrote it
+using Sha256 = StrongString<struct Sha256Tag>;        // 64 lower-case hexadecimal digits
 using UploadId = StrongString<struct UploadIdTag>;
 
 struct ObjectInfo {

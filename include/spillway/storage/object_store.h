@@ -81,8 +81,9 @@ class ObjectStore {
   // Parts of one upload may be sent in parallel and in any order; nothing is visible at the key
   // before complete_upload(). All parts but the last have at least 5 MiB, at most 10,000 of them.
   virtual Task<Result<UploadId>> begin_upload(Key key) = 0;
+  // `hash` is that of the bytes where the caller has it, else empty.
   virtual Task<Result<UploadedPart>> upload_part(Key key, UploadId id, int number,
-                                                 std::string bytes) = 0;
+                                                 std::string bytes, Sha256 hash) = 0;
   virtual Task<Result<EntityTag>> complete_upload(Key key, UploadId id,
                                                   std::vector<UploadedPart> parts) = 0;
   // Gives the parts back; an upload that is not there any more is aborted already.

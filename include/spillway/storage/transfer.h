@@ -1,0 +1,44 @@
+#pragma once
+// Files to objects and back, in chunks, many at a time: a file of any size needs no more memory
+// than the chunks in flight. Every chunk is hashed on its way; restoring compares each with the
+// manifest before it counts. Used on the control thread, which reads and writes the files: not for
+// a thread that has to answer within a millisecond.
+
+#include <string>
+#include <vector>
+
+#include <spillway/async/timers.h>
+#include <spillway/storage/manifest.h>
+#include <spillway/storage/object_store.h>
+
+namespace spillway::storage {
+
+struct TransferOptions {
+  // Of a chunk. Files of more than 10,000 chunks get larger ones, because an upload has at most
+  // 10,000 parts: 80 GB fit with 8 MiB.
+  Bytes chunk_size = Bytes(std::int64_t{8} << 20);
+  // Chunks in memory never exceed this, unless a single one does.
+  Bytes memory = Bytes(std::int64_t{32} << 20);
+  int parallel = 8;  // requests in flight
+};
+
+struct FileToSend {
+  std::string path;  // on this machine
+  Key key;           // below `folder`
+};
+
+// Sends all files below `folder` and returns what the manifest says of them, in their order. Large
+// files are uploads in parts, which are given back when anything fails. kConflict when a file
+// changes meanwhile.
+Task<Result<std::vector<ManifestPart>>> upload_files(const Runtime& runtime, ObjectStore& store,
+                                                     Key folder, std::vector<FileToSend> files,
+                                                     TransferOptions options = {});
+
+// Fetches the parts from below `folder` into the directory `target`, which exists and is empty, and
+// makes them durable. An object whose bytes are not those of the manifest is kRejected. What was
+// written before an error stays: the caller renames the directory only after success.
+Task<Result<void>> download_files(const Runtime& runtime, ObjectStore& store, Key folder,
+                                  std::vector<ManifestPart> parts, std::string target,
+                                  TransferOptions options = {});
+
+}  // namespace spillway::storage
