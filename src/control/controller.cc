@@ -41,6 +41,12 @@ Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeep
 
 Controller::~Controller() = default;
 
+void DurationHistogram::add(Duration took) {
+  const auto bound = std::ranges::lower_bound(kBounds, took);
+  ++counts_[static_cast<std::size_t>(bound - kBounds.begin())];
+  sum_ += took;
+}
+
 template <class T>
 void Controller::add_cache(kube::ResourceType type, kube::Store<T>& store,
                            typename kube::StoreSink<T>::Decode decode, std::string selector) {
@@ -168,7 +174,8 @@ void Controller::pass() {
     market::PoolPrice price = market_.price_of(pool);
     return std::pair(std::move(price.price), price.on_demand);
   };
-  picture_ = builder_.build(world_, executor_->assumptions(), price_of, now);
+  notices_.learn(world_.nodes, {}, now);
+  picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, &notices_);
   const MonotonicTime built = runtime_.clock.monotonic();
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   const MonotonicTime planned = runtime_.clock.monotonic();
@@ -181,9 +188,9 @@ void Controller::pass() {
   start(std::move(result.work));
   const MonotonicTime done = runtime_.clock.monotonic();
   last_cost_ = done - started;
-  facts_.build = built - started;
-  facts_.plan = planned - built;
-  facts_.reconcile = done - planned;
+  facts_.build.add(built - started);
+  facts_.plan.add(planned - built);
+  facts_.reconcile.add(done - planned);
   facts_.workloads = picture_.training.size() + picture_.inference.size();
   facts_.at = now;
   ++facts_.passes;

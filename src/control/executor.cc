@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <spillway/api/codec.h>
+#include <spillway/control/notices.h>
 #include <spillway/core/log.h>
 
 namespace spillway::control {
@@ -149,6 +150,9 @@ Task<Result<void>> Executor::perform(const Write& write) {
     co_return co_await confirm(*current);
   if (const auto* child = std::get_if<CreateChild>(&write)) co_return co_await create(*child);
   if (const auto* child = std::get_if<ApplyChild>(&write)) co_return co_await apply(*child);
+  if (const auto* node = std::get_if<ConfirmNodeGone>(&write))
+    co_return co_await confirm_gone(*node);
+  if (const auto* marks = std::get_if<Annotate>(&write)) co_return co_await annotate(*marks);
   co_return co_await remove(std::get<DeleteObject>(write));
 }
 
@@ -237,7 +241,8 @@ Task<Result<void>> Executor::apply(const ApplyChild& write) {
 Task<Result<void>> Executor::remove(const DeleteObject& write) {
   auto removed = co_await client_.remove(
       write.type, write.key,
-      kube::DeleteOptions{.uid = write.uid, .propagation = write.propagation});
+      kube::DeleteOptions{
+          .uid = write.uid, .propagation = write.propagation, .grace = write.grace});
   const bool outcome_unknown = !removed && removed.error().code == ErrorCode::kUnknownOutcome;
   if (!removed && !outcome_unknown && removed.error().code != ErrorCode::kConflict) {
     co_return fail(removed.error().in("deleting " + std::string(write.type.kind) + " " +
@@ -250,6 +255,28 @@ Task<Result<void>> Executor::remove(const DeleteObject& write) {
   kube::ObjectSink* sink = sink_of_(write.type);
   if (sink != nullptr) sink->forget(write.key, write.uid);
   co_return Result<void>();
+}
+
+Task<Result<void>> Executor::confirm_gone(const ConfirmNodeGone& write) {
+  const ObjectKey key{Namespace(), ObjectName(write.node.str())};
+  TRY_CO(live, co_await read_live(kube::kNodes, key));
+  if (!live) co_return Result<void>();
+  TRY_CO(node, kube::Node::from_json(*live));
+  if (fate_of(node) == NodeFate::kGone) co_return Result<void>();
+  co_return fail(ErrorCode::kConflict, "node " + write.node.str() + " is there");
+}
+
+Task<Result<void>> Executor::annotate(const Annotate& write) {
+  nlohmann::json patch = {{"metadata", {{"annotations", write.annotations}}}};
+  auto patched = co_await client_.merge_patch(write.type, write.key, std::move(patch), {});
+  if (patched) {
+    absorb(write.type, *patched);
+    co_return Result<void>();
+  }
+  // Gone meanwhile: nothing is left to mark.
+  if (patched.error().code == ErrorCode::kNotFound) co_return Result<void>();
+  co_return fail(patched.error().in("annotating " + std::string(write.type.kind) + " " +
+                                    write.key.to_string()));
 }
 
 void Executor::note_failure(const kube::ObjectReference& subject, const Error& error) {

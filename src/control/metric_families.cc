@@ -1,6 +1,7 @@
 #include "metric_families.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace spillway::control {
 
@@ -19,20 +20,48 @@ Families::Family Families::counter(std::string_view name, std::string_view help)
   return begin(name, help, prometheus::MetricType::Counter);
 }
 
-Families::Family& Families::Family::add(double value, std::initializer_list<Label> labels) {
+Families::Family Families::histogram(std::string_view name, std::string_view help) {
+  return begin(name, help, prometheus::MetricType::Histogram);
+}
+
+prometheus::ClientMetric* Families::Family::begin(std::initializer_list<Label> labels) {
   prometheus::MetricFamily& family = owner_->families_[index_];
   if (family.metric.size() >= owner_->max_series_) {
     ++owner_->left_out_;
-    return *this;
+    return nullptr;
   }
   prometheus::ClientMetric metric;
   for (const Label& label : labels)
     metric.label.push_back({std::string(label.name), label.value});
   // Prometheus refuses a whole scrape for one series that is there twice.
-  if (!owner_->seen_[index_].insert(metric.label).second) return *this;
-  metric.gauge.value = value;
-  metric.counter.value = value;
+  if (!owner_->seen_[index_].insert(metric.label).second) return nullptr;
   family.metric.push_back(std::move(metric));
+  return &family.metric.back();
+}
+
+Families::Family& Families::Family::add(double value, std::initializer_list<Label> labels) {
+  if (prometheus::ClientMetric* metric = begin(labels)) {
+    metric->gauge.value = value;
+    metric->counter.value = value;
+  }
+  return *this;
+}
+
+Families::Family& Families::Family::add(const DurationHistogram& histogram,
+                                        std::initializer_list<Label> labels) {
+  prometheus::ClientMetric* metric = begin(labels);
+  if (metric == nullptr) return *this;
+  std::uint64_t so_far = 0;
+  for (std::size_t i = 0; i < histogram.counts().size(); ++i) {
+    so_far += histogram.counts()[i];
+    const bool last = i == DurationHistogram::kBounds.size();
+    metric->histogram.bucket.push_back(
+        {.cumulative_count = so_far,
+         .upper_bound = last ? std::numeric_limits<double>::infinity()
+                             : seconds(DurationHistogram::kBounds[i])});
+  }
+  metric->histogram.sample_count = so_far;
+  metric->histogram.sample_sum = seconds(histogram.sum());
   return *this;
 }
 

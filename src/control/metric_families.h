@@ -11,6 +11,7 @@
 #include <prometheus/client_metric.h>
 #include <prometheus/metric_family.h>
 
+#include <spillway/control/controller.h>
 #include <spillway/core/time.h>
 
 namespace spillway::control {
@@ -29,13 +30,18 @@ class Families {
    public:
     Family(Families& owner, std::size_t index) : owner_(&owner), index_(index) {}
     Family& add(double value, std::initializer_list<Label> labels = {});
+    Family& add(const DurationHistogram& histogram, std::initializer_list<Label> labels = {});
 
    private:
+    // nullptr when there is no room, or when that series is there already.
+    prometheus::ClientMetric* begin(std::initializer_list<Label> labels);
+
     Families* owner_;
     std::size_t index_;
   };
 
   Family gauge(std::string_view name, std::string_view help);
+  Family histogram(std::string_view name, std::string_view help);
   Family counter(std::string_view name, std::string_view help);  // the name ends in _total
 
   [[nodiscard]] std::size_t left_out() const { return left_out_; }

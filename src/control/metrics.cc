@@ -224,10 +224,10 @@ void add_inference(Families& out, const Picture& picture, const plan::Plan& plan
 void add_loop(Families& out, const MetricsView& view) {
   out.counter("spillway_passes_total", "Passes of the loop: picture, plan, reconciliation.")
       .add(static_cast<double>(view.pass.passes));
-  out.gauge("spillway_last_pass_seconds", "How long the last pass took, by stage.")
-      .add(seconds(view.pass.build), {{"stage", "build"}})
-      .add(seconds(view.pass.plan), {{"stage", "plan"}})
-      .add(seconds(view.pass.reconcile), {{"stage", "reconcile"}});
+  out.histogram("spillway_pass_seconds", "How long passes took, by stage.")
+      .add(view.pass.build, {{"stage", "build"}})
+      .add(view.pass.plan, {{"stage", "plan"}})
+      .add(view.pass.reconcile, {{"stage", "reconcile"}});
   out.gauge("spillway_last_pass_workloads", "Unfinished workloads in the last pass.")
       .add(static_cast<double>(view.pass.workloads));
   Family last = out.gauge("spillway_last_pass_timestamp_seconds",

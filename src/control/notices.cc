@@ -40,11 +40,11 @@ constexpr std::array kTaints{
                kHandler, kAwsBudget},
     KnownTaint{"aws-node-termination-handler/scheduled-maintenance", NoticeKind::kMaintenance,
                kHandler, kAwsBudget},
-    KnownTaint{"aws-node-termination-handler/rebalance-recommendation", NoticeKind::kHint, kHandler,
-               kAwsBudget},
+    KnownTaint{"aws-node-termination-handler/rebalance-recommendation", NoticeKind::kRebalance,
+               kHandler, kAwsBudget},
     KnownTaint{"ToBeDeletedByClusterAutoscaler", NoticeKind::kDrain, "cluster-autoscaler",
                kAutoscalerBudget, true},
-    KnownTaint{"DeletionCandidateOfClusterAutoscaler", NoticeKind::kHint, "cluster-autoscaler",
+    KnownTaint{"DeletionCandidateOfClusterAutoscaler", NoticeKind::kRebalance, "cluster-autoscaler",
                kAutoscalerBudget, true},
     KnownTaint{"cloud.google.com/impending-node-termination", NoticeKind::kInterruption, "gke",
                kShortBudget},
@@ -78,7 +78,7 @@ std::optional<Instant> unix_seconds(std::string_view text) {
 }
 
 NoticeKind kind_of_own(std::string_view value) {
-  if (value == mark::kKindRebalance) return NoticeKind::kHint;
+  if (value == mark::kKindRebalance) return NoticeKind::kRebalance;
   if (value == mark::kKindMaintenance) return NoticeKind::kMaintenance;
   return NoticeKind::kInterruption;  // also for a word that a later agent may say
 }
@@ -143,16 +143,6 @@ Instant deadline_of(const NoticeMark& mark, Instant first_seen) {
 }
 
 }  // namespace
-
-std::string_view to_string(NoticeKind kind) {
-  switch (kind) {
-    case NoticeKind::kHint: return "Hint";
-    case NoticeKind::kDrain: return "Drain";
-    case NoticeKind::kMaintenance: return "Maintenance";
-    case NoticeKind::kInterruption: return "Interruption";
-  }
-  return "Interruption";
-}
 
 std::vector<NoticeMark> marks_on(const kube::Node& node) {
   std::vector<NoticeMark> marks;
@@ -228,11 +218,11 @@ NoticeBook::Sight NoticeBook::look(const kube::Node& node, const std::vector<Not
   return sight;
 }
 
-// One notice of all marks: the strongest kind, and of equals the earliest deadline.
+// One notice of all marks: the gravest kind, and of equals the earliest deadline.
 NodeNotice NoticeBook::merged(const NodeName& name, const std::vector<NoticeMark>& marks,
                               const Sight& sight) {
   NodeNotice notice{.node = name, .first_seen = Instant::max(), .deadline = Instant::max()};
-  notice.kind = std::ranges::max_element(marks, {}, &NoticeMark::kind)->kind;
+  notice.kind = std::ranges::min_element(marks, {}, &NoticeMark::kind)->kind;
   for (const NoticeMark& mark : marks) {
     const Instant first = sight.by_mark.at({mark.kind, mark.source});
     notice.first_seen = std::min(notice.first_seen, first);
@@ -258,7 +248,7 @@ bool NoticeBook::hear(InstanceWord word) {
   }
   InstanceWord& known = at->second;
   if (known.gone) return false;
-  if (word.gone || word.mark.kind > known.mark.kind) {
+  if (word.gone || word.mark.kind < known.mark.kind) {
     known = std::move(word);
     return true;
   }

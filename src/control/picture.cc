@@ -1,7 +1,6 @@
 #include <spillway/control/picture.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <tuple>
 
@@ -9,19 +8,12 @@
 #include <spillway/control/keys.h>
 #include <spillway/core/text.h>
 
+#include "attempts.h"
+
 namespace spillway::control {
 namespace {
 
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-std::optional<AttemptNumber> attempt_of(const kube::Meta& meta) {
-  const auto text = meta.labels.find(label::kAttempt);
-  if (!text) return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc{} || end != text->data() + text->size() || value <= 0) return std::nullopt;
-  return AttemptNumber(value);
-}
 
 api::TaintEffect effect_of(std::string_view text) {
   const auto effect = api::parse_enum<api::TaintEffect>(text);
@@ -43,37 +35,19 @@ std::set<std::string> keys_asked_for(const std::vector<api::PodShape>& shapes) {
   return keys;
 }
 
-// The status that a Job tells of, for a TrainingJob that lost its own (design: "a lost status can
-// be rebuilt").
-std::optional<api::TrainingPlacement> placement_told_by(
-    const kube::Job& job, const std::vector<Shared<api::CapacityPool>>& pools) {
-  const auto attempt = attempt_of(job.meta);
-  const auto pool_label = job.meta.labels.find(label::kPool);
-  if (!attempt || !pool_label) return std::nullopt;
-  for (const auto& pool : pools) {
-    if (pool->meta.key.name.str() != *pool_label) continue;
-    const auto placed_at = parse_instant(job.meta.annotations.get(annotation::kPlacedAt));
-    return api::TrainingPlacement{.pool = PoolName(pool->meta.key.name.str()),
-                                  .tier = pool->spec.tier,
-                                  .attempt = *attempt,
-                                  .since = placed_at ? *placed_at : job.meta.created_at,
-                                  .reason = "found running as Job " + job.meta.key.name.str()};
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 // One build: fills a Picture from a World in numbered steps.
 class PictureBuilder::Pass {
  public:
   Pass(PictureBuilder& builder, const World& world, const Assumptions& assumptions,
-       const PriceOf& price_of, Instant now)
+       const PriceOf& price_of, Instant now, const NoticeBook* notices)
       : builder_(builder),
         world_(world),
         assumptions_(assumptions),
         price_of_(price_of),
-        now_(now) {}
+        now_(now),
+        notices_(notices) {}
 
   Picture run() {
     add_pools();      // 1. what can be bought
@@ -270,7 +244,34 @@ class PictureBuilder::Pass {
          .free = {.accelerators = AcceleratorCount(node.allocatable.count(resource)),
                   .cpu = node.allocatable.cpu,
                   .memory = node.allocatable.memory},
-         .usable = usable});
+         .usable = usable,
+         .health = health_of(fate(node))});
+    add_notice(node, picture_.snapshot.nodes.size() - 1);
+  }
+
+  NodeFate fate(const kube::Node& node) const {
+    return notices_ != nullptr ? notices_->fate(node) : fate_of(node);
+  }
+
+  static plan::NodeHealth health_of(NodeFate fate) {
+    switch (fate) {
+      case NodeFate::kThere: return plan::NodeHealth::kHealthy;
+      case NodeFate::kSuspected: return plan::NodeHealth::kSuspected;
+      case NodeFate::kGone: return plan::NodeHealth::kGone;
+    }
+    return plan::NodeHealth::kHealthy;
+  }
+
+  void add_notice(const kube::Node& node, std::size_t index) {
+    if (notices_ == nullptr) return;
+    const auto at = notices_->notices().find(NodeName(node.meta.key.name.str()));
+    if (at == notices_->notices().end()) return;
+    const NodeNotice& notice = at->second;
+    picture_.snapshot.notices.push_back({.node = index,
+                                         .kind = notice.kind,
+                                         .deadline = notice.deadline,
+                                         .first_seen = notice.first_seen,
+                                         .source = notice.source});
   }
 
   // The first pool, by name, whose selector the node's labels satisfy. Remembered: 2,000 nodes x
@@ -315,7 +316,7 @@ class PictureBuilder::Pass {
     training_bound_.resize(picture_.training.size());
     inference_bound_.resize(picture_.inference.size());
     world_.pods.for_each([&](const Shared<kube::Pod>& pod) {
-      if (claim_for_training(*pod) || claim_for_inference(*pod)) return;
+      if (claim_for_training(pod) || claim_for_inference(pod)) return;
       occupy(*pod);
     });
   }
@@ -324,6 +325,17 @@ class PictureBuilder::Pass {
     if (pod.node.empty()) return kNone;
     const auto at = node_index_.find(pod.node.str());
     return at == node_index_.end() ? kNone : at->second;
+  }
+
+  // Bound to a node that is no more: nobody will say how it ended.
+  bool lost(const kube::Pod& pod) {
+    if (pod.node.empty() || pod.terminal()) return false;
+    const auto node = world_.nodes.find({Namespace(), ObjectName(pod.node.str())});
+    if (node == nullptr) return true;
+    const bool by_node = fate_of(*node) == NodeFate::kGone;
+    const bool by_word = fate(*node) == NodeFate::kGone;
+    if (by_word && !by_node) picture_.gone_by_word.insert(NodeName(pod.node.str()));
+    return by_node || by_word;
   }
 
   // A pod of others takes room from its node until it has ended.
@@ -338,7 +350,8 @@ class PictureBuilder::Pass {
     free.memory -= pod.requests.memory;
   }
 
-  bool claim_for_training(const kube::Pod& pod) {
+  bool claim_for_training(const Shared<kube::Pod>& shared) {
+    const kube::Pod& pod = *shared;
     const auto name = pod.meta.labels.find(label::kTrainingJob);
     const auto attempt = name ? attempt_of(pod.meta) : std::nullopt;
     if (!attempt) return false;
@@ -351,6 +364,13 @@ class PictureBuilder::Pass {
                       [&](const auto& job) { return pod.meta.controlled_by(job->meta.uid); });
       if (!ours && !children.foreign_job) return false;
       children.earlier_pods = children.earlier_pods || !pod.terminal();
+      if (lost(pod)) children.lost_pods.push_back(shared);
+      return true;
+    }
+    if (lost(pod)) {
+      children.lost_pods.push_back(shared);
+      children.replica_lost = true;
+      children.node_lost = true;
       return true;
     }
     note_replica(children, pod);
@@ -359,37 +379,21 @@ class PictureBuilder::Pass {
     return true;
   }
 
-  static void note_replica(TrainingChildren& children, const kube::Pod& pod) {
-    const bool disrupted = pod.deleting() || !pod.disruption.empty();
-    children.replica_lost = children.replica_lost || disrupted;
-    children.program_failed =
-        children.program_failed || (pod.phase == kube::PodPhase::kFailed && !disrupted);
-    if (disrupted) return;
-    if (pod.phase == kube::PodPhase::kRunning || pod.phase == kube::PodPhase::kSucceeded) {
-      ++children.running;
-      const Instant started = pod.started_at.value_or(pod.meta.created_at);
-      children.last_started_at = std::max(children.last_started_at.value_or(started), started);
-    }
-    if (!pod.node.empty()) {
-      ++children.bound;
-      const Instant bound = pod.bound_at.value_or(pod.meta.created_at);
-      children.first_bound_at = std::min(children.first_bound_at.value_or(bound), bound);
-    }
-    if (!pod.waiting_reason.empty() && children.trouble.empty()) {
-      children.trouble = pod.waiting_reason.str() +
-                         (pod.waiting_message.empty() ? "" : ": " + pod.waiting_message.str());
-    }
-  }
-
-  bool claim_for_inference(const kube::Pod& pod) {
+  bool claim_for_inference(const Shared<kube::Pod>& shared) {
+    const kube::Pod& pod = *shared;
     const auto name = pod.meta.labels.find(label::kInferencePool);
     const auto pool = pod.meta.labels.find(label::kPool);
     if (!name || !pool) return false;
     const auto at = inference_index_.find({pod.meta.key.ns, ObjectName(*name)});
     if (at == inference_index_.end()) return false;
-    if (pod.deleting() || pod.terminal()) return true;
     InferenceShareChildren& share = picture_.inference_children[at->second].shares[PoolName(*pool)];
+    if (lost(pod)) {
+      share.lost_pods.push_back(shared);
+      return true;
+    }
+    if (pod.deleting() || pod.terminal()) return true;
     const std::size_t node = node_of(pod);
+    share.replicas.push_back({.pod = shared, .node = node});
     if (node == kNone) {
       share.waiting_since =
           std::min(share.waiting_since.value_or(pod.meta.created_at), pod.meta.created_at);
@@ -481,41 +485,10 @@ class PictureBuilder::Pass {
                                    : children.last_started_at.value_or(placement->since);
     }
     if (children.current) workload.starting_since = children.current->meta.created_at;
+    if (workload.state == plan::AttemptState::kLost && children.node_lost)
+      workload.loss = plan::LossKind::kNode;
     workload.bound = bound_list(training_bound_[i]);
     return workload;
-  }
-
-  static Instant waiting_since(const api::TrainingJob& job) {
-    const api::Condition* placed =
-        api::find_condition(job.status.conditions, api::condition::kPlaced);
-    const bool waits = placed != nullptr && placed->status == api::ConditionStatus::kFalse;
-    return waits ? std::max(placed->last_transition_time, job.meta.created_at)
-                 : job.meta.created_at;
-  }
-
-  static plan::AttemptState state_of(const api::TrainingJob& job,
-                                     const TrainingChildren& children) {
-    using plan::AttemptState;
-    if (!children.current)
-      return children.replica_lost ? AttemptState::kLost : AttemptState::kNotCreated;
-    const kube::Job& current = *children.current;
-    if (current.complete()) return AttemptState::kSucceeded;
-    if (current.has_failed())
-      return ended_by_program(current, children) ? AttemptState::kFailed : AttemptState::kLost;
-    if (job.spec.gang && children.replica_lost) return AttemptState::kLost;
-    if (children.running >= job.spec.replicas) return AttemptState::kRunning;
-    // A started attempt does not go back to the beginning: a replica that is not there is one that
-    // retries alone, or, in a gang, one whose loss the Job is about to tell.
-    if (job.status.started_at) return AttemptState::kRunning;
-    return AttemptState::kStarting;
-  }
-
-  // The pods are the evidence; when they are gone already the Job's reason is: its failure policy
-  // ends it with "PodFailurePolicy" exactly for disruptions.
-  static bool ended_by_program(const kube::Job& job, const TrainingChildren& children) {
-    if (children.program_failed) return true;
-    const kube::Condition* failed = kube::find_condition(job.conditions, "Failed");
-    return !children.replica_lost && failed != nullptr && !(failed->reason == "PodFailurePolicy");
   }
 
   void settle_inference() {
@@ -571,6 +544,7 @@ class PictureBuilder::Pass {
   const Assumptions& assumptions_;
   const PriceOf& price_of_;
   Instant now_;
+  const NoticeBook* notices_;
   Picture picture_;
   std::map<PoolName, std::size_t> pool_index_;
   std::unordered_map<ObjectKey, std::size_t> training_index_;
@@ -583,8 +557,8 @@ class PictureBuilder::Pass {
 };
 
 Picture PictureBuilder::build(const World& world, const Assumptions& assumptions,
-                              const PriceOf& price_of, Instant now) {
-  return Pass(*this, world, assumptions, price_of, now).run();
+                              const PriceOf& price_of, Instant now, const NoticeBook* notices) {
+  return Pass(*this, world, assumptions, price_of, now, notices).run();
 }
 
 std::optional<PoolName> PictureBuilder::pool_of(const kube::Node& node) const {

@@ -1,6 +1,7 @@
 #include <spillway/control/reconcile.h>
 
 #include <algorithm>
+#include <set>
 
 #include <spillway/api/codec.h>
 #include <spillway/control/children.h>
@@ -13,6 +14,7 @@ using nlohmann::json;
 using plan::TrainingVerdict;
 
 constexpr std::size_t kMaxRemembered = 50'000;
+constexpr Duration kCountsInterval = std::chrono::seconds(1);
 
 template <class Kind>
 Shared<Kind> with_status(const Shared<Kind>& object, decltype(Kind::status) status) {
@@ -77,12 +79,27 @@ class Reconciler::Pass {
     const PoolName& name = picture_.snapshot.pools[i].name;
     auto next = next_status(picture_, i, plan_.pools[i], memory_.stock_outs(name),
                             memory_.life(name), memory_.interruptions_last_day(name), now_);
-    if (next.status == object.status) return;
+    if (next.status == object.status || too_soon(name, object.status, next.status)) return;
     Work work{.subject = reference_to("CapacityPool", object.meta),
               .notables = std::move(next.notables)};
     work.writes.emplace_back(WriteStatus{kCapacityPools, object.meta.key,
                                          object.meta.resource_version, api::write(next.status)});
     add(std::move(work));
+  }
+
+  // Counts that move with every pod are written at most once in kCountsInterval.
+  bool too_soon(const PoolName& name, const api::CapacityPoolStatus& before,
+                api::CapacityPoolStatus after) {
+    Instant& written = reconciler_.counts_written_[name];
+    after.nodes = before.nodes;
+    after.accelerators = before.accelerators;
+    const Instant next = written + kCountsInterval;
+    if (after == before && now_ < next) {
+      result_.wake_at = earlier(result_.wake_at, next);
+      return true;
+    }
+    written = now_;
+    return false;
   }
 
   // A failed launch is in the pool's status before the placement is taken back: a crash between the
@@ -126,8 +143,34 @@ class Reconciler::Pass {
       work.assumed_training_job = with_status(job, next.status);
       work.notables = std::move(next.notables);
     }
-    if (!reconciler_.observe_) training_children(work, decision, *job, next.status, changed);
+    if (!reconciler_.observe_) {
+      confirm_losses(work, picture_.training_children[decision.workload].lost_pods);
+      training_children(work, decision, *job, next.status, changed);
+    }
     add(std::move(work));
+  }
+
+  // What was concluded from the loss of nodes rests on caches; the chain begins with a look.
+  void confirm_losses(Work& work, const std::vector<Shared<kube::Pod>>& lost) const {
+    std::set<NodeName> nodes;
+    for (const auto& pod : lost) {
+      if (!pod->forced) nodes.insert(NodeName(pod->node.str()));
+    }
+    for (const NodeName& node : nodes) {
+      if (picture_.gone_by_word.contains(node)) continue;  // the cloud itself said so
+      work.writes.insert(work.writes.begin(), ConfirmNodeGone{node});
+    }
+  }
+
+  // No kubelet will end them: without force they stay for as long as Kubernetes' garbage collector
+  // takes to notice (about a minute), and nothing can take their place.
+  static void force_out(Work& work, const std::vector<Shared<kube::Pod>>& lost) {
+    for (const auto& pod : lost) {
+      if (pod->forced) continue;
+      work.writes.emplace_back(DeleteObject{kube::kPods, pod->meta.key, pod->meta.uid,
+                                            kube::Propagation::kBackground,
+                                            std::chrono::seconds(0)});
+    }
   }
 
   void training_children(Work& work, const plan::TrainingDecision& decision,
@@ -151,6 +194,9 @@ class Reconciler::Pass {
     const bool ending =
         !deletions.empty() || picture_.snapshot.training[decision.workload].earlier_attempt_ending;
     std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
+    // After their Job: while that is not being deleted it would hold on to them. The replicas that
+    // retry alone stay for their Job to count.
+    if (job.spec.gang) force_out(work, children.lost_pods);
     if (over || !status.placement || ending) return;
     const bool exists =
         children.current && status.placement->attempt == decided_attempt(*children.current);
@@ -223,7 +269,12 @@ class Reconciler::Pass {
       work.assumed_inference_pool = with_status(object, next.status);
       work.notables = std::move(next.notables);
     }
-    if (!reconciler_.observe_) inference_children(work, decision, *object, changed);
+    if (!reconciler_.observe_) {
+      const std::vector<Shared<kube::Pod>> lost = lost_replicas(decision.workload);
+      confirm_losses(work, lost);
+      inference_children(work, decision, *object, changed);
+      force_out(work, lost);
+    }
     add(std::move(work));
   }
 
@@ -236,6 +287,8 @@ class Reconciler::Pass {
     std::vector<Write> deletions;
     for (const DeploymentTarget& target : targets(decision)) {
       if (target.replicas > 0) {
+        const bool shrinks = target.existing && target.existing->replicas > target.replicas;
+        if (shrinks) mark_leaving(work, decision, target);
         deployment(work, object, made_from, target);
       } else {
         deletions.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key,
@@ -252,11 +305,42 @@ class Reconciler::Pass {
           object.meta.key, made_from, [&] { return inference_budget(object); });
   }
 
+  [[nodiscard]] std::vector<Shared<kube::Pod>> lost_replicas(std::size_t workload) const {
+    std::vector<Shared<kube::Pod>> lost;
+    for (const auto& [pool, share] : picture_.inference_children[workload].shares)
+      lost.insert(lost.end(), share.lost_pods.begin(), share.lost_pods.end());
+    return lost;
+  }
+
   struct DeploymentTarget {
     std::size_t pool = 0;
     std::int64_t replicas = 0;
     Shared<kube::Deployment> existing;
   };
+
+  // Which replicas a ReplicaSet is to give up first (KEP-2255). Before the Deployment shrinks; of
+  // an earlier shrinking nothing stays marked.
+  void mark_leaving(Work& work, const plan::InferenceDecision& decision,
+                    const DeploymentTarget& target) const {
+    const auto share = std::ranges::find(decision.shares, target.pool, &plan::InferenceShare::pool);
+    const auto& shares = picture_.inference_children[decision.workload].shares;
+    const auto there = shares.find(picture_.snapshot.pools[target.pool].name);
+    if (share == decision.shares.end() || there == shares.end()) return;
+    std::multiset<std::size_t> leave(share->leave.begin(), share->leave.end());
+    for (const InferenceShareChildren::Replica& replica : there->second.replicas) {
+      const auto at = leave.find(replica.node);
+      const bool leaves = at != leave.end();
+      if (leaves) leave.erase(at);
+      const std::string_view cost = replica.pod->meta.annotations.get(annotation::kDeletionCost);
+      const bool marked = cost == annotation::kLeavesFirst;
+      if (leaves == marked || (leaves && !cost.empty())) continue;  // a cost of the user's stays
+      json value = leaves ? json(annotation::kLeavesFirst) : json();
+      work.writes.emplace_back(
+          Annotate{kube::kPods,
+                   replica.pod->meta.key,
+                   {{std::string(annotation::kDeletionCost), std::move(value)}}});
+    }
+  }
 
   // Make before break: replicas that serve are given back only as the ones that take their place
   // become ready. Growing Deployments come first, so that the new ones are asked for before

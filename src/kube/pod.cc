@@ -169,6 +169,8 @@ Result<Pod> Pod::from_json(const nlohmann::json& object) {
   const JsonReader status = root.at("status");
   Pod pod{.meta = std::move(meta)};
   pod.node = Interned(spec.text("nodeName"));
+  const JsonReader metadata = root.at("metadata");
+  pod.forced = pod.deleting() && metadata.integer("deletionGracePeriodSeconds", -1) == 0;
   pod.ip = std::string(status.text("podIP"));
   pod.phase = read_phase(status);
   pod.requests = effective_requests(spec);

@@ -3,6 +3,7 @@
 // "look again soon"; bursts fold into one pass; a plan says itself when it wants to be made again
 // without an event.
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,9 +35,28 @@ struct ControllerOptions {
   kube::ReflectorOptions reflector;
 };
 
-struct PassFacts {  // of the last pass, for metrics
+// How long something took, as Prometheus counts it.
+class DurationHistogram {
+ public:
+  static constexpr std::array<Duration, 11> kBounds{
+      Duration(1),   Duration(2),   Duration(5),    Duration(10),   Duration(25),   Duration(50),
+      Duration(100), Duration(250), Duration(1000), Duration(2500), Duration(10000)};
+  void add(Duration took);
+  // Observations up to each bound, not cumulated; the last entry is of what took longer.
+  [[nodiscard]] const std::array<std::uint64_t, kBounds.size() + 1>& counts() const {
+    return counts_;
+  }
+  [[nodiscard]] Duration sum() const { return sum_; }
+
+ private:
+  std::array<std::uint64_t, kBounds.size() + 1> counts_{};
+  Duration sum_{};
+};
+
+struct PassFacts {  // for metrics
   std::uint64_t passes = 0;
-  Duration build{}, plan{}, reconcile{};
+  DurationHistogram build, plan, reconcile;
+  // Of the last pass:
   std::size_t workloads = 0;
   std::size_t chains = 0;  // started by it
   std::optional<Instant> at;
@@ -94,6 +114,7 @@ class Controller {
   PictureBuilder builder_;
   Reconciler reconciler_;
   PoolMemory memory_;
+  NoticeBook notices_;
   Picture picture_;
   plan::Plan plan_;
   PassFacts facts_;

@@ -71,6 +71,8 @@ class Executor {
   Task<Result<void>> create(const CreateChild& write);
   Task<Result<void>> apply(const ApplyChild& write);
   Task<Result<void>> remove(const DeleteObject& write);
+  Task<Result<void>> confirm_gone(const ConfirmNodeGone& write);
+  Task<Result<void>> annotate(const Annotate& write);
   // Reads the object live and takes it into the caches; used whenever an outcome is not certain.
   Task<Result<std::optional<nlohmann::json>>> read_live(kube::ResourceType type, ObjectKey key);
   void absorb(const kube::ResourceType& type, const nlohmann::json& object);

@@ -25,6 +25,10 @@ inline constexpr std::string_view kRate = "spillway.dev/rate-usd-per-hour";
 inline constexpr std::string_view kPlacedAt = "spillway.dev/placed-at";
 // Hash of what we last applied; another one means that the object has to be applied again.
 inline constexpr std::string_view kAppliedHash = "spillway.dev/applied-hash";
+// Kubernetes': of the pods of a ReplicaSet that shrinks, those with a lower cost end first; 0
+// without it.
+inline constexpr std::string_view kDeletionCost = "controller.kubernetes.io/pod-deletion-cost";
+inline constexpr std::string_view kLeavesFirst = "-1000";
 }  // namespace annotation
 
 }  // namespace spillway::control

@@ -21,17 +21,11 @@
 #include <spillway/core/time.h>
 #include <spillway/kube/store.h>
 #include <spillway/kube/types.h>
+#include <spillway/plan/snapshot.h>
 
 namespace spillway::control {
 
-// In order of strength: of two marks on a node the stronger decides.
-enum class NoticeKind : std::uint8_t {
-  kHint,          // the risk is higher: a checkpoint is worth while, nothing has to move
-  kDrain,         // a node autoscaler takes the node away
-  kMaintenance,   // the machine reboots, moves or is retired
-  kInterruption,  // spot capacity is taken back
-};
-std::string_view to_string(NoticeKind kind);  // "Hint", "Drain", "Maintenance", "Interruption"
+using plan::NoticeKind;  // the graver first; kRebalance is only a hint
 
 // One mark, as its source left it.
 struct NoticeMark {

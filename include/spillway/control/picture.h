@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include <spillway/control/notices.h>
 #include <spillway/control/world.h>
 #include <spillway/market/estimate.h>
 #include <spillway/market/offering.h>
@@ -34,18 +36,27 @@ struct TrainingChildren {
   std::int64_t bound = 0;                  // replicas of the current attempt that hold a node
   std::int64_t running = 0;                // replicas of it that run or have succeeded
   bool replica_lost = false;               // one of them was disrupted or is being deleted
+  bool node_lost = false;                  // because its node went
   bool program_failed = false;             // one of them ended by itself with an error
   bool earlier_pods = false;               // pods of other attempts that have not ended
   bool foreign_job = false;  // a Job of our name that belongs to a predecessor of the same name
   std::optional<Instant> first_bound_at;   // of the current attempt
   std::optional<Instant> last_started_at;  // when the latest of the running ones started
   std::string trouble;  // why a pod does not start ("ImagePullBackOff: ..."), if any
+  std::vector<Shared<kube::Pod>> lost_pods;  // of any attempt: not ended, and their node is gone
 };
 
 struct InferenceShareChildren {
   Shared<kube::Deployment> deployment;
   std::int64_t bound = 0;
   std::optional<Instant> waiting_since;  // oldest pod that has no node
+  std::vector<Shared<kube::Pod>> lost_pods;
+  // Replicas that neither ended nor are ending, with the node of the snapshot that they are on.
+  struct Replica {
+    Shared<kube::Pod> pod;
+    std::size_t node = 0;
+  };
+  std::vector<Replica> replicas;
 };
 struct InferenceChildren {
   std::map<PoolName, InferenceShareChildren> shares;
@@ -59,8 +70,9 @@ struct Picture {
   std::vector<TrainingChildren> training_children;
   std::vector<Shared<api::InferencePool>> inference;
   std::vector<InferenceChildren> inference_children;
-  std::vector<Instant> node_created_at;                  // by node
-  std::vector<std::int64_t> ready_nodes;                 // by pool
+  std::set<NodeName> gone_by_word;        // nodes whose instance ended, by the word of the cloud
+  std::vector<Instant> node_created_at;   // by node
+  std::vector<std::int64_t> ready_nodes;  // by pool
   std::vector<std::optional<Duration>> oldest_node_age;  // by pool
   // Running on a pool that is not there (any more): left alone until it ends or the pool comes
   // back.
@@ -92,8 +104,9 @@ market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status);
 class PictureBuilder {
  public:
   explicit PictureBuilder(PictureOptions options) : options_(options) {}
+  // `notices` may be null: then nothing is known beyond what the Nodes say.
   Picture build(const World& world, const Assumptions& assumptions, const PriceOf& price_of,
-                Instant now);
+                Instant now, const NoticeBook* notices = nullptr);
   // The pool that each node belongs to, as of the last build.
   [[nodiscard]] std::optional<PoolName> pool_of(const kube::Node& node) const;
 

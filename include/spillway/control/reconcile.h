@@ -3,6 +3,7 @@
 // compute again.
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -33,6 +34,7 @@ class Reconciler {
     std::string hash;
   };
   bool observe_;
+  std::map<PoolName, Instant> counts_written_;        // by pool; of pools that are there
   std::unordered_map<std::string, Applied> applied_;  // by kind and key of the child; bounded
 };
 

@@ -4,7 +4,9 @@
 // crash between two of them leaves a state from which the next pass converges to the same result
 // (docs/writes.md lists every write).
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -51,8 +53,22 @@ struct DeleteObject {
   ObjectKey key;
   Uid uid;
   kube::Propagation propagation = kube::Propagation::kForeground;
+  std::optional<std::chrono::seconds> grace;  // 0: without the word of a kubelet that is no more
 };
-using Write = std::variant<WriteStatus, ConfirmCurrent, CreateChild, ApplyChild, DeleteObject>;
+// Reads the Node live; the chain goes on only if it is gone, or marked as out of service. Before
+// anything that rests on the loss of a node: a cache may lag behind, and pods of a node that lives
+// on must not be taken for ended.
+struct ConfirmNodeGone {
+  NodeName node;
+};
+// Sets annotations; null removes one.
+struct Annotate {
+  kube::ResourceType type;
+  ObjectKey key;
+  nlohmann::json annotations;
+};
+using Write = std::variant<WriteStatus, ConfirmCurrent, CreateChild, ApplyChild, DeleteObject,
+                           ConfirmNodeGone, Annotate>;
 
 struct Work {
   kube::ObjectReference subject;

@@ -67,6 +67,7 @@ struct Pod {
   std::optional<Instant> started_at;   // status.startTime: the kubelet has it
   std::optional<Instant> finished_at;  // the last container's end, once the phase is terminal
   Interned scheduling_message;         // PodScheduled=False: the scheduler's sentence
+  bool forced = false;  // being deleted with a grace of zero: only finalizers hold it
   Interned disruption;  // reason of condition DisruptionTarget=True ("PreemptionByScheduler"), else
                         // empty
   Interned end_reason;  // reason of the container of exit_code ("OOMKilled"), else status.reason

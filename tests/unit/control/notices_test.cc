@@ -90,13 +90,13 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"nth_maintenance", tainted("aws-node-termination-handler/scheduled-maintenance", "e"),
              NoticeKind::kMaintenance, "aws-node-termination-handler", "2026-11-21T12:02:00Z"},
         Case{"nth_rebalance", tainted("aws-node-termination-handler/rebalance-recommendation"),
-             NoticeKind::kHint, "aws-node-termination-handler", "2026-11-21T12:02:00Z"},
+             NoticeKind::kRebalance, "aws-node-termination-handler", "2026-11-21T12:02:00Z"},
         Case{"cluster_autoscaler", tainted("ToBeDeletedByClusterAutoscaler", "1795262340"),
              NoticeKind::kDrain, "cluster-autoscaler", "2026-11-21T12:09:00Z"},
         Case{"cluster_autoscaler_without_a_time", tainted("ToBeDeletedByClusterAutoscaler", "soon"),
              NoticeKind::kDrain, "cluster-autoscaler", "2026-11-21T12:10:00Z"},
         Case{"cluster_autoscaler_candidate", tainted("DeletionCandidateOfClusterAutoscaler", "1"),
-             NoticeKind::kHint, "cluster-autoscaler", "1970-01-01T00:10:01Z"},
+             NoticeKind::kRebalance, "cluster-autoscaler", "1970-01-01T00:10:01Z"},
         Case{"gke", tainted("cloud.google.com/impending-node-termination"),
              NoticeKind::kInterruption, "gke", "2026-11-21T12:00:30Z"},
         Case{"aks_drain", tainted("remediator.kubernetes.azure.com/unschedulable"),
@@ -111,8 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
              "kubelet shutdown", "2026-11-21T12:00:25Z"},
         Case{"own_agent", agent_mark("interruption", "2026-11-21T12:01:43Z"),
              NoticeKind::kInterruption, "aws-metadata", "2026-11-21T12:01:43Z"},
-        Case{"own_agent_hint", agent_mark("rebalance", "2026-11-21T12:01:43Z"), NoticeKind::kHint,
-             "aws-metadata", "2026-11-21T12:01:43Z"},
+        Case{"own_agent_hint", agent_mark("rebalance", "2026-11-21T12:01:43Z"),
+             NoticeKind::kRebalance, "aws-metadata", "2026-11-21T12:01:43Z"},
         Case{"own_agent_without_a_deadline", agent_mark("interruption", ""),
              NoticeKind::kInterruption, "aws-metadata", "2026-11-21T12:00:30Z"},
         Case{"own_agent_with_a_bad_deadline", agent_mark("interruption", "soon"),
@@ -148,7 +148,7 @@ TEST_F(Book, TheSameWordFromTwoSourcesIsOneNoticeWithTheEarliestDeadline) {
 
 TEST_F(Book, AHintThatBecomesANoticeTakesTheDeadlineOfTheNotice) {
   see(tainted("aws-node-termination-handler/rebalance-recommendation"), kNow);
-  EXPECT_EQ(notice()->kind, NoticeKind::kHint);
+  EXPECT_EQ(notice()->kind, NoticeKind::kRebalance);
   json node = tainted("aws-node-termination-handler/rebalance-recommendation");
   node["spec"]["taints"].push_back(
       {{"key", "aws-node-termination-handler/spot-itn"}, {"effect", "NoSchedule"}});
@@ -203,7 +203,7 @@ json with_provider_id(json node) {
 TEST_F(Book, AQueueSpeaksOfInstances) {
   EXPECT_TRUE(book_.hear(word("i-1", NoticeKind::kInterruption)));
   EXPECT_FALSE(book_.hear(word("i-1", NoticeKind::kInterruption))) << "twice is once";
-  EXPECT_FALSE(book_.hear(word("i-1", NoticeKind::kHint)));
+  EXPECT_FALSE(book_.hear(word("i-1", NoticeKind::kRebalance)));
   see(with_provider_id(node_json("n1", "spot-a")), kNow + seconds(3));
   ASSERT_TRUE(notice());
   EXPECT_EQ(notice()->deadline, kNow + seconds(120));

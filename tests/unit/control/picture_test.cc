@@ -189,5 +189,56 @@ TEST(Picture, only_labels_that_somebody_asks_for_tell_nodes_apart) {
   EXPECT_EQ(picture_of(builder.world).snapshot.traits.size(), 2U);
 }
 
+WorldBuilder running_gang() {
+  WorldBuilder builder;
+  builder.pool(pool_json("spot-a", "Spot", 2, "4.00"))
+      .node(node_json("n1", "spot-a"))
+      .node(node_json("n2", "spot-a"))
+      .training(testing::placed_json("llama", 1, 2))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"))
+      .pod(pod_json("llama", 1, 1, "n2", "Running"));
+  return builder;
+}
+
+TEST(PictureOfLostNodes, a_pod_whose_node_is_gone_is_lost_and_so_is_its_gang) {
+  WorldBuilder builder = running_gang();
+  EXPECT_EQ(picture_of(builder.world).snapshot.training.at(0).state, plan::AttemptState::kRunning);
+  builder.world.nodes.erase({Namespace(), ObjectName("n2")}, Uid("uid-n2"));
+  const Picture picture = picture_of(builder.world);
+  EXPECT_EQ(picture.snapshot.training.at(0).state, plan::AttemptState::kLost);
+  EXPECT_EQ(picture.snapshot.training.at(0).loss, plan::LossKind::kNode);
+  ASSERT_EQ(picture.training_children.at(0).lost_pods.size(), 1U);
+  EXPECT_EQ(picture.training_children.at(0).lost_pods[0]->node, "n2");
+  EXPECT_TRUE(picture.gone_by_word.empty());
+}
+
+TEST(PictureOfLostNodes, a_node_that_is_only_not_ready_is_a_suspicion) {
+  WorldBuilder builder = running_gang();
+  json node = node_json("n2", "spot-a");
+  node["metadata"]["resourceVersion"] = "11";
+  node["status"]["conditions"][0]["status"] = "Unknown";
+  builder.node(node);
+  const Picture picture = picture_of(builder.world);
+  EXPECT_EQ(picture.snapshot.training.at(0).state, plan::AttemptState::kRunning);
+  EXPECT_EQ(picture.snapshot.nodes.at(1).health, plan::NodeHealth::kSuspected);
+  node["metadata"]["resourceVersion"] = "12";
+  node["spec"]["taints"] =
+      json::array({{{"key", "node.kubernetes.io/out-of-service"}, {"effect", "NoExecute"}}});
+  builder.node(node);
+  const Picture confirmed = picture_of(builder.world);
+  EXPECT_EQ(confirmed.snapshot.training.at(0).state, plan::AttemptState::kLost);
+  EXPECT_EQ(confirmed.snapshot.nodes.at(1).health, plan::NodeHealth::kGone);
+}
+
+TEST(PictureOfLostNodes, a_pod_that_ended_before_its_node_went_is_not_lost) {
+  WorldBuilder builder = running_gang();
+  json pod = pod_json("llama", 1, 1, "n2", "Succeeded");
+  pod["metadata"]["resourceVersion"] = "11";
+  builder.pod(pod);
+  builder.world.nodes.erase({Namespace(), ObjectName("n2")}, Uid("uid-n2"));
+  EXPECT_TRUE(picture_of(builder.world).training_children.at(0).lost_pods.empty());
+}
+
 }  // namespace
 }  // namespace spillway::control

@@ -243,5 +243,150 @@ TEST(Reconcile, a_finished_job_goes_when_its_time_to_live_has_passed) {
   EXPECT_EQ(std::get<DeleteObject>(work[0].writes[1]).type, kTrainingJobs);
 }
 
+// ---- lost nodes
+
+TEST(ReconcileLoss, looks_at_the_node_decides_ends_the_job_and_forces_its_pods_out) {
+  WorldBuilder builder = base();
+  builder.training(placed(1))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "vanished", "Running"));
+  const auto work =
+      work_for("TrainingJob", builder.world, training_plan(place(2, Cause::kReplicaLost)));
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 4U);
+  EXPECT_EQ(std::get<ConfirmNodeGone>(work[0].writes[0]).node, NodeName("vanished"));
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[1]));
+  EXPECT_EQ(std::get<DeleteObject>(work[0].writes[2]).type, kube::kJobs);
+  const auto& forced = std::get<DeleteObject>(work[0].writes[3]);
+  EXPECT_EQ(forced.type, kube::kPods);
+  EXPECT_EQ(forced.key.name.str(), "llama-1-0");
+  EXPECT_EQ(forced.uid, Uid("uid-llama-1-0"));
+  EXPECT_EQ(forced.grace, std::chrono::seconds(0));
+}
+
+TEST(ReconcileLoss, a_pod_that_was_forced_out_is_not_asked_for_again) {
+  WorldBuilder builder = base();
+  json pod = pod_json("llama", 1, 0, "vanished", "Running");
+  pod["metadata"]["deletionTimestamp"] = "2026-11-21T11:59:00Z";
+  pod["metadata"]["deletionGracePeriodSeconds"] = 0;
+  json job = job_json("llama", 1, "spot-a");
+  job["metadata"]["deletionTimestamp"] = "2026-11-21T11:59:00Z";
+  builder.training(placed(2)).job(job).pod(pod);
+  const auto work = work_for("TrainingJob", builder.world, training_plan({.workload = 0}));
+  for (const Work& item : work) {
+    for (const Write& write : item.writes)
+      EXPECT_TRUE(std::holds_alternative<WriteStatus>(write));
+  }
+}
+
+TEST(ReconcileLoss, replicas_that_retry_alone_are_left_to_their_job) {
+  WorldBuilder builder = base();
+  json training = placed(1);
+  training["spec"]["gang"] = false;
+  builder.training(training)
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "vanished", "Running"));
+  plan::TrainingDecision keep{.workload = 0};
+  keep.placement = plan::TrainingPlacement{.pool = 0, .attempt = AttemptNumber(1)};
+  for (const Work& item : work_for("TrainingJob", builder.world, training_plan(keep))) {
+    for (const Write& write : item.writes)
+      EXPECT_FALSE(std::holds_alternative<DeleteObject>(write));
+  }
+}
+
+json replica_pod(const std::string& name, const std::string& node, const std::string& cost = "") {
+  json pod = pod_json("x", 1, 0, node, "Running");
+  pod["metadata"] = testing::metadata("team-a", name, "uid-" + name);
+  pod["metadata"]["labels"] = {{"spillway.dev/inference-pool", "chat"},
+                               {"spillway.dev/pool", "spot-a"}};
+  if (!cost.empty())
+    pod["metadata"]["annotations"] = {{"controller.kubernetes.io/pod-deletion-cost", cost}};
+  return pod;
+}
+
+plan::Plan shares(std::vector<plan::InferenceShare> list) {
+  plan::Plan plan;
+  plan.inference.push_back({.workload = 0, .shares = std::move(list)});
+  return plan;
+}
+
+TEST(ReconcileLoss, a_lost_replica_is_forced_out_so_that_its_replica_set_replaces_it) {
+  WorldBuilder builder = base();
+  builder.inference(inference_json("chat"))
+      .deployment(testing::deployment_json("chat", "spot-a", 2, 1))
+      .pod(replica_pod("chat-1", "n1"))
+      .pod(replica_pod("chat-2", "vanished"));
+  const auto work =
+      work_for("InferencePool", builder.world, shares({{.pool = 0, .replicas = 2, .leave = {}}}));
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(std::get<ConfirmNodeGone>(work[0].writes.front()).node, NodeName("vanished"));
+  EXPECT_EQ(std::get<DeleteObject>(work[0].writes.back()).key.name.str(), "chat-2");
+}
+
+// ---- which replicas leave
+
+TEST(ReconcileLeave, marks_the_replicas_on_the_named_nodes_before_the_deployment_shrinks) {
+  WorldBuilder builder = base();
+  builder.node(node_json("n2", "spot-a"))
+      .inference(inference_json("chat"))
+      .deployment(testing::deployment_json("chat", "spot-a", 4, 4))
+      .pod(replica_pod("chat-1", "n1"))
+      .pod(replica_pod("chat-2", "n2"))
+      .pod(replica_pod("chat-3", "n2"))
+      .pod(replica_pod("chat-4", "n1", "-1000"));  // of an earlier shrinking
+  const auto work =
+      work_for("InferencePool", builder.world, shares({{.pool = 0, .replicas = 3, .leave = {1}}}));
+  ASSERT_EQ(work.size(), 1U);
+  std::vector<std::string> order;
+  for (const Write& write : work[0].writes) {
+    if (const auto* mark = std::get_if<Annotate>(&write)) {
+      order.push_back(mark->key.name.str() + " " + mark->annotations.begin()->dump());
+    } else if (const auto* apply = std::get_if<ApplyChild>(&write)) {
+      order.emplace_back(apply->type.kind);
+    }
+  }
+  EXPECT_EQ(order, (std::vector<std::string>{"Service", "chat-2 \"-1000\"", "chat-4 null",
+                                             "Deployment", "PodDisruptionBudget"}));
+}
+
+TEST(ReconcileLeave, a_cost_of_the_users_own_stays) {
+  WorldBuilder builder = base();
+  builder.inference(inference_json("chat"))
+      .deployment(testing::deployment_json("chat", "spot-a", 2, 2))
+      .pod(replica_pod("chat-1", "n1", "7"));
+  for (const Work& item : work_for("InferencePool", builder.world,
+                                   shares({{.pool = 0, .replicas = 1, .leave = {0}}}))) {
+    for (const Write& write : item.writes)
+      EXPECT_FALSE(std::holds_alternative<Annotate>(write));
+  }
+}
+
+// ---- pools
+
+TEST(ReconcilePool, counts_alone_are_written_at_most_once_a_second) {
+  WorldBuilder builder = base();
+  Reconciler reconciler(false);
+  const auto pass = [&](std::int64_t used, Instant now) {
+    PictureBuilder pictures({});
+    const Picture picture = pictures.build(builder.world, {}, four_dollars, now);
+    plan::Plan plan;
+    plan.pools.push_back({.used = AcceleratorCount(used)});
+    PoolMemory memory;
+    memory.learn(picture, plan, now);
+    return reconciler.reconcile(
+        builder.world, picture, plan, memory, [](const auto&) { return Trouble(); }, now);
+  };
+  const auto first = pass(1, kNow);
+  ASSERT_EQ(first.work.size(), 1U);
+  json stored = pool_json("spot-a", "Spot", 2, "4.00");
+  stored["metadata"]["resourceVersion"] = "11";
+  stored["status"] = std::get<WriteStatus>(first.work[0].writes[0]).status;
+  builder.pool(stored);
+  const auto soon = pass(2, kNow);
+  EXPECT_TRUE(soon.work.empty());
+  EXPECT_EQ(soon.wake_at, kNow + std::chrono::seconds(1)) << "and it is not forgotten";
+  EXPECT_EQ(pass(2, kNow + std::chrono::seconds(1)).work.size(), 1U);
+}
+
 }  // namespace
 }  // namespace spillway::control
