@@ -11,7 +11,9 @@
 
 namespace {
 
-void end(int) { _exit(0); }
+void end(int) {
+  _exit(0);
+}
 
 void reap(int) {
   while (waitpid(-1, nullptr, WNOHANG) > 0) {
@@ -21,7 +23,7 @@ void reap(int) {
 }  // namespace
 
 int main() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = end;
   if (sigaction(SIGTERM, &action, nullptr) != 0 || sigaction(SIGINT, &action, nullptr) != 0) {
     return EXIT_FAILURE;
