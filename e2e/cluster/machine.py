@@ -85,6 +85,11 @@ class Machine:
         """The path of the log of containerd, kubelet, kube-proxy or the machine itself."""
         return self.directory / "logs" / f"{program}.log"
 
+    @property
+    def pod_logs(self):
+        """The folder with what containers print, while and after the machine runs."""
+        return self.directory / "state" / "var-log" / "pods"
+
     def start(self, die_with_parent=False):
         """Switches it on: a machine with the images and no containers of an earlier life."""
         state = self.directory / "state"

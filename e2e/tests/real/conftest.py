@@ -54,6 +54,12 @@ def machines(cluster):
 
 
 @pytest.fixture(scope="session")
+def trainer_image(machines):
+    """The name of the trainer's image, on every node."""
+    return machines.load_image("spillway.dev/trainer:1", built("spillway-trainer"))
+
+
+@pytest.fixture(scope="session")
 def busybox(machines):
     """The name of an image with a shell, small tools and curl, on every node."""
     programs = [shutil.which(name) for name in ("busybox", "curl")]
