@@ -177,10 +177,11 @@ struct Described<SaveStatus> {
       field("deadline", &SaveStatus::deadline,
             "When the capacity goes, or the save is given up. Never moved to a later time.",
             {.required = true, .format = &kInstant}),
-      field("state", &SaveStatus::state,
-            "Requested: the pods are being asked. Verified: a checkpoint from after the request "
-            "was verified. GivenUp: the last verified one is used.",
-            {.required = true}),
+      field(
+          "state", &SaveStatus::state,
+          "Requested: the pods are being asked. Verified: a checkpoint from after the request "
+          "was verified. GivenUp: the last verified one is used. Cancelled: the reason went away.",
+          {.required = true}),
       field("afterStep", &SaveStatus::after_step,
             "Step of the newest verified checkpoint when it was asked for.", {.minimum = 0}),
       field("settledAt", &SaveStatus::settled_at, "When it was verified or given up.",

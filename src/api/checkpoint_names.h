@@ -38,8 +38,8 @@ inline constexpr std::array kEnumNames<SaveReason>{
     EnumName{SaveReason::kDisplaced, "Displaced"}, EnumName{SaveReason::kMoved, "Moved"},
     EnumName{SaveReason::kSuspended, "Suspended"}, EnumName{SaveReason::kDeleted, "Deleted"}};
 template <>
-inline constexpr std::array kEnumNames<SaveState>{EnumName{SaveState::kRequested, "Requested"},
-                                                  EnumName{SaveState::kVerified, "Verified"},
-                                                  EnumName{SaveState::kGivenUp, "GivenUp"}};
+inline constexpr std::array kEnumNames<SaveState>{
+    EnumName{SaveState::kRequested, "Requested"}, EnumName{SaveState::kVerified, "Verified"},
+    EnumName{SaveState::kGivenUp, "GivenUp"}, EnumName{SaveState::kCancelled, "Cancelled"}};
 
 }  // namespace spillway::api

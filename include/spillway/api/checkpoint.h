@@ -66,6 +66,7 @@ enum class SaveState : std::uint8_t {
   kRequested,  // the pods are being asked
   kVerified,   // a checkpoint from after the request was verified
   kGivenUp,    // it cannot or did not come in time: the last verified one is used
+  kCancelled,  // the reason went away: the attempt goes on
 };
 
 std::string_view to_string(CheckpointMode value);
