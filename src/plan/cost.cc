@@ -17,16 +17,37 @@ Hours expected_hours(Hours stretch, Hours mean_life) {
                                           : mean_life * std::expm1(stretch / mean_life);
 }
 
-double cost_from_scratch(const Rates& rates, Hours work, Hours restart_delay) {
-  return rates.usd * expected_hours(work / rates.speed + restart_delay, rates.fresh_life).count();
+Hours expected_hours_saved(Hours stretch, Hours loss, Hours mean_life) {
+  if (stretch.count() <= 0) return Hours(0);
+  if (std::isinf(mean_life.count())) return stretch;
+  const double useful = 1.0 - loss / mean_life;
+  return useful > 0 ? stretch / useful : Hours(kInfinite);
 }
 
-bool hopeless(const Rates& rates, Hours work, Hours restart_delay) {
-  return (work / rates.speed + restart_delay) / rates.fresh_life > kMostLives;
+namespace {
+
+Hours hours_for(Hours stretch, Hours life, const Effort& effort) {
+  return effort.rework ? expected_hours_saved(stretch, effort.start + *effort.rework, life)
+                       : expected_hours(stretch, life);
 }
 
-double cost_to_finish(const Rates& rates, Hours work_left) {
-  return rates.usd * expected_hours(work_left / rates.speed, rates.residual_life).count();
+}  // namespace
+
+Hours hours_from_start(const Rates& rates, const Effort& effort) {
+  return hours_for(effort.work / rates.speed + effort.start, rates.fresh_life, effort);
+}
+
+double cost_from_start(const Rates& rates, const Effort& effort) {
+  return rates.usd * hours_from_start(rates, effort).count();
+}
+
+bool hopeless(const Rates& rates, const Effort& effort) {
+  if (effort.rework) return effort.start + *effort.rework >= rates.fresh_life;
+  return (effort.work / rates.speed + effort.start) / rates.fresh_life > kMostLives;
+}
+
+double cost_to_finish(const Rates& rates, const Effort& effort) {
+  return rates.usd * hours_for(effort.work / rates.speed, rates.residual_life, effort).count();
 }
 
 double serving_cost(const Rates& rates, Hours load) {

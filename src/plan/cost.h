@@ -3,7 +3,7 @@
 // dollars for a given amount of useful work of one replica (placement.md 10); dividing by that work
 // gives dollars per useful hour.
 //
-// Until checkpoints exist, an interruption loses all work since the start. Work of `t`
+// Without checkpoints an interruption loses all work since the start. Work of `t`
 // uninterrupted hours on machines whose life is exponential with mean E then takes E * (e^(t/E) -
 // 1) machine hours in expectation, lost attempts included. The same formula answers for a running
 // attempt with its remaining hours and the residual life: "stay" costs less than a fresh start
@@ -11,6 +11,7 @@
 // interruption costs us is that fresh start (docs/placement.md derives it).
 
 #include <limits>
+#include <optional>
 
 #include <spillway/core/time.h>
 
@@ -24,6 +25,11 @@ inline constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // Infinite when it overflows.
 Hours expected_hours(Hours stretch, Hours mean_life);
 
+// Machine hours, in expectation, for that much when it is saved on the way and every interruption
+// costs no more than `loss` (a new start and the work since the last checkpoint): T = stretch +
+// loss x T / mean_life. Infinite when lives are no longer than what each of them loses.
+Hours expected_hours_saved(Hours stretch, Hours loss, Hours mean_life);
+
 // A pool as a choice for one kind of demand.
 struct Rates {
   double usd = 0;  // per replica and hour, by the upper end of the price; 0 for reserved capacity,
@@ -33,12 +39,20 @@ struct Rates {
   Hours residual_life{kInfinite};  // mean, of a node that runs now
 };
 
-// Both for one replica. `work` is in hours of the first-listed model.
-double cost_from_scratch(const Rates& rates, Hours work, Hours restart_delay);
-double cost_to_finish(const Rates& rates, Hours work_left);
+// What is to be done, in hours of the first-listed model.
+struct Effort {
+  Hours work{0};
+  Hours start{0};                 // of every attempt: provisioning, image, set-up
+  std::optional<Hours> rework{};  // expected per interruption; nullopt: everything since the start
+};
 
-// The cost from scratch is beyond every price.
-bool hopeless(const Rates& rates, Hours work, Hours restart_delay);
+// All for one replica. From an attempt's start, and from where an attempt is that runs.
+Hours hours_from_start(const Rates& rates, const Effort& effort);
+double cost_from_start(const Rates& rates, const Effort& effort);
+double cost_to_finish(const Rates& rates, const Effort& effort);
+
+// The cost from the start is beyond every price.
+bool hopeless(const Rates& rates, const Effort& effort);
 
 // An inference replica has no end: dollars per useful hour when every life begins with `load` hours
 // that serve nobody.

@@ -1,5 +1,7 @@
 #include "deadline.h"
 
+#include <algorithm>
+
 namespace spillway::plan {
 
 DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now,
@@ -8,9 +10,17 @@ DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, 
       now_(now),
       created_at_(job.created_at),
       work_(job.duration.value_or(config.assumed_duration)),
-      delay_(config.restart_delay),
+      delay_(job.changeover.value_or(config.restart_delay)),
       launch_(job.launch_timeout) {
   if (!deadline_) return;
+  if (job.checkpointing && job.gang) {
+    const Checkpointing& checkpointing = *job.checkpointing;
+    const Hours saved(checkpointing.verified ? checkpointing.verified->work : Duration(0));
+    saves_ = true;
+    unsaved_ = checkpointing.interval + checkpointing.save_time.value_or(Duration(0));
+    done_ = work_.count() > 0 ? std::min(saved / work_, 1.0) : 1.0;
+    work_ = std::max(work_ - saved, Hours(0));
+  }
   left_ = *deadline_ - now_;
   for (const DemandKind::Lasting& lasting : kind.lasting) {
     if (lasting.slots_when_empty < job.demand.replicas) continue;
@@ -23,12 +33,16 @@ bool DeadlineRule::allows_start(const Offer& offer) const {
   if (!deadline_) return true;
   if (offer.tier != api::Tier::kSpot) return left_ > attempt(offer);
   if (!safe_attempt_) return true;
-  return left_ > attempt(offer) + *safe_attempt_ + delay_ + launch_;
+  const Duration at_risk = saves_ ? delay_ + unsaved_ : attempt(offer);
+  return left_ > at_risk + *safe_attempt_ + delay_ + launch_;
 }
 
 bool DeadlineRule::must_leave_spot(Instant ends) const {
   const auto net = net_closes_at();
-  return net && safe_attempt_ && ends > *net && left_ > *safe_attempt_;
+  if (!net || !safe_attempt_) return false;
+  const Instant reaches = saves_ ? now_ : ends;
+  const bool closed = saves_ ? reaches >= *net : reaches > *net;
+  return closed && left_ > *safe_attempt_;
 }
 
 bool DeadlineRule::survives_restart() const {
@@ -42,12 +56,14 @@ bool DeadlineRule::behind() const {
 
 std::optional<Instant> DeadlineRule::behind_at() const {
   if (!deadline_) return std::nullopt;
-  return created_at_ + delay_;
+  const double line = static_cast<double>((*deadline_ - created_at_).count()) * done_;
+  return created_at_ + delay_ + Duration(static_cast<std::int64_t>(line));
 }
 
 std::optional<Instant> DeadlineRule::start_closes_at(const Offer& spot) const {
   if (!deadline_ || !safe_attempt_) return std::nullopt;
-  return *deadline_ - (attempt(spot) + *safe_attempt_ + delay_ + launch_);
+  const Duration at_risk = saves_ ? delay_ + unsaved_ : attempt(spot);
+  return *deadline_ - (at_risk + *safe_attempt_ + delay_ + launch_);
 }
 
 std::optional<Instant> DeadlineRule::net_closes_at() const {

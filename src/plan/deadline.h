@@ -1,20 +1,23 @@
 #pragma once
-// Deadlines: never missed if they can be met (placement.md 2, 4), and what that means while nothing
-// is saved.
+// Deadlines: never missed if they can be met (placement.md 2, 4).
 //
-// C is the job's whole compute time: without checkpoints an interruption puts it back to the start,
-// so at any moment all of C still has to be reckoned with. R is the time to the deadline, d the
-// restart delay. Two rules follow.
+// C is the compute time that an attempt which starts anew still needs: all of the job's while
+// nothing is saved, because an interruption puts it back to the start; with checkpoints, what the
+// newest verified one does not hold. R is the time to the deadline, d what a start costs. Two rules
+// follow.
 //
 //   Safety net   From R < C + 2d + one failed launch on, only capacity that is not taken away will
 //   do. Equality is unsafe.
-//                A job that is on spot then has to give up what it did, so it must not get there:
-//                spot is allowed only while a whole attempt on it would end before the net closes.
+//                Without checkpoints a job that is on spot then has to give up what it did, so it
+//                must not get there: spot is allowed only while a whole attempt on it would end
+//                before the net closes. With checkpoints C shrinks as work is saved, so spot may be
+//                entered while R also holds what can be unsaved at once, an interval and a save.
+//                It is left when the net closes all the same: because nothing has been verified.
 //   Uniform      On-demand is bought while less is done than the line from creation to deadline
-//   asks for. Nothing that waits progress     has anything done, so a waiting job is behind as soon
-//   as the line leaves zero; it is given one restart
-//                delay, so that the first unlucky minute does not buy on-demand. Once on-demand,
-//                going back to spot costs all progress: the general rule on moves decides it.
+//   asks for. Without checkpoints nothing that waits progress     has anything done, so a waiting
+//   job is behind as soon as the line leaves zero; it is given one start, so that the first unlucky
+//                minute does not buy on-demand. Once on-demand, going back to spot costs all
+//                progress: the general rule on moves decides it.
 //
 // Where no reserved or on-demand pool could ever serve the job, its tiers were its user's choice:
 // spot is used as it comes.
@@ -42,8 +45,9 @@ class DeadlineRule {
   // May a fresh attempt start there? Reserved and on-demand: it would end in time. Spot: see above.
   [[nodiscard]] bool allows_start(const Offer& offer) const;
   // Must the attempt that is on spot leave it now? Not when it is too late to meet the deadline
-  // from the start again: then finishing where it is, is the better hope. `ends` is when it is
-  // expected to finish.
+  // from its next start: then finishing where it is, is the better hope. `ends` is when it is
+  // expected to finish; it does not count with checkpoints, where work that is not verified is no
+  // promise.
   [[nodiscard]] bool must_leave_spot(Instant ends) const;
   // May the attempt be ended and the job still be in time from the start again?
   [[nodiscard]] bool survives_restart() const;
@@ -67,6 +71,9 @@ class DeadlineRule {
   Duration delay_;
   Duration launch_;
   Duration left_{0};
+  bool saves_ = false;
+  Duration unsaved_{0};  // that there can be at once
+  double done_ = 0;      // share of the work that is saved
   std::optional<Duration>
       safe_attempt_;  // the shortest on capacity that is not taken away, restart delay included
 };

@@ -130,8 +130,28 @@ std::string waiting(const Snapshot& snapshot, const TrainingDecision& decision) 
 
 }  // namespace
 
+namespace {
+
+// Why an attempt that is to leave has not left yet.
+std::string saving(const Snapshot& snapshot, const TrainingDecision& decision) {
+  std::string text = decision.cause == Cause::kSuspended     ? "suspended by its spec"
+                     : decision.cause == Cause::kTerminating ? "being deleted"
+                                                             : because(snapshot, decision);
+  text += ": saving a checkpoint first";
+  const auto& save = decision.interruption->save;
+  if (save) text += ", until " + format_instant(save->deadline) + " at the latest";
+  if (decision.nominated) text += "; then " + place_of(snapshot.pools[*decision.nominated]);
+  return text;
+}
+
+}  // namespace
+
 std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, Instant) {
   const TrainingWorkload& workload = snapshot.training[decision.workload];
+  const bool is_leaving = decision.interruption && decision.interruption->save &&
+                          decision.interruption->save->reason != api::SaveReason::kPrecaution;
+  if (is_leaving && decision.interruption->state == InterruptionState::kSaving)
+    return saving(snapshot, decision);
   switch (decision.cause) {
     case Cause::kSuspended: return "suspended by its spec";
     case Cause::kTerminating: return "being deleted";

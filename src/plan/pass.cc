@@ -6,6 +6,9 @@
 
 #include <spillway/core/check.h>
 
+#include "leaving.h"
+#include "notices.h"
+
 namespace spillway::plan {
 namespace {
 
@@ -77,6 +80,7 @@ Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_conf
       now(the_now),
       config(the_config),
       room(the_snapshot),
+      notices(notices_by_node(the_snapshot)),
       catalogue(the_snapshot, room),
       exposure(the_snapshot),
       wake(the_now),
@@ -118,7 +122,7 @@ void Pass::open_job(Job& job) {
   if (workload.placement) job.pool = workload.placement->pool;
   if (workload.terminating) {
     job.standing = Job::Standing::kHeld;
-    return;
+    return ask_to_leave(*this, job, {.reason = api::SaveReason::kDeleted});
   }
   const bool failed = workload.placement && workload.state == AttemptState::kFailed;
   if (workload.placement && workload.state == AttemptState::kSucceeded) {
@@ -129,27 +133,49 @@ void Pass::open_job(Job& job) {
     return out(TrainingVerdict::kFail, Cause::kRestartsExhausted);
   }
   if (workload.suspended) {
-    return out(workload.placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait,
-               Cause::kSuspended);
+    ask_to_leave(*this, job, {.reason = api::SaveReason::kSuspended, .since = now});
+    const TrainingVerdict gone =
+        workload.placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait;
+    return out(job.saving ? TrainingVerdict::kKeep : gone, Cause::kSuspended);
+  }
+  if (workload.checkpointing && workload.state == AttemptState::kLost &&
+      restarts_without_progress(job) > config.interruption.max_restarts_without_progress) {
+    return out(TrainingVerdict::kFail, Cause::kNoProgress);
   }
   if (!workload.placement) return;
-  if (failed) {
-    job.ended = Cause::kProgramFailed;
-  } else if (workload.state == AttemptState::kLost) {
-    job.ended = Cause::kReplicaLost;
-  } else if (!may_stay(kind(job), workload.demand, job.pool)) {
-    job.ended = Cause::kPoolUnusable;
-  } else if (workload.state == AttemptState::kStarting &&
-             count(workload.bound) < workload.demand.replicas) {
-    const Instant since = past(workload.starting_since.value_or(workload.placement->since));
-    if (now - since >= workload.launch_timeout) {
-      job.ended = Cause::kLaunchTimeout;
-      note_stock_out(job.pool, workload.placement->since);
-    }
-  }
+  job.ended = end_of_attempt(job);
   if (job.ended) return;
   job.standing = Job::Standing::kPlaced;
   job.continues = true;
+}
+
+// Why the placement of the snapshot does not go on, if it does not.
+std::optional<Cause> Pass::end_of_attempt(Job& job) {
+  const TrainingWorkload& workload = *job.workload;
+  if (job.user_failure) return Cause::kProgramFailed;
+  if (workload.state == AttemptState::kLost || lost_a_node(snapshot, workload))
+    return Cause::kReplicaLost;
+  if (const auto leave = notice_for(*this, job)) {
+    ask_to_leave(*this, job, *leave);
+    if (leave->reason == api::SaveReason::kNotice) return Cause::kNotice;
+  }
+  if (!may_stay(kind(job), workload.demand, job.pool)) {
+    ask_to_leave(*this, job, {.reason = api::SaveReason::kMoved, .since = now});
+    return Cause::kPoolUnusable;
+  }
+  if (is_being_displaced(workload)) {
+    ask_to_leave(*this, job, {.reason = api::SaveReason::kDisplaced, .since = now});
+    return Cause::kDisplaced;
+  }
+  if (workload.state == AttemptState::kStarting &&
+      count(workload.bound) < workload.demand.replicas) {
+    const Instant since = past(workload.starting_since.value_or(workload.placement->since));
+    if (now - since >= workload.launch_timeout) {
+      note_stock_out(job.pool, workload.placement->since);
+      return Cause::kLaunchTimeout;
+    }
+  }
+  return std::nullopt;
 }
 
 // A pool that would not take the workload today (constraints, size) still keeps what runs there, as
@@ -218,7 +244,9 @@ void Pass::account(std::size_t where, const Demand& demand, std::int64_t replica
 // given away already.
 void Pass::occupy() {
   for (const Job& job : jobs) {
-    if (job.standing != Job::Standing::kHeld && !job.continues) continue;
+    const bool holds =
+        job.standing == Job::Standing::kHeld || job.continues || job.stays_until_saved();
+    if (!holds) continue;
     room.occupy(kind(job).need, job.workload->bound);
     if (job.continues) account(job.pool, job.workload->demand, job.workload->demand.replicas);
   }
@@ -317,9 +345,13 @@ void Pass::place(Job& job, const Offer& offer, Cause cause) {
 
 void Pass::take_back(Job& job, Cause cause) {
   if (job.continues) {
-    room.release(kind(job).need, job.workload->bound);
+    ask_to_leave(*this, job,
+                 {.reason = cause == Cause::kDisplaced ? api::SaveReason::kDisplaced
+                                                       : api::SaveReason::kMoved,
+                  .since = now});
     job.ended = cause;
     job.continues = false;
+    if (!job.stays_until_saved()) room.release(kind(job).need, job.workload->bound);
   }
   room.release(kind(job).need, job.taken);
   job.taken.clear();

@@ -43,7 +43,14 @@ struct Job {
   bool user_failure = false;
   TrainingVerdict out = TrainingVerdict::kWait;  // the verdict of a job that is kOut
   std::optional<Beneficiary> displaced_by;
+  std::optional<InterruptionStep> step;  // when it is to save
+  bool saving = false;  // it is to leave and may not end yet: what is chosen is for the time after
 
+  // Its bound replicas keep their room although it is to leave. Whoever was displaced has promised
+  // its room already; at a notice the next attempt may have what is left of the room.
+  [[nodiscard]] bool stays_until_saved() const {
+    return saving && !continues && ended != Cause::kDisplaced && ended != Cause::kNotice;
+  }
   [[nodiscard]] bool placed() const { return standing == Standing::kPlaced; }
   [[nodiscard]] bool waiting() const { return standing == Standing::kWaiting; }
   // When the placement of the snapshot was decided.
@@ -109,6 +116,7 @@ class Pass {
   const Instant now;
   const Config& config;
   Room room;
+  std::vector<const Notice*> notices;  // by node; empty when there is none at all
   Catalogue catalogue;
   Exposure exposure;
   std::vector<Job> jobs;
@@ -153,6 +161,7 @@ class Pass {
   void open_jobs();
   void open_services();
   void open_job(Job& job);
+  [[nodiscard]] std::optional<Cause> end_of_attempt(Job& job);
   void open_service(Service& service);
   [[nodiscard]] bool may_stay(const DemandKind& kind, const Demand& demand, std::size_t pool) const;
   void occupy();

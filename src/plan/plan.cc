@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "inference.h"
+#include "notices.h"
 #include "pass.h"
 #include "training.h"
 #include "verdict.h"
@@ -117,6 +118,7 @@ Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config) {
                      std::tuple(pass.catalogue.rank(b.pool), b.since);
             });
   plan.pools = use_of_pools(snapshot);
+  plan.gone_nodes = gone_nodes(snapshot);
 
   // 4. When to look again although nothing happens.
   consider_wake(pass);

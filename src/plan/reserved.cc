@@ -93,7 +93,7 @@ class ReservedStep {
     const Offer* offer = pass_.kind(job).find(job.pool);
     const auto staying = cost_of_staying(pass_, job, work);
     if (offer == nullptr || !staying || !deadline.survives_restart()) return false;
-    const double lost = offer->rates.usd * (work.age + pass_.restart_delay()).count();
+    const double lost = offer->rates.usd * (work.age + work.start).count();
     if (lost >= *staying * (1.0 - static_cast<double>(pass_.config.move_margin_percent) / 100))
       return false;
     if (settled_at(pass_, job) <= pass_.now) return true;
@@ -162,7 +162,8 @@ class ReservedStep {
     const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
     const std::vector<const Offer*> offers = admissible(job, deadline, true);
     if (take_free(job, claim, offers)) return;
-    if (!job.waiting() || displace(job, claim, offers) || !deadline.exists()) return;
+    // What is still saving is not in a hurry: it takes free room only.
+    if (!job.waiting() || job.saving || displace(job, claim, offers) || !deadline.exists()) return;
     // Too late is better than idle, unless bought capacity is still in time.
     const auto bought = best_bought(pass_, job, work_of(pass_, job), deadline, {});
     if (!bought || bought->urgency > 0) take_free(job, claim, admissible(job, deadline, false));

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "constraints.h"
+#include "notices.h"
 
 namespace spillway::plan {
 namespace {
@@ -21,6 +22,7 @@ std::int64_t times(std::int64_t free, std::int64_t need) {
 Room::Room(const Snapshot& snapshot)
     : snapshot_(snapshot), pools_(snapshot.pools.size()), answers_(snapshot.shapes.size()) {
   nodes_.reserve(snapshot.nodes.size());
+  const std::vector<bool> closed = closed_nodes(snapshot);
   for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
     const plan::Node& node = snapshot.nodes[i];
     nodes_.push_back({.accelerators = node.free.accelerators.value(),
@@ -28,8 +30,9 @@ Room::Room(const Snapshot& snapshot)
                       .memory = node.free.memory.value(),
                       .pool = static_cast<std::uint32_t>(node.pool),
                       .kind = kind_of(node.pool, node.traits, false),
-                      .open = node.usable});
+                      .open = !closed[i]});
     pools_[node.pool].nodes.push_back(static_cast<std::uint32_t>(i));
+    if (node.health == NodeHealth::kGone) ++pools_[node.pool].gone;
   }
   for (std::size_t pool = 0; pool < pools_.size(); ++pool) {
     std::sort(pools_[pool].nodes.begin(), pools_[pool].nodes.end(),
@@ -47,7 +50,7 @@ Room::Room(const Snapshot& snapshot)
 // is judged by the snapshot's bound replicas.
 void Room::open_nodes(std::size_t pool) {
   PoolRoom& room = pools_[pool];
-  const std::int64_t there = static_cast<std::int64_t>(room.nodes.size());
+  const std::int64_t there = static_cast<std::int64_t>(room.nodes.size()) - room.gone;
   const std::int64_t max = std::max<std::int64_t>(snapshot_.pools[pool].max_nodes, 0);
   room.addable = std::max<std::int64_t>(max - there, 0);
   if (there > max) {
@@ -67,7 +70,7 @@ void Room::open_nodes(std::size_t pool) {
       std::copy_if(room.nodes.begin(), room.nodes.end(), std::back_inserter(order),
                    [&](std::uint32_t node) { return holds[node] == holding; });
     }
-    for (std::size_t i = static_cast<std::size_t>(max); i < order.size(); ++i)
+    for (std::size_t i = static_cast<std::size_t>(max + room.gone); i < order.size(); ++i)
       nodes_[order[i]].open = false;
   }
   for (const std::uint32_t node : room.nodes) {
@@ -199,7 +202,7 @@ std::int64_t Room::slots_when_empty(std::size_t pool, const Need& need) {
   for (std::size_t i = 0; i < room.nodes.size() && !admitted; ++i)
     admitted = admits(need, room.nodes[i]);
   if (!admitted) return 0;
-  const std::int64_t there = static_cast<std::int64_t>(room.nodes.size());
+  const std::int64_t there = static_cast<std::int64_t>(room.nodes.size()) - room.gone;
   return slots_on(room.imagined, need.resources) * std::max(snapshot_.pools[pool].max_nodes, there);
 }
 

@@ -75,6 +75,7 @@ class Room {
   struct PoolRoom {
     std::vector<std::uint32_t> nodes;  // by name; nodes that were not there last
     std::vector<std::uint32_t> kinds;
+    std::int64_t gone = 0;     // of `nodes`: listed, and not there any more
     std::int64_t addable = 0;  // nodes that may still be added
     std::uint32_t imagined_kind = 0;
     Node imagined;                       // what such a node offers

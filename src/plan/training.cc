@@ -4,6 +4,8 @@
 #include <cmath>
 #include <tuple>
 
+#include <spillway/plan/checkpoint_policy.h>
+
 namespace spillway::plan {
 namespace {
 
@@ -27,25 +29,86 @@ bool has_known_price(const Job& job, const DemandKind& kind) {
 
 }  // namespace
 
+namespace {
+
+Hours speed_adjusted(const Pass& pass, const Job& job, Hours machine_hours) {
+  const Offer* offer = pass.kind(job).find(job.pool);
+  return machine_hours * (offer != nullptr ? offer->rates.speed : 1.0);
+}
+
+Hours saved_work(const Checkpointing& checkpointing) {
+  return Hours(checkpointing.verified ? checkpointing.verified->work : Duration(0));
+}
+
+// Half an interval for a loss without a save, a save for one with (placement.md 10).
+Hours rework_of(const Checkpointing& checkpointing, Hours left) {
+  const double success = checkpointing.can_ask ? notice_success(checkpointing.notice_saves,
+                                                                checkpointing.notice_saves_verified)
+                                               : 0;
+  const Hours save(checkpointing.save_time.value_or(Duration(0)));
+  const Hours exposed = std::min(Hours(checkpointing.interval) + save, left);
+  return exposed / 2 * (1 - success) + save * success;
+}
+
+Work work_with_checkpoints(const Pass& pass, const Job& job, Hours asked) {
+  const Checkpointing& checkpointing = *job.workload->checkpointing;
+  const bool is_open = !job.workload->duration;
+  const Hours saved = saved_work(checkpointing);
+  const auto still = [&](Hours done) { return is_open ? asked : std::max(asked - done, Hours(0)); };
+  Work work;
+  const bool runs = job.workload->state == AttemptState::kRunning;
+  const Hours done = runs ? std::max(work_done(pass, job), saved) : saved;
+  work.left = still(done);
+  // Who can be asked saves before it goes.
+  const bool saves_first = runs && checkpointing.can_ask && (job.continues || job.saving);
+  work.total = saves_first ? work.left : still(saved);
+  work.rework = rework_of(checkpointing, work.total);
+  const Hours unsaved = done - saved;
+  const Hours lost = saves_first
+                         ? std::min(unsaved, Hours(checkpointing.save_time.value_or(Duration(0))))
+                         : unsaved;
+  if (runs) work.age = lost / std::max(speed_adjusted(pass, job, Hours(1)).count(), 1e-9);
+  return work;
+}
+
+}  // namespace
+
+Hours work_done(const Pass& pass, const Job& job) {
+  const TrainingWorkload& workload = *job.workload;
+  const Hours before(workload.checkpointing ? workload.checkpointing->resumed_work : Duration(0));
+  const bool ran = workload.state == AttemptState::kRunning ||
+                   (workload.running_since && workload.state != AttemptState::kNotCreated);
+  if (!ran || !workload.placement) return before;
+  const Hours done =
+      before + speed_adjusted(pass, job,
+                              pass.age(workload.running_since.value_or(workload.placement->since)));
+  return workload.duration ? std::min(done, Hours(*workload.duration)) : done;
+}
+
 Work work_of(const Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
   const Hours asked(workload.duration.value_or(pass.config.assumed_duration));
-  if (!job.running()) return {.total = asked, .left = asked};
-  const Hours age = pass.age(workload.running_since.value_or(job.placed_at()));
-  const Offer* offer = pass.kind(job).find(job.pool);
-  const Hours done = age * (offer != nullptr ? offer->rates.speed : 1.0);
-  // A job that does not say how long it takes is expected to need the assumed time from any moment
-  // on.
-  if (!workload.duration) return {.total = done + asked, .left = asked, .age = age};
-  return {.total = asked, .left = std::max(asked - done, Hours(0)), .age = age};
+  Work work{.total = asked, .left = asked};
+  if (workload.checkpointing && workload.gang) {
+    work = work_with_checkpoints(pass, job, asked);
+  } else if (job.running()) {
+    work.age = pass.age(workload.running_since.value_or(job.placed_at()));
+    const Hours done = speed_adjusted(pass, job, work.age);
+    // A job that does not say how long it takes is expected to need the assumed time from any
+    // moment on.
+    if (!workload.duration) work.total = done + asked;
+    if (workload.duration) work.left = std::max(asked - done, Hours(0));
+  }
+  work.start = Hours(workload.changeover.value_or(pass.config.restart_delay));
+  return work;
 }
 
 std::optional<double> cost_of_staying(const Pass& pass, const Job& job, const Work& work) {
   const Offer* offer = pass.kind(job).find(job.pool);
   if (offer == nullptr || (!offer->price_known && offer->tier != api::Tier::kReserved))
     return std::nullopt;
-  if (job.running()) return cost_to_finish(offer->rates, work.left);
-  return cost_from_scratch(offer->rates, work.total, pass.restart_delay());
+  return job.running() ? cost_to_finish(offer->rates, work.rest())
+                       : cost_from_start(offer->rates, work.anew());
 }
 
 Instant waiting_since(const Pass& pass, const Job& job) {
@@ -70,8 +133,7 @@ Patience patience_of(const Pass& pass, const Job& job, const Work& work,
       continue;
     if (over_limit(pass, job.workload->demand, offer) || !deadline.allows_start(offer)) continue;
     unpriced = unpriced || !offer.price_known;
-    if (offer.price_known)
-      bar = std::min(bar, cost_from_scratch(offer.rates, work.total, pass.restart_delay()));
+    if (offer.price_known) bar = std::min(bar, cost_from_start(offer.rates, work.anew()));
   }
   if (!std::isinf(bar)) return {.on_demand_at_once = false, .spot_bar = bar};
   return {.on_demand_at_once = !unpriced};  // the feed will tell what spot without a price costs
@@ -100,8 +162,7 @@ bool has_room_anywhere(Pass& pass, const Job& job) {
 std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer,
                               const DeadlineRule& deadline, const Patience& patience) {
   const Demand& demand = job.workload->demand;
-  if (offer.slots_when_empty < demand.replicas ||
-      hopeless(offer.rates, work.total, pass.restart_delay())) {
+  if (offer.slots_when_empty < demand.replicas || hopeless(offer.rates, work.anew())) {
     return Cause::kNoEligiblePool;
   }
   if (const auto cause = over_limit(pass, demand, offer)) return cause;
@@ -111,8 +172,7 @@ std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, cons
     return Cause::kPriceUnknown;
   if (!deadline.allows_start(offer)) return Cause::kDeadline;
   if (offer.tier != api::Tier::kOnDemand || patience.on_demand_at_once) return std::nullopt;
-  const bool waits =
-      cost_from_scratch(offer.rates, work.total, pass.restart_delay()) > patience.spot_bar;
+  const bool waits = cost_from_start(offer.rates, work.anew()) > patience.spot_bar;
   return waits ? std::optional(Cause::kWaitingForSpot) : std::nullopt;
 }
 
@@ -154,7 +214,7 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
     if (job.placed() && offer.pool == job.pool) continue;
     if (search.only_lasting && offer.tier == api::Tier::kSpot) continue;
     if (!has_room(pass, job, offer)) continue;
-    const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
+    const double cost = cost_from_start(offer.rates, work.anew());
     if (cost >= search.limit) continue;
     const auto cause = excluded(pass, job, work, offer, deadline, search.patience);
     if (cause && cause != Cause::kDeadline) continue;
@@ -174,7 +234,8 @@ bool must_leave_spot(const Pass& pass, const Job& job, const Work& work,
   if (job.running() && work.left.count() <= 0)
     return false;  // overdue by the estimate: finishing here is the best hope
   if (!job.running() && job.continues) {
-    begins = std::max(pass.now, pass.past(job.placed_at()) + pass.config.restart_delay);
+    begins =
+        std::max(pass.now, pass.past(job.placed_at()) + std::chrono::ceil<Duration>(work.start));
   }
   return deadline.must_leave_spot(begins + (offer != nullptr
                                                 ? time_for(work.left, *offer)
@@ -222,7 +283,7 @@ bool worse_than_on_demand(Pass& pass, const Job& job, const Work& work, const Ch
   for (const Offer& offer : pass.kind(job).bought) {
     if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
     if (offer.tier != api::Tier::kOnDemand) continue;
-    const double cost = cost_from_scratch(offer.rates, work.total, pass.restart_delay());
+    const double cost = cost_from_start(offer.rates, work.anew());
     if (cost < choice.cost &&
         excluded(pass, job, work, offer, deadline, patience) == Cause::kWaitingForSpot)
       return true;
@@ -239,8 +300,7 @@ Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice&
     if (offer.price_known && offer.floor * work.total.count() >= choice.cost) break;
     if (offer.tier != api::Tier::kSpot || offer.slots_when_empty < job.workload->demand.replicas)
       continue;
-    if (!offer.price_known ||
-        cost_from_scratch(offer.rates, work.total, pass.restart_delay()) < choice.cost) {
+    if (!offer.price_known || cost_from_start(offer.rates, work.anew()) < choice.cost) {
       return has_deadline ? Cause::kDeadline : Cause::kFallback;
     }
   }

@@ -10,11 +10,19 @@ namespace spillway::plan {
 
 // What is left to do, in hours of the first-listed model.
 struct Work {
-  Hours total{0};  // from scratch
+  Hours total{0};  // of an attempt that starts anew: from scratch, or from what is saved
   Hours left{0};   // where it runs now
-  Hours age{0};    // machine hours of the running attempt: lost when it ends early
+  Hours age{0};    // machine hours of the running attempt that are lost when it ends early
+  Hours start{0};  // what every start costs
+  std::optional<Hours> rework{};  // per interruption, with checkpoints
+
+  [[nodiscard]] Effort anew() const { return {.work = total, .start = start, .rework = rework}; }
+  [[nodiscard]] Effort rest() const { return {.work = left, .start = start, .rework = rework}; }
 };
 Work work_of(const Pass& pass, const Job& job);
+
+// Work that the attempt in force has done up to now, all attempts together.
+Hours work_done(const Pass& pass, const Job& job);
 
 // Expected cost (of one replica) of finishing where the job is. Nullopt: the price is not known.
 std::optional<double> cost_of_staying(const Pass& pass, const Job& job, const Work& work);

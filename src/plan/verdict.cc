@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "inference.h"
+#include "leaving.h"
 #include "training.h"
 
 namespace spillway::plan {
@@ -75,9 +76,7 @@ class TrainingReport {
     return alternatives_of(
         pass_, pass_.kind(job_), job_.workload->demand,
         [&](const Offer& offer) { return job_.placed() && offer.pool == job_.pool; },
-        [&](const Offer& offer) {
-          return cost_from_scratch(offer.rates, work_.total, pass_.restart_delay()) / hours;
-        },
+        [&](const Offer& offer) { return cost_from_start(offer.rates, work_.anew()) / hours; },
         [&](const Offer& offer) { return why_not(offer); });
   }
 
@@ -119,13 +118,27 @@ Cause keep_cause(const Pass& pass, const Job& job) {
                                                           : Cause::kCheapest;
 }
 
+// Whoever lost its slots and got the same ones back in one pass has lost nothing.
+bool has_regained(const Job& job) {
+  const auto& before = job.workload->placement;
+  return job.placed() && before && job.ended && before->pool == job.pool &&
+         job.chosen == Cause::kReservedBaseline &&
+         (job.ended == Cause::kDisplaced || job.ended == Cause::kPriceMove);
+}
+
+// It is to leave and has not saved yet: what was chosen is for afterwards.
+void report_saving(Pass& pass, const Job& job, TrainingDecision& decision) {
+  decision.verdict = TrainingVerdict::kKeep;
+  decision.cause = job.ended.value_or(job.chosen);
+  decision.placement = job.workload->placement;
+  if (job.placed()) decision.nominated = job.pool;
+  if (!job.placed() && job.waiting())
+    decision.alternatives = TrainingReport(pass, job).alternatives();
+}
+
 void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
   const auto& before = job.workload->placement;
-  // Whoever lost its slots and got the same ones back in one pass has lost nothing.
-  const bool regained = before && job.ended && before->pool == job.pool &&
-                        job.chosen == Cause::kReservedBaseline &&
-                        (job.ended == Cause::kDisplaced || job.ended == Cause::kPriceMove);
-  if (job.continues || regained) {
+  if (job.continues || has_regained(job)) {
     decision.verdict = TrainingVerdict::kKeep;
     decision.cause = keep_cause(pass, job);
     decision.placement = before;
@@ -150,9 +163,10 @@ void report_waiting(Pass& pass, const Job& job, TrainingDecision& decision) {
 
 }  // namespace
 
-TrainingDecision decide_training(Pass& pass, std::size_t index) {
-  const Job& job = pass.jobs[index];
-  TrainingDecision decision{.workload = index, .counts_as_user_failure = job.user_failure};
+namespace {
+
+void report(Pass& pass, const Job& job, TrainingDecision& decision) {
+  if (job.saving && job.standing != Job::Standing::kHeld) return report_saving(pass, job, decision);
   switch (job.standing) {
     case Job::Standing::kOut:
       decision.verdict = job.out;
@@ -166,6 +180,20 @@ TrainingDecision decide_training(Pass& pass, std::size_t index) {
     case Job::Standing::kPlaced: report_placed(pass, job, decision); break;
     case Job::Standing::kWaiting: report_waiting(pass, job, decision); break;
   }
+}
+
+}  // namespace
+
+TrainingDecision decide_training(Pass& pass, std::size_t index) {
+  Job& job = pass.jobs[index];
+  TrainingDecision decision{.workload = index, .counts_as_user_failure = job.user_failure};
+  if (has_regained(job)) {
+    job.step.reset();
+    job.saving = false;
+  }
+  cancel_what_is_not_wanted(pass, job);
+  report(pass, job, decision);
+  report_checkpointing(pass, job, decision);
   if (decision.cause == Cause::kDisplaced && job.displaced_by) {
     decision.displaced_by = job.displaced_by->index;
     decision.displaced_by_inference = job.displaced_by->inference;
@@ -267,6 +295,7 @@ namespace {
 
 void consider_job(Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
+  if (!job.waiting() && !job.placed()) return;
   const DemandKind& kind = pass.kind(job);
   if (job.continues && workload.state == AttemptState::kStarting) {
     const std::int64_t bound =
@@ -312,7 +341,8 @@ void consider_service(Pass& pass, const Service& service) {
 
 void consider_wake(Pass& pass) {
   for (const Job& job : pass.jobs) {
-    if (job.waiting() || job.placed()) consider_job(pass, job);
+    consider_job(pass, job);
+    consider_checkpointing(pass, job);
   }
   for (const Service& service : pass.services)
     consider_service(pass, service);

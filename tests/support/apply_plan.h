@@ -10,8 +10,18 @@
 namespace spillway::plan::test {
 
 inline void apply(TrainingWorkload& workload, const TrainingDecision& decision, Instant now) {
+  if (workload.checkpointing) {
+    if (decision.interruption && decision.interruption->save)
+      workload.checkpointing->save = decision.interruption->save;
+    workload.restarts_without_progress = decision.restarts_without_progress;
+    workload.checkpointing->suggested_interval = decision.suggested_interval;
+  }
   if (decision.verdict == TrainingVerdict::kKeep || decision.verdict == TrainingVerdict::kWait)
     return;
+  if (workload.checkpointing && workload.placement && workload.state != AttemptState::kNotCreated) {
+    workload.checkpointing->ended = Checkpointing::Ended{
+        .attempt = workload.placement->attempt, .at = now, .work = decision.work_done};
+  }
   workload.placement = decision.placement;
   workload.state = AttemptState::kNotCreated;
   workload.bound.clear();

@@ -61,36 +61,39 @@ struct Checkpointing {
   };
   std::optional<Ended> ended;
   std::optional<Duration> suggested_interval;  // as in status
+  // Saves asked for at a notice of this job's pools, and those of them that were verified: how far
+  // to count on the next.
+  std::int64_t notice_saves = 0;
+  std::int64_t notice_saves_verified = 0;
 };
 
 // Why an attempt is to leave, or, with kPrecaution, only to save.
 struct Leave {
   api::SaveReason reason = api::SaveReason::kNotice;
-  Instant since{};                  // first sight of the notice, or when it was decided
+  Instant since{};                  // first sight of a notice; of a deletion: any instant before it
   std::optional<Instant> deadline;  // of a notice: when the capacity goes
   friend bool operator==(const Leave&, const Leave&) = default;
 };
 
 // Why no save is waited for (any more).
 enum class NoSave {
-  kNothingToSave,  // not every rank runs, or the last verified checkpoint is younger than a save
-                   // takes
+  kNothingToSave,  // not every rank runs (any more)
   kCannotAsk,      // no trigger: what the program writes after SIGTERM counts all the same
   kDoesNotFit,     // the notice leaves less time than a save takes
   kTooLate,        // it was asked for and did not come in time
 };
 
 enum class InterruptionState {
-  kUndisturbed,
-  kSaving,   // the pods are being asked, or have been and save
-  kSaved,    // verified: the attempt may end
-  kUnsaved,  // the attempt may end without a save of its own
+  kUndisturbed,  // there is no reason to save, or none any more
+  kSaving,       // the pods are being asked, or have been and save
+  kSaved,        // verified: an attempt that is to leave may end
+  kUnsaved,      // no save is waited for: `no_save` says why; an attempt that is to leave may end
 };
 
 struct InterruptionStep {
   InterruptionState state = InterruptionState::kUndisturbed;
-  // What status.save has to say before anything else happens; nullopt: nothing is in force (a
-  // settled one of the past may stay there to be read).
+  // What status.save has to say before anything else happens; nullopt: as it is. Its instants are
+  // whole seconds, as status carries them.
   std::optional<api::SaveStatus> save;
   bool ask = false;  // deliver the request to the pods until they have taken it (its id is attempt
                      // and requested_at)
@@ -125,6 +128,13 @@ struct AttemptFacts {
 
 // One step. `leave` is nullopt when there is no reason (any more). The same observation gives the
 // same answer, and recording `save` and observing again changes nothing but what time changes.
+//   - A save counts when it was verified: of the step that the pods answered, or, without an
+//     answer, one that was committed after the request.
+//   - A checkpoint that is younger than a save takes is as good as a new one.
+//   - A second reason while a save is in flight asks no second time: it only brings the deadline
+//     forward.
+//   - A verified or given-up save of a notice, a hint or a deletion stands for as long as that very
+//     reason does; of others it is meant for the pass that ends the attempt.
 [[nodiscard]] InterruptionStep interruption_step(const AttemptFacts& attempt,
                                                  const Checkpointing& checkpointing,
                                                  const std::optional<Leave>& leave, Instant now,

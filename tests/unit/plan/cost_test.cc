@@ -9,8 +9,8 @@ namespace {
 
 TEST(Cost, AnUnlimitedLifeCostsWorkAndStart) {
   const Rates rates{.usd = 3};
-  EXPECT_DOUBLE_EQ(cost_from_scratch(rates, Hours(10), Hours(0.1)), 3 * 10.1);
-  EXPECT_DOUBLE_EQ(cost_to_finish(rates, Hours(10)), 30);
+  EXPECT_DOUBLE_EQ(cost_from_start(rates, {.work = Hours(10), .start = Hours(0.1)}), 3 * 10.1);
+  EXPECT_DOUBLE_EQ(cost_to_finish(rates, {.work = Hours(10)}), 30);
 }
 
 // Work that an interruption loses as a whole takes E (e^(t/E) - 1) hours: here by the recursion
@@ -23,12 +23,12 @@ TEST(Cost, AShortLifeMultipliesTheHours) {
 }
 
 TEST(Cost, AHopelessStretchIsInfinite) {
-  EXPECT_TRUE(
-      std::isinf(cost_from_scratch({.usd = 1, .fresh_life = Hours(0.01)}, Hours(100), Hours(0.1))));
+  EXPECT_TRUE(std::isinf(cost_from_start({.usd = 1, .fresh_life = Hours(0.01)},
+                                         {.work = Hours(100), .start = Hours(0.1)})));
 }
 
 TEST(Cost, FasterModelsNeedFewerHours) {
-  EXPECT_DOUBLE_EQ(cost_from_scratch({.usd = 3, .speed = 2}, Hours(10), Hours(0)), 15);
+  EXPECT_DOUBLE_EQ(cost_from_start({.usd = 3, .speed = 2}, {.work = Hours(10)}), 15);
 }
 
 // Staying is right exactly when it costs less than the best fresh start, because a loss costs that
@@ -39,8 +39,8 @@ TEST(Cost, StayingIsComparedWithAFreshStart) {
   const double lost = 1 - std::exp(-left / 5);
   const double stay =
       1 * 5 * lost + lost * fresh_start;  // pay until the end or the loss, then start elsewhere
-  EXPECT_EQ(stay < fresh_start, cost_to_finish(here, Hours(left)) < fresh_start);
-  EXPECT_NEAR(cost_to_finish(here, Hours(left)), 5 * lost / (1 - lost), 1e-9);
+  EXPECT_EQ(stay < fresh_start, cost_to_finish(here, {.work = Hours(left)}) < fresh_start);
+  EXPECT_NEAR(cost_to_finish(here, {.work = Hours(left)}), 5 * lost / (1 - lost), 1e-9);
 }
 
 TEST(Cost, AReplicaPaysForItsStartsOverALife) {
