@@ -116,11 +116,12 @@ std::vector<ReadRequest> wanted_reads(CheckpointFormat format, const Candidate& 
                                       const std::vector<ReadAnswer>& answers) {
   const Evidence evidence(candidate, answers);
   std::vector<ReadRequest> wanted = format_of(format).wanted(evidence);
-  // What was answered once, and not only with a beginning that turned out too short, is known.
-  std::erase_if(wanted, [&](const ReadRequest& read) {
-    const Result<std::string>* answer = evidence.read(read.key.str());
-    return answer != nullptr && (!answer->has_value() || (*answer)->size() >= read.max_bytes);
-  });
+  const auto answered = [&](const ReadRequest& read) {
+    return std::any_of(answers.begin(), answers.end(), [&](const ReadAnswer& answer) {
+      return answer.request.key == read.key && answer.request.max_bytes >= read.max_bytes;
+    });
+  };
+  std::erase_if(wanted, answered);
   return wanted;
 }
 

@@ -41,7 +41,7 @@ Key absolute(const Candidate& candidate, const Key& relative) {
 // Reads are answers, whatever comes of them: an error is one, too.
 Task<Result<void>> read_one(ObjectStore* store, const Candidate* candidate, ReadRequest request,
                             ReadAnswer* into) {
-  into->key = request.key;
+  into->request = request;
   into->bytes = std::string();
   if (request.max_bytes > 0) {
     const ByteRange head{.first = 0, .length = request.max_bytes};

@@ -73,7 +73,7 @@ struct ReadRequest {
   friend bool operator==(const ReadRequest&, const ReadRequest&) = default;
 };
 struct ReadAnswer {
-  Key key;
+  ReadRequest request;
   Result<std::string> bytes;
 };
 

@@ -15,7 +15,7 @@ const ObjectInfo* Evidence::file(std::string_view key) const {
 const Result<std::string>* Evidence::read(std::string_view key) const {
   const Result<std::string>* best = nullptr;
   for (const ReadAnswer& answer : answers_) {
-    if (answer.key.str() != key) continue;
+    if (answer.request.key.str() != key) continue;
     const bool longer = best == nullptr || !answer.bytes.has_value() ||
                         (best->has_value() && answer.bytes->size() > (*best)->size());
     if (longer) best = &answer.bytes;
