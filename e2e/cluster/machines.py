@@ -93,6 +93,10 @@ class Machines:
         status = {"status": {"capacity": amount, "allocatable": amount}}
         self._cluster.api.patch(f"/api/v1/nodes/{name}/status", status)
 
+    def running(self, name):
+        """Whether there is a node of that name, switched on."""
+        return name in self._machines and self._machines[name].running
+
     def kill(self, name):
         """A power cut; the Node object stays."""
         self._machines[name].kill()
