@@ -10,8 +10,6 @@ namespace {
 using nlohmann::json;
 
 constexpr Duration kLatency = std::chrono::seconds(1);
-constexpr Duration kIdleCheck = std::chrono::seconds(30);
-constexpr const char* kGroupLabel = "simulate.spillway.dev/group";
 
 Amounts amounts_of(const std::map<std::string, std::string>& quantities) {
   Amounts amounts;
@@ -49,30 +47,73 @@ Autoscaler::Autoscaler(VirtualTime& time, ApiServer& server, NodeController& nod
 
 void Autoscaler::add_group(NodeGroup group) {
   group.shape.labels[kGroupLabel] = group.name;
-  if (group.idle_removal && !std::exchange(watching_, true))
-    time_.after(kIdleCheck, [this] { remove_idle(); });
+  Amounts allocatable = amounts_of(group.shape.allocatable);
   const std::string name = group.name;
-  groups_[name] = {.group = std::move(group)};
+  groups_[name] = {.group = std::move(group), .allocatable = std::move(allocatable), .nodes = {}};
   look_at({});
 }
 
-void Autoscaler::set_stocked_out(const std::string& group, bool stocked_out) {
-  groups_.at(group).group.stocked_out = stocked_out;
+void Autoscaler::set_obtainable(const std::string& group, std::optional<std::int64_t> nodes) {
+  groups_.at(group).group.obtainable = nodes;
   look_at({});
 }
+
+const std::set<std::string>& Autoscaler::nodes_of(const std::string& group) const {
+  return groups_.at(group).nodes;
+}
+
+std::int64_t Autoscaler::refused(const std::string& group) const {
+  return groups_.at(group).refused;
+}
+
+// ---- what there is
 
 void Autoscaler::note(const Change& change) {
-  if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted && waits(*change.object))
-    look_at({});
+  if (change.type == kube::kNodes) note_node(change);
+  if (change.type == kube::kPods) note_pod(change);
 }
 
-int Autoscaler::nodes_of(const GroupState& state) const {
-  int count = state.launching;
-  for (const auto& [key, node] : server_.all(kube::kNodes)) {
-    if (labels_of_node(*node)[kGroupLabel] == state.group.name) ++count;
+void Autoscaler::note_node(const Change& change) {
+  const std::string& node = change.key.name.str();
+  if (change.kind == ChangeKind::kAdded) {
+    const auto group = groups_.find(labels_of_node(*change.object)[kGroupLabel]);
+    if (group == groups_.end()) return;
+    group->second.nodes.insert(node);
+    group_of_[node] = group->first;
+    look_at_idleness(node);
+  } else if (change.kind == ChangeKind::kDeleted) {
+    const auto group = group_of_.find(node);
+    if (group == group_of_.end()) return;
+    groups_.at(group->second).nodes.erase(node);
+    group_of_.erase(group);
+    idle_since_.erase(node);
   }
-  return count;
 }
+
+void Autoscaler::note_pod(const Change& change) {
+  const json& pod = *change.object;
+  const std::string phase = pod.value("/status/phase"_json_pointer, "");
+  const bool over =
+      change.kind == ChangeKind::kDeleted || phase == "Succeeded" || phase == "Failed";
+  if (const std::string node = pod.value("/spec/nodeName"_json_pointer, ""); !node.empty()) {
+    auto& here = pods_[node];
+    over ? static_cast<void>(here.erase(change.key)) : static_cast<void>(here.insert(change.key));
+    if (here.empty()) pods_.erase(node);
+    look_at_idleness(node);
+  }
+  if (over || !waits(pod)) {
+    waiting_.erase(change.key);
+    return;
+  }
+  if (!waiting_.contains(change.key)) {
+    const auto typed = kube::Pod::from_json(pod);
+    if (!typed) return;  // the API server took it; nobody could place it
+    waiting_.emplace(change.key, Waiting{.needed = requested_by(*typed), .shape = shape_of(pod)});
+  }
+  look_at({});
+}
+
+// ---- making nodes
 
 // First fit over the nodes that are on their way, then over new ones.
 void Autoscaler::sync(const ObjectKey&) {
@@ -80,27 +121,22 @@ void Autoscaler::sync(const ObjectKey&) {
   std::map<std::string, int> wanted;
   for (const auto& [name, state] : groups_)
     coming[name].resize(static_cast<std::size_t>(state.launching));
-  for (const auto& [key, pod] : server_.all(kube::kPods)) {
-    if (!waits(*pod)) continue;
-    const auto typed = kube::Pod::from_json(*pod);
-    if (!typed) continue;
-    const Amounts needed = requested_by(*typed);
-    const api::PodShape shape = shape_of(*pod);
-    for (auto& [name, state] : groups_) {
-      const Amounts all = amounts_of(state.group.shape.allocatable);
-      if (keeps_away(shape, name, state.group.shape.labels, state.group.shape.taints) ||
-          !fits(needed, all, {}))
+  for (const auto& [key, pod] : waiting_) {
+    for (const auto& [name, state] : groups_) {
+      if (keeps_away(pod.shape, name, state.group.shape.labels, state.group.shape.taints) ||
+          !fits(pod.needed, state.allocatable, {}))
         continue;
       auto& nodes = coming[name];
-      auto place =
-          std::ranges::find_if(nodes, [&](const Amounts& used) { return fits(needed, all, used); });
+      auto place = std::ranges::find_if(
+          nodes, [&](const Amounts& used) { return fits(pod.needed, state.allocatable, used); });
       if (place == nodes.end()) {
-        if (nodes_of(state) + wanted[name] >= state.group.max) continue;
+        const auto there = static_cast<int>(state.nodes.size()) + state.launching + wanted[name];
+        if (there >= state.group.max) continue;
         ++wanted[name];
         nodes.emplace_back();
         place = std::prev(nodes.end());
       }
-      add(*place, needed);
+      add(*place, pod.needed);
       break;
     }
   }
@@ -112,40 +148,41 @@ void Autoscaler::sync(const ObjectKey&) {
 
 void Autoscaler::launch(GroupState& state) {
   ++state.launching;
-  const Duration delay = state.group.stocked_out ? state.group.retry : state.group.provisioning;
-  time_.after(delay, [this, name = state.group.name] { arrive(name); });
+  const auto& obtainable = state.group.obtainable;
+  const auto there = static_cast<std::int64_t>(state.nodes.size()) + state.launching;
+  const bool refuses = obtainable && there > *obtainable;
+  time_.after(refuses ? state.group.retry : state.group.provisioning,
+              [this, name = state.group.name] { arrive(name); });
 }
 
+// The cloud's word is that of the moment in which the node would be there.
 void Autoscaler::arrive(const std::string& group) {
   GroupState& state = groups_.at(group);
   --state.launching;
-  if (!state.group.stocked_out)
+  const auto& obtainable = state.group.obtainable;
+  if (obtainable && static_cast<std::int64_t>(state.nodes.size()) >= *obtainable) {
+    ++state.refused;
+  } else {
     create(kube::kNodes,
            make_node(group + "-" + std::to_string(++state.made), state.group.shape, stamp()));
+  }
   look_at({});
 }
 
-void Autoscaler::remove_idle() {
-  std::set<std::string> busy;
-  for (const auto& [key, pod] : server_.all(kube::kPods)) {
-    const std::string phase = pod->value("/status/phase"_json_pointer, "");
-    if (phase != "Succeeded" && phase != "Failed")
-      busy.insert(pod->value("/spec/nodeName"_json_pointer, ""));
+// ---- taking idle ones away
+
+void Autoscaler::look_at_idleness(const std::string& node) {
+  const auto group = group_of_.find(node);
+  if (group == group_of_.end() || pods_.contains(node)) {
+    idle_since_.erase(node);
+    return;
   }
-  const Collection nodes = server_.all(kube::kNodes);
-  for (const auto& [key, node] : nodes) {
-    const std::string name = key.name.str();
-    const auto group = groups_.find(labels_of_node(*node)[kGroupLabel]);
-    if (group == groups_.end() || !group->second.group.idle_removal || busy.contains(name)) {
-      idle_since_.erase(name);
-      continue;
-    }
-    const auto since = idle_since_.emplace(name, time_.monotonic()).first->second;
-    if (time_.monotonic() - since < *group->second.group.idle_removal) continue;
-    idle_since_.erase(name);
-    nodes_.remove_node(name);
-  }
-  time_.after(kIdleCheck, [this] { remove_idle(); });
+  const auto patience = groups_.at(group->second).group.idle_removal;
+  if (!patience || !idle_since_.emplace(node, time_.monotonic()).second) return;
+  time_.after(*patience, [this, node, since = time_.monotonic()] {
+    const auto idle = idle_since_.find(node);
+    if (idle != idle_since_.end() && idle->second == since) nodes_.remove_node(node);
+  });
 }
 
 }  // namespace spillway::sim

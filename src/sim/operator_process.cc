@@ -8,12 +8,14 @@ namespace {
 std::unique_ptr<market::MarketKeeper> make_market(const Runtime& runtime, const PriceBook& prices,
                                                   const OperatorOptions& options) {
   market::MarketConfig config;
-  config.feeds.push_back({.name = kBookFeed,
-                          .poll_interval = options.price_poll_interval,
-                          .freshness = options.price_freshness,
-                          .source = market::FixedSource{}});
   std::vector<std::unique_ptr<market::PriceFeed>> feeds;
-  feeds.push_back(prices.make_feed(kBookFeed));
+  for (const SimulatedFeed& feed : options.feeds) {
+    config.feeds.push_back({.name = feed.name,
+                            .poll_interval = feed.poll_interval,
+                            .freshness = feed.freshness,
+                            .source = market::FixedSource{}});
+    feeds.push_back(prices.make_feed(feed.name));
+  }
   return std::make_unique<market::MarketKeeper>(runtime, std::move(config), std::move(feeds));
 }
 

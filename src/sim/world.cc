@@ -113,16 +113,19 @@ void World::set_spot(const std::string& pool, const std::string& per_node_hour) 
 }
 
 void World::submit(json object) {
+  const Answer<Object> made = try_submit(std::move(object));
+  if (!made) check_failed(made.error().message, __FILE__, __LINE__);
+}
+
+Answer<Object> World::try_submit(json object) {
   const std::string kind = object.at("kind");
   for (const Kind& served : all_kinds()) {
     if (served.type.kind != kind) continue;
     if (served.type.namespaced && !object["metadata"].contains("namespace"))
       object["metadata"]["namespace"] = "default";
-    const Answer<Object> made = server_.create(served.type, std::move(object), {.manager = "user"});
-    if (!made) check_failed(made.error().message, __FILE__, __LINE__);
-    return;
+    return server_.create(served.type, std::move(object), {.manager = "user"});
   }
-  check_failed("a kind that is served", __FILE__, __LINE__);
+  return bad_request("no kind \"" + kind + "\" is served");
 }
 
 void World::patch(const kube::ResourceType& type, const std::string& name,
@@ -194,7 +197,8 @@ void World::set_faults(FaultPlan faults) {
 // ---- time
 
 void World::step_checks() {
-  if (server_.store().version() == checked_version_) return;
+  if (server_.store().version() == checked_version_ || time_.monotonic() < next_check_) return;
+  next_check_ = time_.monotonic() + options_.check_every;
   checked_version_ = server_.store().version();
   invariants_.check(time_.monotonic());
 }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include <spillway/control/controller.h>
 #include <spillway/sim/connection.h>
@@ -12,14 +13,21 @@
 
 namespace spillway::sim {
 
+inline const FeedName kBookFeed{"book"};  // what pools name to be priced by the PriceBook
+
+struct SimulatedFeed {
+  FeedName name = kBookFeed;
+  Duration poll_interval = std::chrono::minutes(1);
+  Duration freshness = std::chrono::minutes(15);
+};
+
 struct OperatorOptions {
   control::ControllerOptions controller;
   kube::ClientOptions client;
   NetworkDelays network;
-  Duration price_poll_interval = std::chrono::minutes(1);
-  Duration price_freshness = std::chrono::minutes(15);
+  // The feeds that pools may name; each is answered by the PriceBook.
+  std::vector<SimulatedFeed> feeds = {SimulatedFeed{}};
 };
-inline const FeedName kBookFeed{"book"};  // what pools name to be priced by the PriceBook
 
 class OperatorProcess {
  public:

@@ -19,6 +19,9 @@
 //   simulate.spillway.dev/submit-after: 36h   applied so long after the start (Go duration)
 //   simulate.spillway.dev/submit-at: 2020-01-06T08:00:00Z  ... at this instant
 //   simulate.spillway.dev/delete-after: 12h   deleted so long after it was applied
+//   simulate.spillway.dev/deadline-after: 60h  spec.deadline of a TrainingJob, counted from there
+//   simulate.spillway.dev/provisioning: 3m    of a CapacityPool: what a new node takes (default
+//   90s) simulate.spillway.dev/idle-removal: 5m    ... an empty one goes after this (default 10m)
 
 #include <cstdint>
 #include <optional>
@@ -108,8 +111,9 @@ struct SimulationTotals {
   std::int64_t training_jobs = 0;
   std::int64_t finished = 0;  // succeeded
   std::int64_t failed = 0;
-  std::int64_t deadlines = 0;  // of jobs that state one that falls into the range
-  std::int64_t deadline_misses = 0;
+  std::int64_t deadlines = 0;             // of jobs that state one that falls into the range
+  std::int64_t deadline_misses = 0;       // of those that could have been met
+  std::int64_t deadlines_infeasible = 0;  // shorter than duration and start-up when applied
   friend bool operator==(const SimulationTotals&, const SimulationTotals&) = default;
 };
 

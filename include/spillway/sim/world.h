@@ -31,6 +31,9 @@ struct WorldOptions {
   Instant start = VirtualTime::kDefaultStart;
   OperatorOptions operator_options;
   NodeTimes node_times;
+  // How often the invariants are checked: after every step in which something changed, or, in long
+  // runs, at most once in this time.
+  Duration check_every{};
 };
 
 // A CapacityPool with the node group behind it.
@@ -69,6 +72,8 @@ class World {
   void set_spot(const std::string& pool, const std::string& per_node_hour);
   // Creates an object as a user would; a refusal ends the process: scenarios are valid.
   void submit(nlohmann::json object);
+  // The same for what may be wrong: the refusal of the API server.
+  Answer<Object> try_submit(nlohmann::json object);
   void patch(const kube::ResourceType& type, const std::string& name,
              const nlohmann::json& merge_patch);
   void remove(const kube::ResourceType& type, const std::string& name);
@@ -142,6 +147,7 @@ class World {
   std::uint64_t crashes_ = 0;
   std::uint64_t lives_ = 0;
   std::uint64_t checked_version_ = 0;
+  MonotonicTime next_check_{};
   std::vector<WriteRecord> earlier_writes_;
   std::string history_;
   bool keeps_history_ = false;

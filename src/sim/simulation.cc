@@ -1,0 +1,365 @@
+#include <spillway/sim/simulation.h>
+
+#include <algorithm>
+
+#include <spillway/control/world.h>
+#include <spillway/core/check.h>
+#include <spillway/sim/kinds.h>
+#include <spillway/sim/trainer.h>
+#include <spillway/sim/world.h>
+
+#include "bookkeeper.h"
+#include "market_replay.h"
+#include "simulation_input.h"
+#include "simulation_report.h"
+
+namespace spillway::sim {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kCostPoints = 500;
+constexpr Duration kDefaultPoll = std::chrono::minutes(5);
+constexpr Duration kDefaultFreshness = std::chrono::minutes(15);
+constexpr Duration kCheckEvery = std::chrono::hours(1);  // the invariants
+// CPU and memory are not what is short: no catalogue says what an instance type has of them.
+constexpr const char* kPlentyCpu = "100000";
+constexpr const char* kPlentyMemory = "1Pi";
+
+using Records = std::map<PoolName, PoolRecord>;
+
+PoolName name_of(const api::CapacityPool& pool) {
+  return PoolName(pool.meta.key.name.str());
+}
+
+// A node that the pool's selector finds and that its tolerations are needed for.
+NodeShape shape_of_nodes(const api::CapacityPoolSpec& spec) {
+  NodeShape shape{.labels = {{"topology.kubernetes.io/zone", spec.location.zone.str()},
+                             {"topology.kubernetes.io/region", spec.location.region.str()},
+                             {"node.kubernetes.io/instance-type", spec.instance_type.str()}},
+                  .taints = {},
+                  .allocatable = {{"cpu", kPlentyCpu},
+                                  {"memory", kPlentyMemory},
+                                  {"pods", "1000"},
+                                  {spec.accelerator.resource.str(),
+                                   std::to_string(spec.accelerator.per_node.value())}}};
+  for (const auto& [key, value] : spec.nodes.selector)
+    shape.labels[key] = value;
+  for (const api::Toleration& toleration : spec.nodes.tolerations) {
+    if (toleration.key.empty()) continue;
+    shape.taints.push_back({.key = toleration.key,
+                            .value = toleration.value,
+                            .effect = toleration.effect.value_or(api::TaintEffect::kNoSchedule)});
+  }
+  return shape;
+}
+
+// The feeds that pools name, as configured where they are.
+std::vector<SimulatedFeed> feeds_of(const Scene& scene, const market::MarketConfig& market) {
+  std::map<FeedName, SimulatedFeed> feeds;
+  for (const ScenePool& pool : scene.pools) {
+    const auto& name = pool.pool.spec.price.feed;
+    if (!name) continue;
+    SimulatedFeed feed{
+        .name = *name, .poll_interval = kDefaultPoll, .freshness = kDefaultFreshness};
+    for (const market::FeedConfig& configured : market.feeds) {
+      if (configured.name != *name) continue;
+      feed.poll_interval = configured.poll_interval;
+      feed.freshness = market::freshness_of(configured);
+    }
+    feeds.emplace(*name, feed);
+  }
+  std::vector<SimulatedFeed> all;
+  for (auto& [name, feed] : feeds)
+    all.push_back(std::move(feed));
+  return all;
+}
+
+WorldOptions options_of(const SimulationInput& input, const Scene& scene, TimeRange range) {
+  WorldOptions options{.seed = input.seed, .start = range.from};
+  options.operator_options.controller.plan = input.config.placement;
+  options.operator_options.feeds = feeds_of(scene, input.config.market);
+  options.check_every = kCheckEvery;
+  return options;
+}
+
+json object_at(const SceneObject& object, Instant from) {
+  json applied = object.object;
+  if (object.deadline_after) {
+    applied["spec"]["deadline"] = format_instant(object.submit.from(from) + *object.deadline_after);
+  }
+  return applied;
+}
+
+// One simulated cluster from its making to its report.
+class Run {
+ public:
+  Run(const SimulationInput& input, const Scene& scene, const Records& records, TimeRange range)
+      : scene_(scene),
+        records_(records),
+        range_(range),
+        world_(options_of(input, scene, range)),
+        books_(world_.server()),
+        trainer_(world_.time(), world_.server(), world_.kubelets(),
+                 input.config.placement.assumed_duration),
+        replay_(world_, books_, range, input.seed ^ 0x6d61726b6574ULL) {}
+
+  Result<SimulationReport> play() {
+    for (const auto& [name, ns] : scene_.namespaces)
+      world_.submit(ns);
+    for (const ScenePool& pool : scene_.pools)
+      TRY_VOID(add_pool(pool));
+    for (const SceneObject& object : scene_.objects)
+      plan(object);
+    plan_cost_points();
+    world_.start_operator();
+    world_.run_for(range_.to - range_.from);
+    if (!refusal_.empty()) return invalid(refusal_);
+    const std::uint64_t passes = world_.running_operator()->controller().facts().passes;
+    trainer_.settle();
+    books_.mark_cost();
+    books_.close();
+    SimulationReport report = make_report({.scene = scene_,
+                                           .records = records_,
+                                           .range = range_,
+                                           .books = books_,
+                                           .trainer = trainer_,
+                                           .replay = replay_});
+    report.violations = world_.violations();
+    for (const std::string& request : world_.server().unknown_requests())
+      report.violations.push_back("the model of the API server does not know " + request);
+    report.writes = world_.writes().size();
+    report.passes = passes;
+    return report;
+  }
+
+ private:
+  Result<void> add_pool(const ScenePool& scene_pool) {
+    const api::CapacityPool& pool = scene_pool.pool;
+    const PoolRecord& record = records_.at(name_of(pool));
+    price(pool, record);
+    const HourlyRate rate = price_at_start(record);
+    books_.add_pool(pool, rate, record.on_demand);
+    const bool owned = pool.spec.tier == api::Tier::kReserved;
+    NodeShape shape = shape_of_nodes(pool.spec);
+    if (owned) {
+      shape.labels[kGroupLabel] = pool.meta.key.name.str();
+      for (int i = 1; i <= pool.spec.nodes.max; ++i)
+        TRY_VOID(add_node(pool.meta.key.name.str() + "-" + std::to_string(i), shape));
+    } else {
+      world_.autoscaler().add_group({.name = pool.meta.key.name.str(),
+                                     .shape = std::move(shape),
+                                     .max = pool.spec.nodes.max,
+                                     .provisioning = scene_pool.provisioning,
+                                     .idle_removal = scene_pool.idle_removal});
+    }
+    replay_.add(pool, record);
+    world_.submit(scene_pool.object);
+    return {};
+  }
+
+  Result<void> add_node(const std::string& name, const NodeShape& shape) {
+    const auto made = world_.server().create(
+        kube::kNodes, make_node(name, shape, format_instant(world_.time().now())), {});
+    if (!made) return fail(ErrorCode::kInternal, made.error().message);
+    return {};
+  }
+
+  void price(const api::CapacityPool& pool, const PoolRecord& record) {
+    if (!pool.spec.price.feed) return;
+    const market::PriceKey key{.instance_type = pool.spec.instance_type,
+                               .zone = pool.spec.location.zone};
+    PriceBook& prices = world_.prices();
+    if (record.on_demand) prices.set_on_demand(key, *record.on_demand);
+    if (pool.spec.tier != api::Tier::kSpot) return;
+    if (record.constant) prices.set_spot(key, *record.constant, range_.from);
+    for (const PriceChange& change : record.spot)
+      prices.set_spot(key, change.per_node, change.at);
+  }
+
+  [[nodiscard]] HourlyRate price_at_start(const PoolRecord& record) const {
+    if (record.constant) return *record.constant;
+    HourlyRate rate = record.spot.front().per_node;
+    for (const PriceChange& change : record.spot) {
+      if (change.at > range_.from) break;
+      rate = change.per_node;
+    }
+    return rate;
+  }
+
+  void at(Instant when, std::function<void()> action) {
+    VirtualTime& time = world_.time();
+    time.after(std::max(when - time.now(), Duration(0)), std::move(action));
+  }
+
+  void plan(const SceneObject& object) {
+    const Instant when = object.submit.from(range_.from);
+    if (when >= range_.to) return;
+    at(when, [this, &object] {
+      const Answer<Object> made = world_.try_submit(object_at(object, range_.from));
+      if (!made && refusal_.empty()) refusal_ = object.who + ": " + made.error().message;
+    });
+    if (!object.delete_after || when + *object.delete_after >= range_.to) return;
+    at(when + *object.delete_after, [this, &object] { remove(object); });
+  }
+
+  void remove(const SceneObject& object) {
+    const json& metadata = object.object.at("metadata");
+    const ObjectKey key{.ns = Namespace(metadata.value("namespace", "default")),
+                        .name = ObjectName(metadata.at("name").get<std::string>())};
+    const auto& type = object.job ? control::kTrainingJobs : control::kInferencePools;
+    // One that is gone by itself (ttlSecondsAfterFinished) needs no deletion.
+    if (!world_.server().find(type, key)) return;
+    const auto removed = world_.server().remove(type, key, {});
+    SPILLWAY_CHECK(removed.has_value());
+  }
+
+  void plan_cost_points() {
+    for (std::int64_t i = 0; i < kCostPoints; ++i) {
+      const Duration after = (range_.to - range_.from) * i / kCostPoints;
+      at(range_.from + after, [this] { books_.mark_cost(); });
+    }
+  }
+
+  const Scene& scene_;
+  const Records& records_;
+  TimeRange range_;
+  World world_;
+  Bookkeeper books_;
+  Trainer trainer_;
+  MarketReplay replay_;
+  std::string refusal_;
+};
+
+// The first field of `given` that the API server did not keep because no schema knows it; "" when
+// all are there.
+std::string dropped(const json& given, const json& kept, const std::string& path) {
+  if (given.is_object() && kept.is_object()) {
+    for (const auto& [key, value] : given.items()) {
+      const auto found = kept.find(key);
+      const std::string field = path.empty() ? key : path + "." + key;
+      if (found == kept.end()) {
+        if (value.is_null() || value.empty()) continue;  // as good as not there
+        return field;
+      }
+      if (std::string deeper = dropped(value, *found, field); !deeper.empty()) return deeper;
+    }
+  }
+  if (!given.is_array() || !kept.is_array() || given.size() != kept.size()) return {};
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    std::string deeper = dropped(given[i], kept[i], path + "[" + std::to_string(i) + "]");
+    if (!deeper.empty()) return deeper;
+  }
+  return {};
+}
+
+// What the API server would say to every object, before any time passes.
+Result<void> try_out(const Scene& scene, TimeRange range) {
+  asio::io_context io;
+  VirtualTime time(io, range.from);
+  const auto random = make_random(1);
+  ApiServer server(time, *random);
+  const auto apply = [&](const std::string& who, json object) -> Result<void> {
+    const std::string kind = object.at("kind");
+    const auto served =
+        std::ranges::find_if(all_kinds(), [&](const Kind& one) { return one.type.kind == kind; });
+    if (served == all_kinds().end()) return invalid(who + ": the kind is not served");
+    if (served->type.namespaced && !object["metadata"].contains("namespace"))
+      object["metadata"]["namespace"] = "default";
+    const auto made = server.create(served->type, object, {.manager = "user"});
+    if (!made) return invalid(who + ": " + made.error().message);
+    const std::string unknown = dropped(object, **made, "");
+    if (unknown.empty()) return {};
+    return invalid(who + ": unknown field " + unknown + ": correct its spelling, or leave it out");
+  };
+  for (const auto& [name, ns] : scene.namespaces)
+    TRY_VOID(apply("Namespace " + name, ns));
+  for (const ScenePool& pool : scene.pools)
+    TRY_VOID(apply("CapacityPool " + pool.pool.meta.key.name.str(), pool.object));
+  for (const SceneObject& object : scene.objects)
+    TRY_VOID(apply(object.who, object_at(object, range.from)));
+  return {};
+}
+
+// ---- what was assumed
+
+void note_late(const Scene& scene, TimeRange range, std::vector<std::string>& notes) {
+  for (const SceneObject& object : scene.objects) {
+    const Instant when = object.submit.from(range.from);
+    if (when >= range.to)
+      notes.push_back(object.who + " is never applied: its time, " + format_instant(when) +
+                      ", is after the end");
+    else if (when < range.from)
+      notes.push_back(object.who + " is applied at the start: its time, " + format_instant(when) +
+                      ", is before it");
+  }
+}
+
+void note_records(const Records& records, TimeRange range, std::vector<std::string>& notes) {
+  for (const auto& [name, record] : records) {
+    const std::string pool = "CapacityPool " + name.str();
+    if (!record.on_demand)
+      notes.push_back(pool +
+                      ": nobody says what its nodes cost on demand, so nothing is said of what "
+                      "was saved: write spec.price.onDemand, or add a catalogue to the market");
+    if (record.prices_end && *record.prices_end < range.to)
+      notes.push_back(pool + ": its prices are recorded until " +
+                      format_instant(*record.prices_end) + "; the last one holds after that");
+    if (record.trace == nullptr) continue;
+    const TimeRange known = Obtainable(*record.trace, range.from).recorded();
+    std::string note = pool + ": availability as recorded in " + record.trace->source;
+    if (!record.trace->start) note += ", laid at the start because it has no date";
+    if (known.from > range.from || known.to < range.to)
+      note += ", repeated where it does not reach (it is " +
+              format_duration(record.trace->length()) + " long)";
+    notes.push_back(note);
+  }
+}
+
+void note_spot_without_trace(const Scene& scene, const Records& records,
+                             std::vector<std::string>& notes) {
+  for (const ScenePool& pool : scene.pools) {
+    if (pool.pool.spec.tier == api::Tier::kSpot && records.at(name_of(pool.pool)).trace == nullptr)
+      notes.push_back("CapacityPool " + pool.pool.meta.key.name.str() +
+                      ": nobody recorded its availability, so its nodes can always be had and are "
+                      "never taken");
+  }
+}
+
+std::vector<std::string> notes_of(const Scene& scene, const RecordedMarket& market,
+                                  const Records& records, TimeRange range) {
+  std::vector<std::string> notes = scene.notes;
+  notes.insert(notes.end(), market.notes().begin(), market.notes().end());
+  note_late(scene, range, notes);
+  note_records(records, range, notes);
+  note_spot_without_trace(scene, records, notes);
+  notes.emplace_back(
+      "Checkpoints are not modelled: an attempt that is interrupted begins again from the start");
+  notes.emplace_back(
+      "Nodes cost from the moment they are ready until they go; CPU and memory are never short");
+  return notes;
+}
+
+}  // namespace
+
+Result<SimulationReport> simulate(const SimulationInput& input, const Clock& stopwatch) {
+  const MonotonicTime started = stopwatch.monotonic();
+  TRY(scene, read_scene(input.manifests));
+  TRY(market, RecordedMarket::read(input.market_directory));
+  Records records;
+  for (const ScenePool& pool : scene.pools) {
+    TRY(record, market.record_of(pool.pool));
+    records.emplace(name_of(pool.pool), std::move(record));
+  }
+  TRY(range, choose_range(records, input.from, input.to));
+  TRY_VOID(try_out(scene, range));
+  Run run(input, scene, records, range);
+  TRY(report, run.play());
+  report.seed = input.seed;
+  report.notes = notes_of(scene, market, records, range);
+  report.speed.simulated = range.to - range.from;
+  report.speed.took = stopwatch.monotonic() - started;
+  return report;
+}
+
+}  // namespace spillway::sim
