@@ -14,8 +14,8 @@ namespace spillway::storage {
 namespace {
 
 constexpr std::array<const Format*, 8> kFormats{
-    &kManifestFormat,    &kTorchDcpFormat,    &kOrbaxFormat,       &kDeepSpeedFormat,
-    &kHuggingFaceFormat, &kSuccessFileFormat, &kSafetensorsFormat, &kGenericFormat};
+    &kManifestFormat,     &kTorchDistributedFormat, &kOrbaxFormat,       &kDeepSpeedFormat,
+    &kTransformersFormat, &kSuccessFileFormat,      &kSafetensorsFormat, &kUnmarkedFormat};
 
 const Format& format_of(CheckpointFormat format) {
   const auto index = static_cast<std::size_t>(format);

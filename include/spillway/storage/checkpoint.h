@@ -25,14 +25,14 @@ namespace spillway::storage {
 
 // What commits a checkpoint, and how the names and sizes of its files are known.
 enum class CheckpointFormat {
-  kManifest,     // MANIFEST.json, written last: names, sizes and hashes (manifest.h)
-  kTorchDcp,     // .metadata, renamed last: the names in it
-  kOrbax,        // commit_success.txt, written last: no names
-  kDeepSpeed,    // latest, beside the folder, written last: one file a rank
-  kHuggingFace,  // trainer_state.json, written last: the index of the weights, if there is one
-  kSuccessFile,  // _SUCCESS, written last: no names
-  kSafetensors,  // no marker: the index names files, and each file records its own length
-  kGeneric,      // nothing: always kUnknown
+  kManifest,          // MANIFEST.json, written last: names, sizes and hashes (manifest.h)
+  kTorchDistributed,  // .metadata, renamed last: the names in it
+  kOrbax,             // commit_success.txt, written last: no names
+  kDeepSpeed,         // latest, beside the folder, written last: one file a rank
+  kTransformers,      // trainer_state.json, written last: the index of the weights, if there is one
+  kSuccessFile,       // _SUCCESS, written last: no names
+  kSafetensors,       // no marker: the index names files, and each file records its own length
+  kUnmarked,          // nothing: always kUnknown
 };
 std::string_view to_string(CheckpointFormat format);
 Result<CheckpointFormat> parse_checkpoint_format(std::string_view text);

@@ -45,13 +45,13 @@ struct Format {
 };
 
 extern const Format kManifestFormat;
-extern const Format kTorchDcpFormat;
+extern const Format kTorchDistributedFormat;
 extern const Format kOrbaxFormat;
 extern const Format kDeepSpeedFormat;
-extern const Format kHuggingFaceFormat;
+extern const Format kTransformersFormat;
 extern const Format kSuccessFileFormat;
 extern const Format kSafetensorsFormat;
-extern const Format kGenericFormat;
+extern const Format kUnmarkedFormat;
 
 // What several formats share.
 

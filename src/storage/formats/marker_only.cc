@@ -48,7 +48,7 @@ bool no_marker(std::string_view) {
 
 Finding judge_generic(const Evidence&, const Expectation&) {
   return unclear(
-      "the format Generic has no marker that tells a complete checkpoint: write _SUCCESS or a "
+      "the format Unmarked has no marker that tells a complete checkpoint: write _SUCCESS or a "
       "MANIFEST.json last, or set allowUnverified");
 }
 
@@ -58,7 +58,7 @@ const Format kSuccessFileFormat{
     .name = "SuccessFile", .wanted = no_reads, .judge = judge_success, .is_marker = is_success};
 const Format kOrbaxFormat{
     .name = "Orbax", .wanted = no_reads, .judge = judge_orbax, .is_marker = is_commit_success};
-const Format kGenericFormat{
-    .name = "Generic", .wanted = no_reads, .judge = judge_generic, .is_marker = no_marker};
+const Format kUnmarkedFormat{
+    .name = "Unmarked", .wanted = no_reads, .judge = judge_generic, .is_marker = no_marker};
 
 }  // namespace spillway::storage

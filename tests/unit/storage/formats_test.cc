@@ -197,55 +197,57 @@ std::vector<TestFile> dcp_files() {
   return files;
 }
 
-TEST(TorchDcpFormat, is_valid_when_every_file_that_metadata_names_is_there) {
-  expect(Folder("checkpoint-500", dcp_files()).judged(CheckpointFormat::kTorchDcp),
+TEST(TorchDistributedFormat, is_valid_when_every_file_that_metadata_names_is_there) {
+  expect(Folder("checkpoint-500", dcp_files()).judged(CheckpointFormat::kTorchDistributed),
          Validity::kValid, "names 3 files");
 }
 
-TEST(TorchDcpFormat, is_invalid_at_every_point_of_the_write_sequence) {
+TEST(TorchDistributedFormat, is_invalid_at_every_point_of_the_write_sequence) {
   const auto files = dcp_files();
   for (std::size_t written = 1; written < files.size(); ++written) {
     const std::vector<TestFile> cut(files.begin(), files.begin() + static_cast<long>(written));
-    expect(Folder("checkpoint-500", cut).judged(CheckpointFormat::kTorchDcp), Validity::kInvalid,
-           "not committed");
+    expect(Folder("checkpoint-500", cut).judged(CheckpointFormat::kTorchDistributed),
+           Validity::kInvalid, "not committed");
   }
 }
 
-TEST(TorchDcpFormat, misses_the_file_of_one_rank) {
+TEST(TorchDistributedFormat, misses_the_file_of_one_rank) {
   auto files = dcp_files();
   files.erase(files.begin() + 2);
-  expect(Folder("500", files).judged(CheckpointFormat::kTorchDcp), Validity::kInvalid,
+  expect(Folder("500", files).judged(CheckpointFormat::kTorchDistributed), Validity::kInvalid,
          "__1_0.distcp is missing");
 }
 
-TEST(TorchDcpFormat, sees_empty_and_newer_files) {
+TEST(TorchDistributedFormat, sees_empty_and_newer_files) {
   auto files = dcp_files();
   files[1].bytes.clear();
-  expect(Folder("500", files).judged(CheckpointFormat::kTorchDcp), Validity::kInvalid, "is empty");
+  expect(Folder("500", files).judged(CheckpointFormat::kTorchDistributed), Validity::kInvalid,
+         "is empty");
   files = dcp_files();
   files[1].written_at = 3;
-  expect(Folder("500", files).judged(CheckpointFormat::kTorchDcp), Validity::kInvalid,
+  expect(Folder("500", files).judged(CheckpointFormat::kTorchDistributed), Validity::kInvalid,
          "after the marker");
 }
 
-TEST(TorchDcpFormat, judges_each_folder_of_several_by_its_own_marker) {
+TEST(TorchDistributedFormat, judges_each_folder_of_several_by_its_own_marker) {
   std::vector<TestFile> files;
   for (const TestFile& file : dcp_files()) {
     files.push_back({"model/" + file.name, file.bytes, file.written_at});
     files.push_back({"optim/" + file.name, file.bytes, file.written_at + 5});
   }
-  expect(Folder("step-500", files).judged(CheckpointFormat::kTorchDcp), Validity::kValid, "");
+  expect(Folder("step-500", files).judged(CheckpointFormat::kTorchDistributed), Validity::kValid,
+         "");
   std::erase_if(files, [](const TestFile& file) { return file.name == "optim/.metadata"; });
-  expect(Folder("step-500", files).judged(CheckpointFormat::kTorchDcp), Validity::kInvalid,
+  expect(Folder("step-500", files).judged(CheckpointFormat::kTorchDistributed), Validity::kInvalid,
          "optim/.metadata is not there");
 }
 
-TEST(TorchDcpFormat, stays_unknown_when_metadata_names_nothing_or_cannot_be_read) {
+TEST(TorchDistributedFormat, stays_unknown_when_metadata_names_nothing_or_cannot_be_read) {
   auto files = dcp_files();
   files.back().bytes = "something else";
-  expect(Folder("500", files).judged(CheckpointFormat::kTorchDcp), Validity::kUnknown,
+  expect(Folder("500", files).judged(CheckpointFormat::kTorchDistributed), Validity::kUnknown,
          "names no .distcp");
-  expect(Folder("500", dcp_files()).judged(CheckpointFormat::kTorchDcp, {}, ".metadata"),
+  expect(Folder("500", dcp_files()).judged(CheckpointFormat::kTorchDistributed, {}, ".metadata"),
          Validity::kUnknown, "could not be read");
 }
 
@@ -273,8 +275,8 @@ TEST(MarkerFormats, see_empty_files_and_files_newer_than_the_marker) {
          Validity::kInvalid, "after the marker");
 }
 
-TEST(GenericFormat, is_never_more_than_unknown) {
-  expect(Folder("500", {{"a.bin", "x", 1}}).judged(CheckpointFormat::kGeneric), Validity::kUnknown,
+TEST(UnmarkedFormat, is_never_more_than_unknown) {
+  expect(Folder("500", {{"a.bin", "x", 1}}).judged(CheckpointFormat::kUnmarked), Validity::kUnknown,
          "allowUnverified");
 }
 
@@ -379,30 +381,30 @@ std::vector<TestFile> trainer_files(int step = 500) {
           {"trainer_state.json", R"({"global_step": )" + std::to_string(step) + "}", 2}};
 }
 
-TEST(HuggingFaceFormat, is_valid_with_its_state_and_whole_weights) {
-  expect(Folder("checkpoint-500", trainer_files()).judged(CheckpointFormat::kHuggingFace),
+TEST(TransformersFormat, is_valid_with_its_state_and_whole_weights) {
+  expect(Folder("checkpoint-500", trainer_files()).judged(CheckpointFormat::kTransformers),
          Validity::kValid, "1 weight file");
 }
 
-TEST(HuggingFaceFormat, does_not_trust_the_name_of_the_folder) {
+TEST(TransformersFormat, does_not_trust_the_name_of_the_folder) {
   auto files = trainer_files();
   files.pop_back();
-  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kHuggingFace), Validity::kInvalid,
-         "trainer_state.json");
-  expect(Folder("checkpoint-500", trainer_files(400)).judged(CheckpointFormat::kHuggingFace),
+  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kTransformers),
+         Validity::kInvalid, "trainer_state.json");
+  expect(Folder("checkpoint-500", trainer_files(400)).judged(CheckpointFormat::kTransformers),
          Validity::kInvalid, "of step 400");
   files = trainer_files();
   files[0].bytes.resize(files[0].bytes.size() - 1);
-  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kHuggingFace), Validity::kInvalid,
-         "its header says");
+  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kTransformers),
+         Validity::kInvalid, "its header says");
   files = trainer_files();
   files.back().bytes.resize(5);
-  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kHuggingFace), Validity::kInvalid,
-         "cut off");
+  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kTransformers),
+         Validity::kInvalid, "cut off");
   files = trainer_files();
   files.erase(files.begin());
-  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kHuggingFace), Validity::kInvalid,
-         "no weights");
+  expect(Folder("checkpoint-500", files).judged(CheckpointFormat::kTransformers),
+         Validity::kInvalid, "no weights");
 }
 
 // --- candidates and order ---
@@ -433,7 +435,7 @@ TEST(Candidates, are_folders_that_say_a_step) {
 }
 
 TEST(Formats, are_named_and_read_back) {
-  for (int i = 0; i <= static_cast<int>(CheckpointFormat::kGeneric); ++i) {
+  for (int i = 0; i <= static_cast<int>(CheckpointFormat::kUnmarked); ++i) {
     const auto format = static_cast<CheckpointFormat>(i);
     EXPECT_EQ(parse_checkpoint_format(to_string(format)), format);
   }

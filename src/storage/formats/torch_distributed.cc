@@ -111,7 +111,7 @@ Finding judge(const Evidence& evidence, const Expectation&) {
 
 }  // namespace
 
-const Format kTorchDcpFormat{
-    .name = "TorchDcp", .wanted = wanted, .judge = judge, .is_marker = is_marker};
+const Format kTorchDistributedFormat{
+    .name = "TorchDistributed", .wanted = wanted, .judge = judge, .is_marker = is_marker};
 
 }  // namespace spillway::storage

@@ -72,7 +72,7 @@ Finding judge(const Evidence& evidence, const Expectation&) {
 
 }  // namespace
 
-const Format kHuggingFaceFormat{
-    .name = "HuggingFace", .wanted = wanted, .judge = judge, .is_marker = is_marker};
+const Format kTransformersFormat{
+    .name = "Transformers", .wanted = wanted, .judge = judge, .is_marker = is_marker};
 
 }  // namespace spillway::storage
