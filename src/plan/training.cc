@@ -6,6 +6,8 @@
 
 #include <spillway/plan/checkpoint_policy.h>
 
+#include "spot_jobs.h"
+
 namespace spillway::plan {
 namespace {
 
@@ -121,6 +123,9 @@ Instant waiting_since(const Pass& pass, const Job& job) {
 
 Patience patience_of(const Pass& pass, const Job& job, const Work& work,
                      const DeadlineRule& deadline) {
+  // It waits exactly when the programme says so.
+  if (job.waiting() && follows_programme(pass, job))
+    return {.on_demand_at_once = false, .spot_bar = 0};
   const bool enough = deadline.exists()
                           ? deadline.behind()
                           : pass.now - waiting_since(pass, job) >= job.workload->fallback_after;
@@ -252,9 +257,24 @@ Instant settled_at(const Pass& pass, const Job& job) {
 namespace {
 
 struct Move {
-  const Offer* offer = nullptr;
+  const Offer* offer = nullptr;  // null: it waits for a better one
   Cause cause = Cause::kPriceMove;
 };
+
+std::optional<Move> move_by_programme(Pass& pass, const Job& job, const Work& work) {
+  if (settled_at(pass, job) > pass.now) {
+    pass.wake.consider(settled_at(pass, job));
+    return std::nullopt;
+  }
+  const SpotAnswer answer = ask_programme(pass, job, work);
+  switch (answer.move) {
+    case SpotMove::kStay: return std::nullopt;
+    case SpotMove::kLaunchOnDemand: return Move{.offer = answer.offer, .cause = Cause::kDeadline};
+    case SpotMove::kLaunchSpot:
+    case SpotMove::kWait: return Move{.offer = answer.offer};
+  }
+  return std::nullopt;
+}
 
 // A job that runs, or is about to, on bought capacity: does a move pay, or does the deadline force
 // one?
@@ -266,6 +286,7 @@ std::optional<Move> better_place(Pass& pass, const Job& job) {
     if (choice) return Move{.offer = choice->offer, .cause = Cause::kDeadline};
     return std::nullopt;
   }
+  if (follows_programme(pass, job)) return move_by_programme(pass, job, work);
   const auto staying = cost_of_staying(pass, job, work);
   if (!staying) return std::nullopt;
   const double limit =
@@ -309,6 +330,18 @@ Cause cause_of(const Pass& pass, const Job& job, const Work& work, const Choice&
 
 }  // namespace
 
+namespace {
+
+void start_by_programme(Pass& pass, Job& job, const Work& work) {
+  const SpotAnswer answer = ask_programme(pass, job, work);
+  if (answer.offer == nullptr || !has_room(pass, job, *answer.offer)) return;
+  const Choice choice{.offer = answer.offer,
+                      .cost = cost_from_start(answer.offer->rates, work.anew())};
+  pass.place(job, *answer.offer, cause_of(pass, job, work, choice, true));
+}
+
+}  // namespace
+
 bool wants_turn(Pass& pass, const Job& job) {
   if (job.waiting()) return has_room_anywhere(pass, job);
   // What this pass has placed is where it is for min_run: the next pass looks after it.
@@ -321,6 +354,7 @@ void settle(Pass& pass, Job& job) {
   if (job.waiting()) {
     const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
     const Work work = work_of(pass, job);
+    if (follows_programme(pass, job)) return start_by_programme(pass, job, work);
     const Patience patience = patience_of(pass, job, work, deadline);
     const auto choice = best_bought(pass, job, work, deadline, {.patience = patience});
     const bool holds_out =
@@ -335,7 +369,7 @@ void settle(Pass& pass, Job& job) {
     return pass.wake.consider(settled_at(pass, job));
   }
   pass.take_back(job, move->cause);
-  pass.place(job, *move->offer, move->cause);
+  if (move->offer != nullptr) pass.place(job, *move->offer, move->cause);
 }
 
 }  // namespace spillway::plan

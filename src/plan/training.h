@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include <spillway/plan/spot_policy.h>
+
 #include "pass.h"
 
 namespace spillway::plan {

@@ -7,6 +7,7 @@
 
 #include "inference.h"
 #include "leaving.h"
+#include "spot_jobs.h"
 #include "training.h"
 
 namespace spillway::plan {
@@ -314,6 +315,10 @@ void consider_job(Pass& pass, const Job& job) {
     return;
   }
   const DeadlineRule deadline(workload, kind, pass.now, pass.config);
+  const bool bought = job.placed() && pass.pool(job.pool).tier != api::Tier::kReserved;
+  if ((job.waiting() || bought) && follows_programme(pass, job))
+    pass.wake.consider(next_decision(pass));
+  if (bought && workload.checkpointing) pass.wake.consider(deadline.net_closes_at());
   if (job.waiting()) {
     pass.wake.consider(deadline.behind_at());
     for (const Offer& offer : kind.bought) {

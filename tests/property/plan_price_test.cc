@@ -49,7 +49,8 @@ void raising_draws_nothing(World world) {
 
 TEST(Property, RaisingAPriceNeverDrawsALoneJobThere) {
   check("one job, any past", [] {
-    raising_draws_nothing(lived_in_world({.max_jobs = 1, .max_services = 0, .newcomers = false}));
+    raising_draws_nothing(
+        lived_in_world({.max_jobs = 1, .max_services = 0, .newcomers = false, .programme = false}));
   });
 }
 
@@ -67,7 +68,8 @@ TEST(Property, RaisingAPriceDrawsNobodyThereWhileCapacityDoesNotBind) {
                                      .max_services = 0,
                                      .troubles = false,
                                      .plenty = true,
-                                     .distinct_lives = true}));
+                                     .distinct_lives = true,
+                                     .programme = false}));
   });
 }
 

@@ -45,6 +45,9 @@ Snapshot permuted(Snapshot snapshot) {
   for (Node& node : snapshot.nodes)
     node.pool = pool[node.pool];
   const auto node = shuffle(snapshot.nodes);
+  for (Notice& notice : snapshot.notices)
+    notice.node = node[notice.node];
+  shuffle(snapshot.notices);
   const auto rebind = [&](std::vector<Bound>& bound) {
     for (Bound& at : bound)
       at.node = node[at.node];
@@ -179,7 +182,10 @@ TEST(Property, WhatIsOverGetsNothingNew) {
       const bool over = job.placement && job.state == AttemptState::kSucceeded;
       if (job.terminating) RC_ASSERT(decision.placement == job.placement);
       if (!job.terminating && over) RC_ASSERT(decision.verdict == TrainingVerdict::kSucceed);
-      if (!job.terminating && job.suspended) RC_ASSERT(!decision.placement);
+      const bool saves = decision.interruption && !decision.interruption->may_end;
+      if (!job.terminating && job.suspended && saves)
+        RC_ASSERT(decision.placement == job.placement);
+      if (!job.terminating && job.suspended && !saves) RC_ASSERT(!decision.placement);
     }
     for (std::size_t i = 0; i < plan.inference.size(); ++i) {
       const InferenceWorkload& service = world.snapshot.inference[i];
@@ -270,6 +276,46 @@ TEST(Property, NobodyWaitsWhileSomethingEligibleFits) {
             spot && world.snapshot.pools[pool].offering.life.fresh <= world.config.restart_delay;
         if (plan.inference[i].unplaced > 0 && tried && !hopeless) RC_ASSERT(empty_nodes(pool) == 0);
       }
+    }
+  });
+}
+
+// Whoever can be asked is asked before its attempt ends, and keeps its placement until it has
+// saved, its time is up, or a rank is lost.
+TEST(Property, NoAttemptThatCanSaveEndsWithoutHavingBeenAsked) {
+  check("checkpoint, verify, stop", [] {
+    const World world = lived_in_world({});
+    RC_LOG() << show(world.snapshot);
+    const Plan plan = plan_of(world);
+    RC_LOG() << named(world.snapshot, plan);
+    for (const TrainingDecision& decision : plan.training) {
+      const TrainingWorkload& job = world.snapshot.training[decision.workload];
+      const bool runs = job.placement && job.gang && job.state == AttemptState::kRunning;
+      const bool ends = decision.verdict == TrainingVerdict::kPlace ||
+                        decision.verdict == TrainingVerdict::kRelease;
+      if (!runs || !ends || !job.checkpointing || !job.checkpointing->can_ask) continue;
+      const bool lost = decision.cause == Cause::kReplicaLost;
+      RC_ASSERT(lost || (decision.interruption && decision.interruption->may_end));
+    }
+  });
+}
+
+// A start never goes behind what is verified, and waits while the store is silent.
+TEST(Property, NoAttemptStartsFromZeroBecauseOfASilentStore) {
+  check("resume points", [] {
+    const World world = lived_in_world({});
+    RC_LOG() << show(world.snapshot);
+    const Plan plan = plan_of(world);
+    for (const TrainingDecision& decision : plan.training) {
+      const TrainingWorkload& job = world.snapshot.training[decision.workload];
+      const bool starts =
+          decision.placement && decision.may_start &&
+          (decision.verdict == TrainingVerdict::kPlace || job.state == AttemptState::kNotCreated);
+      if (!starts || !job.checkpointing) continue;
+      const auto& verified = job.checkpointing->verified;
+      RC_ASSERT(decision.resume_step.has_value() == verified.has_value());
+      const bool silent = job.checkpointing->sight == StoreSight::kUnreadable;
+      RC_ASSERT(!silent || verified || !job.checkpointing->ended);
     }
   });
 }

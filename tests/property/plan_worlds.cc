@@ -70,7 +70,20 @@ void add_any_pool(World& world, const std::string& name, const Limits& limits) {
   if (one_in(8) && spec.nodes > 0) world.snapshot.nodes.back().usable = false;
 }
 
+// Few different values: the tables of the spot programme are made for each.
+Checkpointing any_checkpointing() {
+  Checkpointing checkpointing{.interval = one_of<Duration>({10min, 30min, 60min}),
+                              .can_ask = !one_in(3)};
+  if (!one_in(3)) checkpointing.save_time = one_of<Duration>({10s, 90s, 600s});
+  return checkpointing;
+}
+
 }  // namespace
+
+const ProgrammeLibrary& programmes() {
+  static const ProgrammeLibrary library;
+  return library;
+}
 
 void add_any_job(World& world, const std::string& name, const Limits& limits) {
   JobSpec spec{.replicas = number(1, 5),
@@ -83,7 +96,11 @@ void add_any_job(World& world, const std::string& name, const Limits& limits) {
   spec.duration = one_in(4) ? std::nullopt : std::optional<Duration>(minutes(10, 1500));
   if (limits.deadlines && one_in(3)) spec.deadline_in = minutes(10, 4000);
   if (limits.rate_limits && one_in(5)) spec.max_rate = number(1, 80);
-  world.job(name, spec).suspended = limits.troubles && one_in(10);
+  TrainingWorkload& job = world.job(name, spec);
+  job.suspended = limits.troubles && one_in(10);
+  if (limits.checkpoints && one_in(2)) job.checkpointing = any_checkpointing();
+  if (one_in(8)) job.gang = false;
+  if (limits.checkpoints && limits.programme) world.config.programmes = &programmes();
 }
 
 void add_any_service(World& world, const std::string& name, const Limits& limits) {
@@ -150,6 +167,21 @@ std::vector<Unbound> unbound_of(Snapshot& snapshot) {
   return list;
 }
 
+// Its room is promised to others already (or lies on nodes that go).
+bool gives_its_room_up(const TrainingWorkload& job) {
+  if (!job.checkpointing || !job.checkpointing->save || !job.placement) return false;
+  const api::SaveStatus& save = *job.checkpointing->save;
+  return save.attempt == job.placement->attempt && save.state == api::SaveState::kRequested &&
+         (save.reason == api::SaveReason::kDisplaced || save.reason == api::SaveReason::kNotice);
+}
+
+bool takes_new_pods(const Snapshot& snapshot, std::size_t node) {
+  const bool noticed = std::any_of(snapshot.notices.begin(), snapshot.notices.end(),
+                                   [&](const Notice& notice) { return notice.node == node; });
+  return snapshot.nodes[node].usable && !noticed &&
+         snapshot.nodes[node].health == NodeHealth::kHealthy;
+}
+
 std::vector<std::int64_t> free_accelerators(const Snapshot& snapshot) {
   std::vector<std::int64_t> free;
   free.reserve(snapshot.nodes.size());
@@ -159,8 +191,9 @@ std::vector<std::int64_t> free_accelerators(const Snapshot& snapshot) {
     for (const Bound& at : bound)
       free[at.node] -= demand.per_replica.accelerators.value() * at.replicas;
   };
-  for (const TrainingWorkload& job : snapshot.training)
-    occupy(job.demand, job.bound);
+  for (const TrainingWorkload& job : snapshot.training) {
+    if (!gives_its_room_up(job)) occupy(job.demand, job.bound);
+  }
   for (const InferenceWorkload& service : snapshot.inference) {
     for (const InferenceAllocation& allocation : service.allocations)
       occupy(service.demand, allocation.bound);
@@ -179,7 +212,7 @@ void bind_all(World& world) {
       for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
         if (snapshot.nodes[i].pool != group.pool) continue;
         ++nodes;
-        if (snapshot.nodes[i].usable && free[i] >= each && (!best || free[i] < free[*best]))
+        if (takes_new_pods(snapshot, i) && free[i] >= each && (!best || free[i] < free[*best]))
           best = i;
       }
       if (!best && nodes < snapshot.pools[group.pool].max_nodes) {
@@ -195,6 +228,38 @@ void bind_all(World& world) {
 
 }  // namespace
 
+namespace {
+
+// An attempt that has just begun to run, and what it has saved some time later.
+void begin_to_run(TrainingWorkload& job) {
+  job.state = AttemptState::kRunning;
+  job.running_since = job.placement->since;
+  if (!job.checkpointing) return;
+  job.checkpointing->ended.reset();
+  job.checkpointing->resumed_work = Duration(0);
+  job.checkpointing->resumed_step.reset();
+  if (!job.checkpointing->verified) return;
+  job.checkpointing->resumed_work = job.checkpointing->verified->work;
+  job.checkpointing->resumed_step = job.checkpointing->verified->step;
+}
+
+void save(TrainingWorkload& job, Instant now) {
+  if (!job.checkpointing || job.state != AttemptState::kRunning || !job.running_since) return;
+  const Duration ran = now - *job.running_since;
+  const Duration unsaved = minutes(0, 40);
+  if (unsaved >= ran) return;
+  const std::int64_t before =
+      job.checkpointing->verified ? job.checkpointing->verified->step.value() : 0;
+  job.checkpointing->verified =
+      VerifiedCheckpoint{.step = api::StepNumber(before + 1),
+                         .attempt = job.placement->attempt,
+                         .committed_at = now - unsaved,
+                         .work = std::min(job.checkpointing->resumed_work + ran - unsaved,
+                                          job.duration.value_or(std::chrono::hours(1000)))};
+}
+
+}  // namespace
+
 void carry_out(World& world, const Plan& plan, Duration later) {
   world.snapshot = apply_plan(world.snapshot, plan, world.now, world.config);
   bind_all(world);
@@ -202,20 +267,51 @@ void carry_out(World& world, const Plan& plan, Duration later) {
     job.earlier_attempt_ending = false;
     if (!job.placement || job.state == AttemptState::kRunning || job.terminating) continue;
     const bool all = count(job.bound) == job.demand.replicas;
-    job.state = all ? AttemptState::kRunning : AttemptState::kStarting;
+    job.state = AttemptState::kStarting;
     job.starting_since = job.placement->since;
-    if (all) job.running_since = job.placement->since;
+    if (all) begin_to_run(job);
   }
   for (InferenceWorkload& service : world.snapshot.inference) {
     for (InferenceAllocation& allocation : service.allocations)
       allocation.ready = std::min(count(allocation.bound), allocation.desired);
   }
   world.now += later;
+  for (TrainingWorkload& job : world.snapshot.training)
+    save(job, world.now);
 }
+
+namespace {
+
+void upset_nodes(World& world) {
+  for (std::size_t i = 0; i < world.snapshot.nodes.size(); ++i) {
+    if (one_in(12)) {
+      const Instant seen = world.now - std::chrono::seconds(number(0, 200));
+      Notice notice{.node = i,
+                    .kind = one_of<NoticeKind>(
+                        {NoticeKind::kInterruption, NoticeKind::kDrain, NoticeKind::kRebalance}),
+                    .first_seen = seen};
+      if (!one_in(3)) notice.deadline = seen + std::chrono::seconds(number(10, 3000));
+      world.snapshot.notices.push_back(notice);
+    }
+    if (one_in(15))
+      world.snapshot.nodes[i].health =
+          one_of<NodeHealth>({NodeHealth::kSuspected, NodeHealth::kGone});
+  }
+}
+
+void upset_checkpointing(Checkpointing& checkpointing) {
+  if (one_in(6)) checkpointing.sight = StoreSight::kUnreadable;
+  if (one_in(6)) checkpointing.verified.reset();
+  if (one_in(6)) checkpointing.answered = api::StepNumber(number(0, 5));
+}
+
+}  // namespace
 
 void upset(World& world, const Limits& limits) {
   for (TrainingWorkload& job : world.snapshot.training) {
     if (one_in(10)) job.terminating = true;
+    if (job.checkpointing) upset_checkpointing(*job.checkpointing);
+    if (one_in(2)) job.loss = LossKind::kNode;
     if (!job.placement) continue;
     if (one_in(6))
       job.state = one_of<AttemptState>(
@@ -241,6 +337,7 @@ void upset(World& world, const Limits& limits) {
     if (one_in(2)) world.set_price(pool.name.str(), number(100, 3000) / 100.0);
     if (limits.troubles && one_in(10)) pool.offering.price = {};
   }
+  if (limits.notices && one_in(2)) upset_nodes(world);
   if (!limits.newcomers) return;
   const int jobs = number(0, 3);
   for (int i = 0; i < jobs; ++i)
@@ -266,9 +363,9 @@ std::vector<std::optional<std::vector<std::int64_t>>> packed(const Snapshot& ori
   std::vector<std::int64_t> nodes(snapshot.pools.size(), 0);
   for (std::size_t i = 0; i < snapshot.nodes.size(); ++i) {
     auto& pool = result[snapshot.nodes[i].pool];
-    ++nodes[snapshot.nodes[i].pool];
+    if (snapshot.nodes[i].health != NodeHealth::kGone) ++nodes[snapshot.nodes[i].pool];
     if (free[i] < 0) pool.reset();
-    if (pool && snapshot.nodes[i].usable) pool->push_back(free[i]);
+    if (pool && takes_new_pods(snapshot, i)) pool->push_back(free[i]);
   }
   for (std::size_t i = 0; i < snapshot.pools.size(); ++i) {
     const std::int64_t more = std::min<std::int64_t>(snapshot.pools[i].max_nodes - nodes[i], 200);
@@ -321,6 +418,16 @@ NamedPlan named(const Snapshot& snapshot, const Plan& plan) {
            << (decision.displaced_by_inference ? snapshot.inference[*decision.displaced_by].key
                                                : snapshot.training[*decision.displaced_by].key);
     }
+    if (decision.nominated) text << " then " << snapshot.pools[*decision.nominated].name;
+    if (decision.interruption) {
+      text << " interruption " << static_cast<int>(decision.interruption->state)
+           << (decision.interruption->ask ? " ask" : "")
+           << (decision.interruption->may_end ? " may end" : "");
+    }
+    if (decision.resume_step) text << " from step " << *decision.resume_step;
+    text << (decision.may_start ? "" : " not yet") << " lost "
+         << format_duration(decision.lost_work) << " done " << format_duration(decision.work_done)
+         << " in vain " << decision.restarts_without_progress;
     text << (decision.counts_as_user_failure ? " counted" : "")
          << text_of(snapshot, decision.alternatives);
     result.workloads[snapshot.training[decision.workload].key.to_string()] = text.str();
@@ -371,6 +478,21 @@ void show_demand(std::ostream& out, const Demand& demand) {
   if (demand.max_rate) out << " maxRate " << demand.max_rate->to_string();
 }
 
+void show_checkpointing(std::ostream& out, const Checkpointing& checkpointing) {
+  out << " checkpoints every " << format_duration(checkpointing.interval)
+      << (checkpointing.can_ask ? " on request" : "");
+  if (checkpointing.save_time) out << " in " << format_duration(*checkpointing.save_time);
+  if (checkpointing.verified) {
+    out << " verified " << checkpointing.verified->step << " of attempt "
+        << checkpointing.verified->attempt << " work "
+        << format_duration(checkpointing.verified->work);
+  }
+  if (checkpointing.save) {
+    out << " save " << api::to_string(checkpointing.save->reason) << " "
+        << api::to_string(checkpointing.save->state) << " attempt " << checkpointing.save->attempt;
+  }
+}
+
 }  // namespace
 
 std::string show(const Snapshot& snapshot) {
@@ -397,7 +519,18 @@ std::string show(const Snapshot& snapshot) {
           << static_cast<int>(job.state) << " since " << format_instant(job.placement->since)
           << " bound " << count(job.bound);
     }
-    out << (job.suspended ? " suspended" : "") << (job.terminating ? " terminating" : "") << "\n";
+    if (job.checkpointing) show_checkpointing(out, *job.checkpointing);
+    out << (job.gang ? "" : " no gang") << (job.suspended ? " suspended" : "")
+        << (job.terminating ? " terminating" : "") << "\n";
+  }
+  for (const Notice& notice : snapshot.notices) {
+    out << snapshot.nodes[notice.node].name << " of "
+        << snapshot.pools[snapshot.nodes[notice.node].pool].name << " notice "
+        << static_cast<int>(notice.kind) << "\n";
+  }
+  for (const Node& node : snapshot.nodes) {
+    if (node.health != NodeHealth::kHealthy)
+      out << node.name << " health " << static_cast<int>(node.health) << "\n";
   }
   for (const InferenceWorkload& service : snapshot.inference) {
     out << service.key;

@@ -9,6 +9,8 @@
 
 #include <rapidcheck.h>
 
+#include <spillway/plan/programme_library.h>
+
 #include "support/apply_plan.h"
 #include "support/plan_builder.h"
 
@@ -26,6 +28,9 @@ struct Limits {
   bool whole_nodes = false;  // every replica takes a node
   bool distinct_lives = false;
   bool newcomers = true;  // workloads that come later
+  bool checkpoints = true;
+  bool programme = true;  // jobs with checkpoints and a deadline follow the spot programme
+  bool notices = true;    // and lost nodes
 };
 
 // Accelerators per replica are 1, 2, 4 or 8 of 8, so that "does it fit" has one answer however
@@ -49,6 +54,9 @@ World lived_in_world(const Limits& limits);
 // not, is packed; nullopt for pools on which it does not fit at all. By pool, then per possible
 // node.
 std::vector<std::optional<std::vector<std::int64_t>>> packed(const Snapshot& snapshot);
+
+// Tables of the spot programme, made once for all properties.
+const ProgrammeLibrary& programmes();
 
 // A plan by names, so that plans of permuted snapshots can be compared.
 struct NamedPlan {

@@ -43,6 +43,8 @@ struct Config {
   // Tables of the spot programme, for jobs with checkpoints and a deadline. Null: such a job is
   // decided by the rules for jobs without checkpoints. Belongs to the caller, outlives the call.
   const ProgrammeLibrary* programmes = nullptr;
+  // How often such a job is decided anew without an event, at whole multiples of it.
+  Duration decision_step = std::chrono::minutes(5);
 };
 
 // Why something is as it is: a reason in CamelCase for conditions and metrics, stable under
