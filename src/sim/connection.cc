@@ -24,6 +24,15 @@ std::string collection_of(const std::string& target) {
   return parts[1] == "api" ? plural : plural + "." + std::string(parts[2]);
 }
 
+// Of a collection, not of one object: "/api/v1/nodes", "/apis/batch/v1/namespaces/a/jobs".
+bool is_list(const kube::HttpRequest& request) {
+  if (request.method != kube::Method::kGet) return false;
+  const auto parts =
+      split(std::string_view(request.target).substr(0, request.target.find('?')), '/');
+  const std::size_t beyond_version = parts.size() > 1 && parts[1] == "api" ? 3 : 4;
+  return parts.size() == beyond_version + 1 || parts.size() == beyond_version + 3;
+}
+
 }  // namespace
 
 // ---- timers
@@ -84,6 +93,11 @@ void Connection::die() {
   if (on_death_) on_death_();
 }
 
+ApiServer& Connection::reader() const {
+  ApiServer* other = faults_.reader ? faults_.reader() : nullptr;
+  return other != nullptr ? *other : server_;
+}
+
 void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request,
                           const RequestFate& fate) {
   const std::weak_ptr<Exchange> waiting = exchange;
@@ -98,12 +112,14 @@ void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpR
   };
   const std::size_t record = writes_->size() - 1;
   const bool write = kube::mutating(request.method);
-  time_.after(delays_.request + fate.delay, [server = &server_, come_back, fate, write, record,
+  ApiServer& asked = is_list(request) ? reader() : server_;
+  time_.after(delays_.request + fate.delay, [server = &asked, come_back, fate, write, record,
                                              log = writes_, request = std::move(request)] {
     if (fate.fate == Fate::kLost) return;
     const bool canned = fate.fate == Fate::kAnswered;
     kube::HttpResponse response = canned ? fate.canned : server->handle(request);
     if (write && !canned) (*log)[record].status = response.status;
+    if (fate.fate == Fate::kMisanswered) response = fate.canned;
     if (fate.fate != Fate::kAnswerLost) come_back(std::move(response));
   });
 }
@@ -154,6 +170,7 @@ struct Connection::StreamState {
   StreamState(Timers& timers, std::string name) : changed(timers), collection(std::move(name)) {}
   Signal changed;
   std::string collection;
+  ApiServer* server = nullptr;
   ApiServer::WatchId watch = 0;
   std::deque<std::string> lines;
   bool ended = false;  // after the lines
@@ -165,8 +182,8 @@ struct Connection::StreamState {
 
 class Connection::Lines final : public kube::LineStream {
  public:
-  Lines(VirtualTime& time, ApiServer& server, std::shared_ptr<StreamState> state)
-      : time_(time), server_(server), state_(std::move(state)) {}
+  Lines(VirtualTime& time, std::shared_ptr<StreamState> state)
+      : time_(time), state_(std::move(state)) {}
   ~Lines() override { end(); }
   Lines(const Lines&) = delete;
   Lines& operator=(const Lines&) = delete;
@@ -197,10 +214,9 @@ class Connection::Lines final : public kube::LineStream {
  private:
   void end() {
     state_->closed = true;
-    server_.close(state_->watch);
+    state_->server->close(state_->watch);
   }
   VirtualTime& time_;
-  ApiServer& server_;
   std::shared_ptr<StreamState> state_;
 };
 
@@ -239,7 +255,7 @@ void Connection::keep_alive(const std::shared_ptr<StreamState>& stream) {
   time_.after(kBookmarkPeriod, [this, alive = std::weak_ptr(token_), weak = std::weak_ptr(stream)] {
     const auto there = weak.lock();
     if (alive.expired() || !there || there->closed || there->ended || there->broken) return;
-    forward(there, server_.bookmark(there->watch));
+    forward(there, there->server->bookmark(there->watch));
     keep_alive(there);
   });
 }
@@ -260,7 +276,8 @@ Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request,
     co_return fail(ErrorCode::kTimeout, "no answer before the deadline");
   const auto state = std::make_shared<StreamState>(timers_, collection_of(request.target));
   const std::weak_ptr<StreamState> weak = state;
-  const ApiServer::Opened opened = server_.open(request, [this, weak](WatchFrame frame) {
+  state->server = &reader();
+  const ApiServer::Opened opened = state->server->open(request, [this, weak](WatchFrame frame) {
     if (const auto there = weak.lock(); there && !there->closed) forward(there, std::move(frame));
   });
   if (opened.id == 0) co_return kube::StreamResponse{.head = opened.head};
@@ -279,7 +296,7 @@ Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request,
     });
   });
   kube::StreamResponse response{.head = opened.head,
-                                .lines = std::make_unique<Lines>(time_, server_, state)};
+                                .lines = std::make_unique<Lines>(time_, state)};
   co_return response;
 }
 
@@ -287,7 +304,7 @@ void Connection::break_streams() {
   for (const auto& weak : streams_) {
     if (const auto stream = weak.lock()) {
       stream->broken = true;
-      server_.close(stream->watch);
+      stream->server->close(stream->watch);
       stream->changed.notify();
     }
   }
@@ -304,7 +321,7 @@ void Connection::close() {
   for (const auto& weak : streams_) {
     if (const auto stream = weak.lock()) {
       stream->closed = true;
-      server_.close(stream->watch);
+      stream->server->close(stream->watch);
       stream->changed.notify();
     }
   }

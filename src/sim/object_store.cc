@@ -61,6 +61,17 @@ void ObjectStore::erase(const kube::ResourceType& type, const ObjectKey& key) {
           .object = std::make_shared<const json>(std::move(last))});
 }
 
+void ObjectStore::follow(const Change& change) {
+  SPILLWAY_CHECK(change.version > version_);
+  version_ = change.version;
+  Collection& objects = collections_[change.type.to_string()];
+  if (change.kind == ChangeKind::kDeleted)
+    objects.erase(change.key);
+  else
+    objects[change.key] = change.object;
+  record(change);
+}
+
 void ObjectStore::record(Change change) {
   history_.push_back(std::move(change));
   if (history_.size() > kMaxHistory) {

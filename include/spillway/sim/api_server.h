@@ -94,6 +94,9 @@ class ApiServer {
   [[nodiscard]] const ObjectStore& store() const { return store_; }
   void listen(ObjectStore::Listener listener) { store_.listen(std::move(listener)); }
 
+  // For a replica: what another server did.
+  void follow(const Change& change) { store_.follow(change); }
+
   // Forgets the history: watches and continued lists from before are answered 410 from now on.
   void compact();
   // Ends every watch that is behind, as the ERROR event inside the stream does.

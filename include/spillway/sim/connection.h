@@ -46,6 +46,7 @@ enum class Fate {
   kLost,           // sent, never carried out, never answered
   kAnswerLost,     // carried out, never answered
   kAnswered,       // `canned` comes back and nothing is carried out
+  kMisanswered,    // carried out, and `canned` comes back all the same
   kDieBeforeSend,  // the process ends instead of sending it
   kDieAfterSend,   // the process ends as soon as it has sent it; it is carried out
   kDieAfterReply,  // the process ends when it has the answer, before it sends anything more
@@ -72,6 +73,10 @@ struct FaultPlan {
   std::function<RequestFate(const RequestSeen&)> on_request;
   // `collection` as in "jobs.batch".
   std::function<EventFate(const std::string& collection, const WatchFrame&)> on_event;
+  // Who answers lists and watches from now on: a replica, say. Null, or no function: the server
+  // that everything else goes to. A GET of one object is answered by that server in any case, as
+  // etcd answers it whichever API server is asked.
+  std::function<ApiServer*()> reader;
 };
 
 struct WriteRecord {
@@ -111,6 +116,7 @@ class Connection final : public kube::Transport {
   void dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request,
                 const RequestFate& fate);
   void die();
+  [[nodiscard]] ApiServer& reader() const;
 
   VirtualTime& time_;
   ProcessTimers& timers_;

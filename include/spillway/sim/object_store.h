@@ -45,6 +45,9 @@ class ObjectStore {
   Object put(const kube::ResourceType& type, const ObjectKey& key, nlohmann::json object);
   void erase(const kube::ResourceType& type, const ObjectKey& key);
 
+  // Takes over a change of another store, under the version that it has there.
+  void follow(const Change& change);
+
   // Called after each change, in order of registration; may not change the store itself (it
   // schedules).
   void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
