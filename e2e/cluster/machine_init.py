@@ -64,7 +64,10 @@ def mount_kernel_settings(state):
 
 
 def make_control_groups(name):
-    if (CGROUPS / "cgroup.controllers").exists():  # v2: the kubelet hands controllers down itself
+    controllers = CGROUPS / "cgroup.controllers"
+    if controllers.exists():  # v2: a group has the controllers that its parent hands down
+        for controller in controllers.read_text().split():
+            (CGROUPS / "cgroup.subtree_control").write_text(f"+{controller}")
         (CGROUPS / name).mkdir(exist_ok=True)
         return
     for hierarchy in CGROUPS.iterdir():

@@ -4,6 +4,7 @@ Polling would miss what matters most: that two things were never there at the sa
 """
 
 import dataclasses
+import datetime
 import json
 import socket
 import threading
@@ -12,6 +13,7 @@ KINDS = {
     "Job": "apis/batch/v1/namespaces/{namespace}/jobs",
     "Pod": "api/v1/namespaces/{namespace}/pods",
 }
+TRAINING_JOBS = {"TrainingJob": "apis/spillway.dev/v1alpha1/namespaces/{namespace}/trainingjobs"}
 ATTEMPT = "spillway.dev/attempt"
 TRAINING_JOB = "spillway.dev/training-job"
 ENDED = {"Succeeded", "Failed"}
@@ -23,6 +25,7 @@ class Change:
     kind: str
     type: str  # ADDED, MODIFIED, DELETED
     object: dict
+    at: datetime.datetime  # when it was heard of
 
     @property
     def name(self):
@@ -51,14 +54,14 @@ class Change:
 class History:
     """Watches from its creation on; the API server has to be up until `close`."""
 
-    def __init__(self, api, namespace):
+    def __init__(self, api, namespace, more_kinds=None):
         self._api = api
         self._changes = []
         self._lock = threading.Lock()
         self._streams = []
         self._failures = []
         self._closing = False
-        for kind, path in KINDS.items():
+        for kind, path in {**KINDS, **(more_kinds or {})}.items():
             path = "/" + path.format(namespace=namespace)
             revision = api.get(path)["metadata"]["resourceVersion"]
             connection, response = api.open(f"{path}?watch=1&resourceVersion={revision}")
@@ -113,9 +116,11 @@ class History:
                 if event["type"] == "ERROR":
                     self._failures.append(event["object"])
                     return
+                now = datetime.datetime.now(datetime.timezone.utc)
                 revision = int(event["object"]["metadata"]["resourceVersion"])
+                change = Change(revision, kind, event["type"], event["object"], now)
                 with self._lock:
-                    self._changes.append(Change(revision, kind, event["type"], event["object"]))
+                    self._changes.append(change)
         except (OSError, ValueError, AttributeError) as error:
             if not self._closing:  # else the socket was shut down under the reader, by close()
                 self._failures.append(repr(error))

@@ -181,9 +181,9 @@ class World:
             and (reason is None or event["reason"] == reason)
         ]
 
-    def record(self):
+    def record(self, more_kinds=None):
         """Starts to record Jobs and Pods of the namespace; closed with the world."""
-        history = History(self.api, self.namespace)
+        history = History(self.api, self.namespace, more_kinds)
         self._histories.append(history)
         return history
 
