@@ -1,5 +1,6 @@
 #include "cost.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace spillway::plan {
@@ -17,24 +18,34 @@ Hours expected_hours(Hours stretch, Hours mean_life) {
                                           : mean_life * std::expm1(stretch / mean_life);
 }
 
-Hours expected_hours_saved(Hours stretch, Hours loss, Hours mean_life) {
+Hours expected_hours_saved(Hours stretch, Hours start, const Saving& saving, Hours mean_life) {
   if (stretch.count() <= 0) return Hours(0);
   if (std::isinf(mean_life.count())) return stretch;
-  const double useful = 1.0 - loss / mean_life;
-  return useful > 0 ? stretch / useful : Hours(kInfinite);
+  const Hours interval = std::min(std::max(saving.interval, Hours(1e-3)), stretch);
+  const double lives = (start + interval + saving.save) / mean_life;
+  if (lives > kMostLives) return Hours(kInfinite);
+  const Hours lost =
+      expected_hours(interval, mean_life) * (stretch / interval) * std::exp(start / mean_life);
+  const Hours rescued = stretch * std::exp((start + saving.save) / mean_life);
+  return lost * (1 - saving.rescued) + rescued * saving.rescued;
 }
 
 namespace {
 
-Hours hours_for(Hours stretch, Hours life, const Effort& effort) {
-  return effort.rework ? expected_hours_saved(stretch, effort.start + *effort.rework, life)
-                       : expected_hours(stretch, life);
+Hours hours_to_finish(const Rates& rates, const Effort& effort) {
+  const Hours stretch = effort.work / rates.speed;
+  return effort.saving
+             ? expected_hours_saved(stretch, effort.start, *effort.saving, rates.residual_life)
+             : expected_hours(stretch, rates.residual_life);
 }
 
 }  // namespace
 
 Hours hours_from_start(const Rates& rates, const Effort& effort) {
-  return hours_for(effort.work / rates.speed + effort.start, rates.fresh_life, effort);
+  const Hours stretch = effort.work / rates.speed;
+  if (!effort.saving) return expected_hours(stretch + effort.start, rates.fresh_life);
+  return effort.start +
+         expected_hours_saved(stretch, effort.start, *effort.saving, rates.fresh_life);
 }
 
 double cost_from_start(const Rates& rates, const Effort& effort) {
@@ -42,12 +53,14 @@ double cost_from_start(const Rates& rates, const Effort& effort) {
 }
 
 bool hopeless(const Rates& rates, const Effort& effort) {
-  if (effort.rework) return effort.start + *effort.rework >= rates.fresh_life;
-  return (effort.work / rates.speed + effort.start) / rates.fresh_life > kMostLives;
+  const Hours stretch = effort.work / rates.speed;
+  const Hours alone =
+      effort.saving ? std::min(stretch, effort.saving->interval) + effort.saving->save : stretch;
+  return (alone + effort.start) / rates.fresh_life > kMostLives;
 }
 
 double cost_to_finish(const Rates& rates, const Effort& effort) {
-  return rates.usd * hours_for(effort.work / rates.speed, rates.residual_life, effort).count();
+  return rates.usd * hours_to_finish(rates, effort).count();
 }
 
 double serving_cost(const Rates& rates, Hours load) {

@@ -25,10 +25,19 @@ inline constexpr double kInfinite = std::numeric_limits<double>::infinity();
 // Infinite when it overflows.
 Hours expected_hours(Hours stretch, Hours mean_life);
 
-// Machine hours, in expectation, for that much when it is saved on the way and every interruption
-// costs no more than `loss` (a new start and the work since the last checkpoint): T = stretch +
-// loss x T / mean_life. Infinite when lives are no longer than what each of them loses.
-Hours expected_hours_saved(Hours stretch, Hours loss, Hours mean_life);
+// How a job saves on the way.
+struct Saving {
+  Hours interval{0};   // between checkpoints: what a loss without a save can cost at most
+  Hours save{0};       // what one takes
+  double rescued = 0;  // share of losses before which a save asked for at the notice succeeds
+  // Expected per loss.
+  [[nodiscard]] Hours rework() const { return interval / 2 * (1 - rescued) + save * rescued; }
+};
+
+// Machine hours, in expectation, for `stretch` of work after a start when it is saved on the way:
+// an interruption costs another start and what was not saved. Without rescue that is Daly's
+// formula, interval by interval; it meets expected_hours() where the interval is the whole work.
+Hours expected_hours_saved(Hours stretch, Hours start, const Saving& saving, Hours mean_life);
 
 // A pool as a choice for one kind of demand.
 struct Rates {
@@ -42,8 +51,8 @@ struct Rates {
 // What is to be done, in hours of the first-listed model.
 struct Effort {
   Hours work{0};
-  Hours start{0};                 // of every attempt: provisioning, image, set-up
-  std::optional<Hours> rework{};  // expected per interruption; nullopt: everything since the start
+  Hours start{0};                  // of every attempt: provisioning, image, set-up
+  std::optional<Saving> saving{};  // nullopt: an interruption loses everything since the start
 };
 
 // All for one replica. From an attempt's start, and from where an attempt is that runs.

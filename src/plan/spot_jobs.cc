@@ -138,7 +138,8 @@ class Question {
     SpotJob job;
     job.work_left = std::chrono::ceil<Duration>((runs ? work_.left : work_.total) / speed);
     job.time_left = *workload.deadline - at_;
-    job.changeover = std::chrono::ceil<Duration>(work_.start + work_.rework.value_or(Hours(0)));
+    job.changeover =
+        std::chrono::ceil<Duration>(work_.start + work_.saving.value_or(Saving{}).rework());
     if (here != nullptr && !runs) {
       const Duration passed = std::max(at_ - pass_.past(job_.placed_at()), Duration(0));
       job.changeover_left = std::max(job.changeover - passed, Duration(0));

@@ -42,14 +42,13 @@ Hours saved_work(const Checkpointing& checkpointing) {
   return Hours(checkpointing.verified ? checkpointing.verified->work : Duration(0));
 }
 
-// Half an interval for a loss without a save, a save for one with (placement.md 10).
-Hours rework_of(const Checkpointing& checkpointing, Hours left) {
-  const double success = checkpointing.can_ask ? notice_success(checkpointing.notice_saves,
+Saving saving_of(const Checkpointing& checkpointing) {
+  const double rescued = checkpointing.can_ask ? notice_success(checkpointing.notice_saves,
                                                                 checkpointing.notice_saves_verified)
                                                : 0;
-  const Hours save(checkpointing.save_time.value_or(Duration(0)));
-  const Hours exposed = std::min(Hours(checkpointing.interval) + save, left);
-  return exposed / 2 * (1 - success) + save * success;
+  return {.interval = Hours(checkpointing.interval),
+          .save = Hours(checkpointing.save_time.value_or(Duration(0))),
+          .rescued = rescued};
 }
 
 Work work_with_checkpoints(const Pass& pass, const Job& job, Hours asked) {
@@ -64,7 +63,7 @@ Work work_with_checkpoints(const Pass& pass, const Job& job, Hours asked) {
   // Who can be asked saves before it goes.
   const bool saves_first = runs && checkpointing.can_ask && (job.continues || job.saving);
   work.total = saves_first ? work.left : still(saved);
-  work.rework = rework_of(checkpointing, work.total);
+  work.saving = saving_of(checkpointing);
   const Hours unsaved = done - saved;
   const Hours lost = saves_first
                          ? std::min(unsaved, Hours(checkpointing.save_time.value_or(Duration(0))))

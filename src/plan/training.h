@@ -16,10 +16,10 @@ struct Work {
   Hours left{0};   // where it runs now
   Hours age{0};    // machine hours of the running attempt that are lost when it ends early
   Hours start{0};  // what every start costs
-  std::optional<Hours> rework{};  // per interruption, with checkpoints
+  std::optional<Saving> saving{};  // with checkpoints
 
-  [[nodiscard]] Effort anew() const { return {.work = total, .start = start, .rework = rework}; }
-  [[nodiscard]] Effort rest() const { return {.work = left, .start = start, .rework = rework}; }
+  [[nodiscard]] Effort anew() const { return {.work = total, .start = start, .saving = saving}; }
+  [[nodiscard]] Effort rest() const { return {.work = left, .start = start, .saving = saving}; }
 };
 Work work_of(const Pass& pass, const Job& job);
 

@@ -48,5 +48,35 @@ TEST(Cost, AReplicaPaysForItsStartsOverALife) {
   EXPECT_TRUE(std::isinf(serving_cost({.usd = 2, .fresh_life = Hours(0.5)}, Hours(1))));
 }
 
+TEST(Cost, CheckpointsLimitWhatAnInterruptionCosts) {
+  const Rates spot{.usd = 1, .fresh_life = Hours(3), .residual_life = Hours(3)};
+  const Effort unsaved{.work = Hours(40), .start = Hours(0.1)};
+  Effort saved = unsaved;
+  saved.saving = Saving{.interval = Hours(0.25), .save = Hours(0.01)};
+  EXPECT_GT(cost_from_start(spot, unsaved), 1'000'000);
+  EXPECT_NEAR(cost_from_start(spot, saved), 43.2, 0.1);
+  saved.saving->rescued = 0.9;
+  EXPECT_NEAR(cost_from_start(spot, saved), 41.7, 0.1);
+  const Rates lasting{.usd = 1};
+  EXPECT_DOUBLE_EQ(cost_from_start(lasting, saved), 40.1);
+}
+
+TEST(Cost, AnIntervalAsLongAsTheWorkIsAsGoodAsNone) {
+  const Rates spot{.usd = 1, .fresh_life = Hours(2), .residual_life = Hours(2)};
+  const Effort unsaved{.work = Hours(3), .start = Hours(0.1)};
+  Effort saved = unsaved;
+  saved.saving = Saving{.interval = Hours(10)};
+  EXPECT_NEAR(cost_from_start(spot, saved) / cost_from_start(spot, unsaved), 1, 0.002);
+  EXPECT_DOUBLE_EQ(saved.saving->rework().count(), 5);
+}
+
+TEST(Cost, NoLifeIsTooShortForAnAnswer) {
+  const Rates spot{.usd = 1, .fresh_life = Hours(1e-6)};
+  const Effort effort{
+      .work = Hours(1), .start = Hours(0.1), .saving = Saving{.interval = Hours(1)}};
+  EXPECT_TRUE(hopeless(spot, effort));
+  EXPECT_TRUE(std::isinf(cost_from_start(spot, effort)));
+}
+
 }  // namespace
 }  // namespace spillway::plan
