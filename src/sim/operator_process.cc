@@ -1,5 +1,7 @@
 #include <spillway/sim/operator_process.h>
 
+#include <utility>
+
 #include <spillway/core/check.h>
 
 namespace spillway::sim {
@@ -34,19 +36,28 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
                     kill();
                     if (on_death_) on_death_();
                   }),
-      client_(runtime_, connection_, fence_, metrics_, options.client),
+      elector_(options.lease ? std::make_unique<kube::LeaderElector>(
+                                   runtime_, connection_, metrics_, *options.lease,
+                                   [this](bool leads) { on_leadership(leads); })
+                             : nullptr),
+      client_(runtime_, connection_,
+              elector_ ? static_cast<const kube::Fence&>(*elector_) : open_fence_, metrics_,
+              options.client),
       events_(std::make_unique<kube::EventRecorder>(
           client_,
           kube::EventSource{.controller = "spillway.dev/operator", .instance = "simulated"},
           kube::EventLimits{})),
       market_(make_market(runtime_, prices, options)),
       controller_(std::make_unique<control::Controller>(
-          runtime_, client_, *market_, *events_, [] { return true; }, options.controller)),
+          runtime_, client_, *market_, *events_, [this] { return leading(); }, options.controller)),
+      control_tasks_(time.executor(), timers_),
+      election_tasks_(time.executor(), timers_),
       tasks_(time.executor(), timers_) {
   connection_.set_faults(std::move(faults));
   market_->start(tasks_);
   tasks_.spawn(events_->run());
-  tasks_.spawn(controller_->run());
+  control_tasks_.spawn(controller_->run());
+  if (elector_) election_tasks_.spawn(elector_->run());
 }
 
 OperatorProcess::~OperatorProcess() {
@@ -58,8 +69,36 @@ void OperatorProcess::kill() {
   controller_->stop();
   market_->stop();
   events_->stop(time_.monotonic());
+  if (elector_) elector_->stop();
   connection_.close();
   timers_.kill();
+}
+
+// Leadership that is lost ends the process, as it ends the program: whatever was under way may be
+// half done, and somebody else goes on with it from what is there.
+void OperatorProcess::on_leadership(bool leads) {
+  if (leads) return controller_->look_again();
+  if (!alive() || shutting_down_) return;
+  kill();
+  if (on_death_) on_death_();
+}
+
+void OperatorProcess::shut_down(Duration patience) {
+  if (!alive() || std::exchange(shutting_down_, true)) return;
+  tasks_.spawn(end_in_order(time_.monotonic() + patience));
+}
+
+Task<void> OperatorProcess::end_in_order(MonotonicTime until) {
+  market_->stop();
+  controller_->stop();
+  co_await control_tasks_.drained(until);
+  if (elector_) {
+    elector_->stop();
+    co_await election_tasks_.drained(until);
+    // An answer that does not come leaves the lease to run out by itself.
+    [[maybe_unused]] const Result<void> released = co_await elector_->release();
+  }
+  kill();
 }
 
 }  // namespace spillway::sim

@@ -1,5 +1,7 @@
 #include <spillway/sim/world.h>
 
+#include <algorithm>
+
 #include <spillway/control/world.h>
 #include <spillway/core/check.h>
 
@@ -22,8 +24,9 @@ NodeShape node_shape(const PoolPlan& plan) {
                           {kResource, std::to_string(plan.accelerators_per_node)}}};
 }
 
-bool of_event(const std::string& target) {
-  return target.find("/events") != std::string::npos;
+// What says nothing of what the operator decides: Events, and the lease's renewals.
+bool beside_the_point(const std::string& target) {
+  return target.find("/events") != std::string::npos || target.find("/leases") != std::string::npos;
 }
 
 }  // namespace
@@ -53,10 +56,12 @@ World::World(WorldOptions options)
 }
 
 World::~World() {
-  kill_operator();
+  for (std::size_t seat = 0; seat < seats_.size(); ++seat)
+    kill_operator(seat);
   time_.settle();
   const MonotonicTime patience = time_.monotonic() + std::chrono::minutes(5);
-  while (operator_ && !operator_->ended())
+  const auto ended = [](const Seat& seat) { return !seat.process || seat.process->ended(); };
+  while (!std::ranges::all_of(seats_, ended))
     SPILLWAY_CHECK(time_.step(patience));
 }
 
@@ -145,54 +150,107 @@ void World::remove(const kube::ResourceType& type, const std::string& name) {
 
 // ---- the operator
 
-RequestFate World::fate_of(const RequestSeen& seen) {
-  if (seen.write > 0 && !of_event(seen.request.target)) {
+const FaultPlan& World::faults_of(std::size_t seat) const {
+  return seats_[seat].faults ? *seats_[seat].faults : faults_;
+}
+
+RequestFate World::fate_of(std::size_t seat, const RequestSeen& seen) {
+  if (seen.write > 0 && !beside_the_point(seen.request.target)) {
     ++counted_writes_;
     if (crash_ && counted_writes_ == crash_->write) return {.fate = crash_->fate};
   }
-  return faults_.on_request ? faults_.on_request(seen) : RequestFate{};
+  const FaultPlan& faults = faults_of(seat);
+  return faults.on_request ? faults.on_request(seen) : RequestFate{};
 }
 
-void World::launch_operator() {
-  SPILLWAY_CHECK(!operator_ || operator_->ended());
-  collect_writes();
-  operator_.reset();
+OperatorOptions World::options_of_life(std::size_t seat) const {
+  OperatorOptions options = options_.operator_options;
+  if (options_.leader_election) {
+    options.lease = {
+        .lease = {.ns = Namespace("kube-system"), .name = ObjectName("spillway-operator")},
+        .identity = "operator-" + std::to_string(seat) + "_" + std::to_string(lives_),
+        .jitter = 0};
+  }
+  return options;
+}
+
+void World::launch_operator(std::size_t seat) {
+  Seat& there = seats_[seat];
+  if (there.process) {
+    SPILLWAY_CHECK(there.process->ended());
+    const auto& writes = there.process->connection().writes();
+    there.earlier_writes.insert(there.earlier_writes.end(), writes.begin(), writes.end());
+    there.process.reset();
+  }
   ++lives_;
-  FaultPlan faults{.on_request = [this](const RequestSeen& seen) { return fate_of(seen); }};
-  faults.on_event = [this](const std::string& collection, const WatchFrame& frame) {
-    return faults_.on_event ? faults_.on_event(collection, frame) : EventFate{};
+  FaultPlan faults{
+      .on_request = [this, seat](const RequestSeen& seen) { return fate_of(seat, seen); }};
+  faults.on_event = [this, seat](const std::string& collection, const WatchFrame& frame) {
+    const FaultPlan& now = faults_of(seat);
+    return now.on_event ? now.on_event(collection, frame) : EventFate{};
   };
-  faults.reader = [this] { return faults_.reader ? faults_.reader() : nullptr; };
-  operator_ = std::make_unique<OperatorProcess>(
-      time_, server_, prices_, options_.seed + lives_, options_.operator_options, std::move(faults),
-      [this] {
+  faults.reader = [this, seat] {
+    const FaultPlan& now = faults_of(seat);
+    return now.reader ? now.reader() : nullptr;
+  };
+  there.process = std::make_unique<OperatorProcess>(
+      time_, server_, prices_, options_.seed + lives_, options_of_life(seat), std::move(faults),
+      [this, seat] {
         ++crashes_;
         const Duration downtime = crash_ ? crash_->downtime : std::chrono::seconds(20);
-        time_.after(downtime, [this] { launch_operator(); });
+        time_.after(downtime, [this, seat] { launch_operator(seat); });
       });
 }
 
-void World::collect_writes() {
-  if (!operator_) return;
-  const auto& writes = operator_->connection().writes();
-  earlier_writes_.insert(earlier_writes_.end(), writes.begin(), writes.end());
-}
-
 void World::start_operator() {
-  launch_operator();
+  if (seats_.empty()) seats_.emplace_back();
+  launch_operator(0);
 }
 
-void World::kill_operator() {
-  if (operator_) operator_->kill();
+std::size_t World::start_standby() {
+  SPILLWAY_CHECK(options_.leader_election && !seats_.empty());
+  seats_.emplace_back();
+  launch_operator(seats_.size() - 1);
+  return seats_.size() - 1;
 }
 
-void World::restart_operator(Duration downtime) {
-  kill_operator();
-  time_.after(downtime, [this] { launch_operator(); });
+void World::kill_operator(std::size_t seat) {
+  if (seat < seats_.size() && seats_[seat].process) seats_[seat].process->kill();
+}
+
+void World::restart_operator(Duration downtime, std::size_t seat) {
+  kill_operator(seat);
+  time_.after(downtime, [this, seat] { launch_operator(seat); });
+}
+
+void World::shut_operator_down(std::size_t seat) {
+  if (seat < seats_.size() && seats_[seat].process) seats_[seat].process->shut_down();
 }
 
 void World::set_faults(FaultPlan faults) {
   faults_ = std::move(faults);
+}
+
+void World::set_faults(FaultPlan faults, std::size_t seat) {
+  seats_.at(seat).faults = std::move(faults);
+}
+
+OperatorProcess* World::operator_in(std::size_t seat) const {
+  return seat < seats_.size() ? seats_[seat].process.get() : nullptr;
+}
+
+OperatorProcess* World::running_operator() const {
+  for (const Seat& seat : seats_) {
+    if (seat.process && seat.process->alive()) return seat.process.get();
+  }
+  return nullptr;
+}
+
+OperatorProcess* World::leader() const {
+  for (const Seat& seat : seats_) {
+    if (seat.process && seat.process->leading()) return seat.process.get();
+  }
+  return nullptr;
 }
 
 // ---- time
@@ -250,14 +308,17 @@ std::vector<Object> World::pods_on(const std::string& pool) const {
   return pods;
 }
 
-std::vector<WriteRecord> World::writes(bool events) const {
-  std::vector<WriteRecord> all = earlier_writes_;
-  if (operator_) {
-    const auto& latest = operator_->connection().writes();
-    all.insert(all.end(), latest.begin(), latest.end());
+std::vector<WriteRecord> World::writes(bool all) const {
+  std::vector<WriteRecord> writes;
+  for (const Seat& seat : seats_) {
+    writes.insert(writes.end(), seat.earlier_writes.begin(), seat.earlier_writes.end());
+    if (!seat.process) continue;
+    const auto& latest = seat.process->connection().writes();
+    writes.insert(writes.end(), latest.begin(), latest.end());
   }
-  if (!events) std::erase_if(all, [](const WriteRecord& write) { return of_event(write.target); });
-  return all;
+  if (!all)
+    std::erase_if(writes, [](const WriteRecord& write) { return beside_the_point(write.target); });
+  return writes;
 }
 
 }  // namespace spillway::sim

@@ -1,13 +1,15 @@
 #pragma once
 // The operator as one process of the simulated world: the real client, recorder, market keeper and
-// controller, wired as the program wires them, on virtual time and a connection that faults can
-// reach.
+// controller, and leader election if asked for, wired as the program wires them, on virtual time
+// and a connection that faults can reach.
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <spillway/control/controller.h>
+#include <spillway/kube/lease.h>
 #include <spillway/sim/connection.h>
 #include <spillway/sim/price_book.h>
 
@@ -27,6 +29,9 @@ struct OperatorOptions {
   NetworkDelays network;
   // The feeds that pools may name; each is answered by the PriceBook.
   std::vector<SimulatedFeed> feeds = {SimulatedFeed{}};
+  // Set: it leads only while it holds the lease, as the program does. The identity is that of the
+  // process, unique among all lives of all operators.
+  std::optional<kube::LeaseOptions> lease;
 };
 
 class OperatorProcess {
@@ -41,14 +46,24 @@ class OperatorProcess {
 
   // From now on nothing that it does has an effect. Its coroutines end in no time to speak of.
   void kill();
+  // Ends as at SIGTERM: nothing new is begun, what is under way is finished, the lease is given
+  // back. Dies at the end of it, or after `patience`.
+  void shut_down(Duration patience = std::chrono::seconds(30));
   [[nodiscard]] bool alive() const { return !timers_.dead(); }
-  [[nodiscard]] bool ended() const { return tasks_.running() == 0; }
+  [[nodiscard]] bool ended() const {
+    return tasks_.running() + control_tasks_.running() + election_tasks_.running() == 0;
+  }
+  // It may act: alive, and holding the lease if it needs one.
+  [[nodiscard]] bool leading() const { return alive() && (!elector_ || elector_->leading()); }
 
   [[nodiscard]] const control::Controller& controller() const { return *controller_; }
   [[nodiscard]] const kube::ClientMetrics& metrics() const { return metrics_; }
   [[nodiscard]] Connection& connection() { return connection_; }
 
  private:
+  void on_leadership(bool leads);
+  Task<void> end_in_order(MonotonicTime until);
+
   VirtualTime& time_;
   std::function<void()> on_death_;
   ProcessTimers timers_;
@@ -56,11 +71,15 @@ class OperatorProcess {
   Runtime runtime_;
   Connection connection_;
   kube::ClientMetrics metrics_;
-  kube::OpenFence fence_;
+  kube::OpenFence open_fence_;
+  std::unique_ptr<kube::LeaderElector> elector_;
   kube::Client client_;
   std::unique_ptr<kube::EventRecorder> events_;
   std::unique_ptr<market::MarketKeeper> market_;
   std::unique_ptr<control::Controller> controller_;
+  bool shutting_down_ = false;
+  TaskGroup control_tasks_;
+  TaskGroup election_tasks_;
   TaskGroup tasks_;
 };
 

@@ -34,6 +34,8 @@ struct WorldOptions {
   // How often the invariants are checked: after every step in which something changed, or, in long
   // runs, at most once in this time.
   Duration check_every{};
+  // Operators hold a lease to lead, so that there may be several (start_standby()).
+  bool leader_election = false;
 };
 
 // A CapacityPool with the node group behind it.
@@ -79,15 +81,25 @@ class World {
   void remove(const kube::ResourceType& type, const std::string& name);
 
   // ---- the operator
+  // The first one has seat 0, each standby the next. A process that dies by a fault or loses its
+  // leadership is started again in its seat.
   void start_operator();
-  void kill_operator();  // it stays dead
-  void restart_operator(Duration downtime);
+  // Another one beside it, with leader election only. Its seat.
+  std::size_t start_standby();
+  void kill_operator(std::size_t seat = 0);  // it stays dead
+  void restart_operator(Duration downtime, std::size_t seat = 0);
+  // In order, as at SIGTERM; it stays down.
+  void shut_operator_down(std::size_t seat = 0);
   void plan_crash(CrashPlan crash) { crash_ = crash; }
-  // Faults of every life of the operator from the next start on, or of the present one at once.
+  // Faults of every life of every operator from the next start on, or of those there are at once.
   void set_faults(FaultPlan faults);
-  [[nodiscard]] OperatorProcess* running_operator() {
-    return operator_ && operator_->alive() ? operator_.get() : nullptr;
-  }
+  // ... of one seat alone, beside the others'.
+  void set_faults(FaultPlan faults, std::size_t seat);
+  // The first that is alive.
+  [[nodiscard]] OperatorProcess* running_operator() const;
+  // The one that may act; nullptr when nobody may. More than one is a broken promise.
+  [[nodiscard]] OperatorProcess* leader() const;
+  [[nodiscard]] OperatorProcess* operator_in(std::size_t seat) const;
 
   // ---- time
   void run_for(Duration duration);
@@ -101,8 +113,9 @@ class World {
   [[nodiscard]] std::string pool_of(const std::string& training_job) const;  // empty: not placed
   [[nodiscard]] std::vector<Object> pods_on(
       const std::string& pool) const;  // not ended, not being deleted
-  // Every write of the operator so far over all of its lives; of Events only when asked for.
-  [[nodiscard]] std::vector<WriteRecord> writes(bool events = false) const;
+  // Every write of all operators so far over all of their lives, in the order of their seats; of
+  // Events and the lease only when asked for.
+  [[nodiscard]] std::vector<WriteRecord> writes(bool all = false) const;
   [[nodiscard]] const std::vector<std::string>& violations() const {
     return invariants_.violations();
   }
@@ -119,9 +132,16 @@ class World {
   Autoscaler& autoscaler() { return autoscaler_; }
 
  private:
-  void launch_operator();
-  void collect_writes();
-  RequestFate fate_of(const RequestSeen& seen);
+  // Where an operator runs, life after life.
+  struct Seat {
+    std::optional<FaultPlan> faults;
+    std::vector<WriteRecord> earlier_writes;
+    std::unique_ptr<OperatorProcess> process;
+  };
+  void launch_operator(std::size_t seat);
+  [[nodiscard]] OperatorOptions options_of_life(std::size_t seat) const;
+  [[nodiscard]] const FaultPlan& faults_of(std::size_t seat) const;
+  RequestFate fate_of(std::size_t seat, const RequestSeen& seen);
   void step_checks();
 
   WorldOptions options_;
@@ -148,10 +168,9 @@ class World {
   std::uint64_t lives_ = 0;
   std::uint64_t checked_version_ = 0;
   MonotonicTime next_check_{};
-  std::vector<WriteRecord> earlier_writes_;
   std::string history_;
   bool keeps_history_ = false;
-  std::unique_ptr<OperatorProcess> operator_;
+  std::vector<Seat> seats_;
 };
 
 }  // namespace spillway::sim
