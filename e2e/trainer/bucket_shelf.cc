@@ -73,6 +73,8 @@ class BucketShelf final : public Shelf {
   }
 
   Result<std::string> read(Step /*step*/) override {
+    if (!settings_.resume_from)
+      return fail(ErrorCode::kNotFound, "there is nothing to resume from");
     const Key key(settings_.resume_from->key.str() + shard_name(place_));
     TRY(data, finish(store_->get(key, std::nullopt, kMaxShard)));
     return std::move(data.bytes);
@@ -97,12 +99,16 @@ class BucketShelf final : public Shelf {
            std::to_string(step.value()) + "/";
   }
 
+  template <class T>
+  static Task<void> keep(Task<Result<T>> task, std::optional<Result<T>>& outcome) {
+    outcome = co_await std::move(task);
+  }
+
   // Runs one call to its end.
   template <class T>
   Result<T> finish(Task<Result<T>> task) {
     std::optional<Result<T>> outcome;
-    asio::co_spawn(
-        io_, [&]() -> Task<void> { outcome = co_await std::move(task); }, asio::detached);
+    asio::co_spawn(io_, keep(std::move(task), outcome), asio::detached);
     io_.restart();
     while (!outcome && io_.run_one() > 0) {
     }
