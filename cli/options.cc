@@ -1,0 +1,160 @@
+#include "options.h"
+
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+namespace spillway::cli {
+namespace {
+
+// As written; turned into Options once all flags are known.
+struct Texts {
+  std::string format = "table";
+  std::string from, to;
+  std::vector<std::string> target;
+  std::vector<std::string> files;
+  SimulateOptions simulate;
+  bool all = false;
+};
+
+Result<Format> parse_format(const std::string& text) {
+  if (text == "table") return Format::kTable;
+  if (text == "json") return Format::kJson;
+  if (text == "yaml") return Format::kYaml;
+  return invalid("-o " + text + " is no output format: write table, json or yaml");
+}
+
+struct Commands {
+  CLI::App* plan = nullptr;
+  CLI::App* explain = nullptr;
+  CLI::App* simulate = nullptr;
+};
+
+void describe_connection(CLI::App& app, Options& options, Texts& texts) {
+  app.add_option("-n,--namespace", options.connection.ns,
+                 "namespace, if not the context's; with plan: show this one alone");
+  app.add_option("--context", options.connection.context,
+                 "context of the kubeconfig, if not its current one");
+  app.add_option("--kubeconfig", options.connection.kubeconfig,
+                 "file, if not $KUBECONFIG or ~/.kube/config");
+  app.add_option("-o,--output", texts.format, "table, json or yaml")->capture_default_str();
+  app.add_option("--config", options.config,
+                 "the operator's configuration file, if its placement is not the default");
+}
+
+Commands describe(CLI::App& app, Options& options, Texts& texts) {
+  describe_connection(app, options, texts);
+  Commands commands;
+  commands.plan = app.add_subcommand(
+      "plan", "What would be started, moved and stopped now, and why. Reads only.");
+  commands.plan->add_option("-f,--filename", texts.files,
+                            "plan as if this file or folder were applied; - is standard input");
+  commands.plan->add_flag("--all", texts.all, "list what stays where it is as well");
+  commands.explain = app.add_subcommand(
+      "explain",
+      "Why an object is where it is, what the alternatives cost, and what the plan "
+      "would do with it now. Reads only.");
+  commands.explain
+      ->add_option("KIND/NAME", texts.target,
+                   "trainingjob (tj), inferencepool (ipool) or capacitypool (cpool)")
+      ->required();
+  commands.simulate = app.add_subcommand(
+      "simulate", "What manifests would have cost on a recorded market. Needs no cluster.");
+  commands.simulate
+      ->add_option("-f,--filename", texts.files, "manifests: files or folders; - is standard input")
+      ->required();
+  commands.simulate
+      ->add_option("--market", texts.simulate.market,
+                   "folder with recorded prices and availability")
+      ->required();
+  commands.simulate->add_option("--from", texts.from, "start: 2020-01-05 or RFC 3339, in UTC");
+  commands.simulate->add_option("--to", texts.to, "end, not included");
+  commands.simulate
+      ->add_option("--seed", texts.simulate.seed, "the same seed gives the same history")
+      ->capture_default_str();
+  commands.simulate->add_option("--report", texts.simulate.report,
+                                "write an HTML page to this file");
+  commands.simulate->add_flag("--all", texts.all, "list every workload, not only the dearest");
+  for (CLI::App* command : {commands.plan, commands.explain, commands.simulate})
+    command->fallthrough();
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("kubectl-spillway ") + SPILLWAY_VERSION);
+  return commands;
+}
+
+Result<void> interpret(const Commands& commands, Texts texts, Options& options) {
+  TRY(format, parse_format(texts.format));
+  options.format = format;
+  if (commands.plan->parsed()) {
+    options.command = PlanOptions{.files = std::move(texts.files), .all = texts.all};
+    return {};
+  }
+  if (commands.explain->parsed()) {
+    TRY(target, parse_target(texts.target));
+    options.command = ExplainOptions{.target = std::move(target)};
+    return {};
+  }
+  SimulateOptions simulate = std::move(texts.simulate);
+  simulate.files = std::move(texts.files);
+  simulate.all = texts.all;
+  if (!texts.from.empty()) {
+    TRY(from, parse_day_or_instant(texts.from, "--from"));
+    simulate.from = from;
+  }
+  if (!texts.to.empty()) {
+    TRY(to, parse_day_or_instant(texts.to, "--to"));
+    simulate.to = to;
+  }
+  if (simulate.from && simulate.to && *simulate.from >= *simulate.to) {
+    return invalid("--from " + texts.from + " is not before --to " + texts.to +
+                   ": write an earlier start or a later end");
+  }
+  options.command = std::move(simulate);
+  return {};
+}
+
+// CLI11 ends some sentences with a line break, and its own names for things are not ours.
+std::string one_line(std::string text) {
+  for (char& c : text)
+    c = c == '\n' ? ' ' : c;
+  while (text.ends_with(' '))
+    text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+Result<Instant> parse_day_or_instant(const std::string& text, const std::string& flag) {
+  auto instant = parse_instant(text.find('T') == std::string::npos ? text + "T00:00:00Z" : text);
+  if (instant) return instant;
+  return invalid(flag + " " + text +
+                 " is no time: write a day such as 2020-01-05, or an instant such as "
+                 "2020-01-05T08:00:00Z");
+}
+
+CommandLine parse_command_line(int argc, const char* const* argv) {
+  CLI::App app(
+      "Placement of GPU work on reserved, spot and on-demand capacity: what, why, and what "
+      "it would cost.",
+      "kubectl spillway");
+  Options options;
+  Texts texts;
+  const Commands commands = describe(app, options, texts);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {  // --help, --version
+      app.exit(error);
+      return {.exit_code = 0};
+    }
+    std::cerr << "error: " << one_line(error.what()) << " (see kubectl spillway --help)\n";
+    return {.exit_code = 2};
+  }
+  if (const auto done = interpret(commands, std::move(texts), options); !done) {
+    std::cerr << "error: " << done.error().message << '\n';
+    return {.exit_code = 2};
+  }
+  return {.options = std::move(options)};
+}
+
+}  // namespace spillway::cli
