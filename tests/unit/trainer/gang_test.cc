@@ -32,7 +32,7 @@ Result<std::string> concatenate(const std::vector<std::string>& all) {
   return joined;
 }
 
-std::future<Result<std::string>> brings(const GangConfig& config, std::string what,
+std::future<Result<std::string>> brings(const GangConfig& config, const std::string& what,
                                         int meetings = 1) {
   return std::async(std::launch::async, [=]() -> Result<std::string> {
     TRY(gang, Gang::join(config, never));

@@ -22,6 +22,7 @@ class MemoryShelf final : public Shelf {
  public:
   Result<std::vector<Step>> steps() override {
     std::vector<Step> found;
+    found.reserve(shards.size());
     for (const auto& [step, bytes] : shards)
       found.push_back(step);
     return found;
@@ -46,6 +47,7 @@ std::vector<Result<Ending>> run(Shelves& shelves, std::int64_t steps,
   ++attempt;
   const std::string port = free_port();
   std::vector<std::future<Result<Ending>>> ranks;
+  ranks.reserve(2);
   for (int rank = 0; rank < 2; ++rank) {
     ranks.push_back(std::async(std::launch::async, [&, rank, port]() -> Result<Ending> {
       const Place place{.rank = rank, .world_size = 2};
@@ -63,6 +65,7 @@ std::vector<Result<Ending>> run(Shelves& shelves, std::int64_t steps,
     }));
   }
   std::vector<Result<Ending>> endings;
+  endings.reserve(ranks.size());
   for (auto& rank : ranks)
     endings.push_back(rank.get());
   return endings;
