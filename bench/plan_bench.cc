@@ -2,8 +2,9 @@
 //   cold        nothing is placed: every workload wants something
 //   quiet       what can run runs: the pass finds nothing to do
 //   busy        as quiet, but one workload in a hundred was lost and one price in ten moved
-//   overloaded  10,000 workloads ask for far more than there is; thousands wait and are looked at
-//   in vain
+//   saving      cold and quiet, but every job has checkpoints, and a third of them a deadline:
+//   those follow the spot programme overloaded  10,000 workloads ask for far more than there is;
+//   thousands wait and are looked at in vain
 // Times are of the processor, so that they mean something on a machine with other work. Prints the
 // growth exponent between the sizes at the end: 1 is linear.
 
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include <spillway/plan/plan.h>
+#include <spillway/plan/programme_library.h>
 
 namespace spillway::plan {
 namespace {
@@ -111,6 +113,38 @@ Demand demand(Dice& dice, bool large) {
     result.models.push_back({.model = model((first + 1) % 4), .speed_percent = 60});
   result.priority = dice.one_in(10) ? 1 : 0;
   return result;
+}
+
+// Every job saves, every third has a deadline, and the market was looked at.
+void let_them_save(Snapshot& snapshot) {
+  Dice dice;
+  for (TrainingWorkload& job : snapshot.training) {
+    job.checkpointing = Checkpointing{.interval = std::chrono::minutes(30),
+                                      .can_ask = true,
+                                      .save_time = std::chrono::seconds(30)};
+    job.deadline.reset();
+    if (dice.one_in(3))
+      job.deadline = kNow + *job.duration + std::chrono::minutes(60 + dice.below(3'000));
+  }
+  for (Pool& pool : snapshot.pools) {
+    if (pool.tier != api::Tier::kSpot) continue;
+    pool.seen_state = dice.one_in(4) ? MarketState::kGap : MarketState::kWindow;
+    pool.seen_at = kNow;
+    pool.seen_age = std::chrono::minutes(dice.below(600));
+    pool.hazard.window = static_cast<double>(8 + dice.below(5)) / 10;
+  }
+}
+
+// Made once, outside every pass, as the operator does.
+const ProgrammeLibrary& programmes() {
+  static const ProgrammeLibrary library;
+  return library;
+}
+
+Config with_programmes() {
+  Config config;
+  config.programmes = &programmes();
+  return config;
 }
 
 // 80 % training, 20 % inference. 10,000 of them ask for about 90 % of what there is, or for nearly
@@ -237,10 +271,25 @@ Snapshot busy_world(std::size_t workloads) {
   return snapshot;
 }
 
-void measure(benchmark::State& state, const Snapshot& snapshot, Instant now) {
+Snapshot saving_world(std::size_t workloads) {
+  Snapshot snapshot = world(workloads);
+  let_them_save(snapshot);
+  return snapshot;
+}
+
+Snapshot placed_saving_world(std::size_t workloads) {
+  Snapshot snapshot = saving_world(workloads);
+  for (int i = 0; i < 4; ++i)
+    carry_out(snapshot, make_plan(snapshot, kNow, with_programmes()), kNow);
+  return snapshot;
+}
+
+void measure(benchmark::State& state, const Snapshot& snapshot, Instant now,
+             const Config& config = {}) {
   std::size_t placed = 0;
+  benchmark::DoNotOptimize(make_plan(snapshot, now, config));  // tables are made before passes
   for (auto _ : state) {
-    const Plan plan = make_plan(snapshot, now, {});
+    const Plan plan = make_plan(snapshot, now, config);
     placed = static_cast<std::size_t>(
         std::count_if(plan.training.begin(), plan.training.end(),
                       [](const TrainingDecision& d) { return d.placement.has_value(); }));
@@ -267,9 +316,21 @@ void overloaded(benchmark::State& state) {
           kNow + std::chrono::minutes(2));
 }
 
+void cold_saving(benchmark::State& state) {
+  measure(state, saving_world(static_cast<std::size_t>(state.range(0))), kNow, with_programmes());
+  state.counters["tables"] = static_cast<double>(programmes().size().tables);
+}
+
+void quiet_saving(benchmark::State& state) {
+  measure(state, placed_saving_world(static_cast<std::size_t>(state.range(0))),
+          kNow + std::chrono::minutes(12), with_programmes());
+}
+
 BENCHMARK(cold)->Arg(100)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(quiet)->Arg(100)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(busy)->Arg(100)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(cold_saving)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(quiet_saving)->Arg(1'000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(overloaded)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
 // Collects medians and prints how the time grows with the number of workloads.

@@ -14,6 +14,7 @@
 #include "deadline.h"
 #include "exposure.h"
 #include "room.h"
+#include "spot_markets.h"
 
 namespace spillway::plan {
 
@@ -124,6 +125,7 @@ class Pass {
   std::vector<StockOut> stock_outs;
   Wake wake;
   bool changed = false;            // by the round under way
+  SpotMarketCache spot_markets;    // of the round under way
   std::vector<Choice> candidates;  // of the search under way; kept for its memory
   // By kind: a gang of this many found no room on any bought pool, nor has room been given back
   // since.

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace spillway::plan {
 namespace {
 
-// Offers that one decision looks at: the cheapest that have room, then the cheapest others, for
-// what a later start will find. Dearer ones would not be taken before them.
-constexpr std::size_t kMostOffers = 8;
+// Offers that one market looks at: the cheapest that have room or are not there now, for what a
+// later start will find. Dearer ones would not be taken before them.
+constexpr std::size_t kMostOffers = 12;
 
 Instant decision_instant(const Pass& pass) {
   const auto step = pass.config.decision_step.count();
@@ -54,63 +55,84 @@ class Question {
         job_(job),
         work_(work),
         at_(decision_instant(pass)),
+        here_(job.placed() ? pass.kind(job).find(job.pool) : nullptr),
         on_demand_(on_demand_for(pass, job)) {}
 
   SpotAnswer answer() {
-    const Offer* here = job_.placed() ? pass_.kind(job_).find(job_.pool) : nullptr;
-    const bool on_spot = here != nullptr && here->tier == api::Tier::kSpot;
-    if (on_spot && !has_cheaper(*here)) return {};
-    collect(here);
-    const SpotChoice choice = choose_spot_move(spot_job(here), market_, *pass_.config.programmes);
+    const bool on_spot = here_ != nullptr && here_->tier == api::Tier::kSpot;
+    if (on_spot && !has_cheaper()) return {};
+    SpotMarketCache::Entry& entry = market();
+    std::vector<bool> closed(entry.offers.size());
+    for (std::size_t i = 0; i < entry.offers.size(); ++i) {
+      const bool may_launch = entry.view->market().offers[i].may_launch;
+      closed[i] = may_launch && !has_room(pass_, job_, *entry.offers[i]);
+    }
+    const SpotChoice choice = entry.view->choose(spot_job(), closed);
     switch (choice.move) {
       case SpotMove::kStay:
       case SpotMove::kWait: return {.move = choice.move};
-      case SpotMove::kLaunchSpot: return {.move = choice.move, .offer = offers_[choice.offer]};
+      case SpotMove::kLaunchSpot: return {.move = choice.move, .offer = entry.offers[choice.offer]};
       case SpotMove::kLaunchOnDemand:
-        if (here == on_demand_.offer) return {};
+        if (here_ == on_demand_.offer) return {};
         return {.move = choice.move, .offer = on_demand_.offer};
     }
     return {};
   }
 
  private:
-  // A start on spot leaves running spot only for what costs less an hour.
-  bool has_cheaper(const Offer& here) {
-    if (here.floor >= on_demand_.offer->floor) return true;
+  // Running spot is left only for what costs less an hour.
+  bool has_cheaper() {
+    if (here_->floor >= on_demand_.offer->floor) return true;
     for (const Offer& offer : pass_.kind(job_).bought) {
-      if (!offer.price_known || offer.floor >= here.floor) return false;
+      if (!offer.price_known || offer.floor >= here_->floor) return false;
       if (serves(pass_, job_, offer) && has_room(pass_, job_, offer)) return true;
     }
     return false;
   }
 
-  void collect(const Offer* here) {
-    std::vector<const Offer*> others;
-    for (const Offer& offer : pass_.kind(job_).bought) {
-      if (!offer.price_known || offer.floor >= on_demand_.offer->floor) break;
-      if (offer.tier != api::Tier::kSpot || &offer == here || !serves(pass_, job_, offer)) continue;
-      if (offers_.size() >= kMostOffers) break;
-      if (has_room(pass_, job_, offer)) {
-        add(offer, true);
-      } else {
-        others.push_back(&offer);
-      }
-    }
-    for (const Offer* offer : others) {
-      if (offers_.size() >= kMostOffers) break;
-      add(*offer, false);
-    }
-    if (here != nullptr && here->tier == api::Tier::kSpot) add(*here, true);
-    market_.on_demand = price_of(*on_demand_.offer);
-    market_.on_demand_available = on_demand_.available;
+  // Jobs of one kind and size share a market, as they do who run in the same pool.
+  SpotMarketCache::Entry& market() {
+    const bool on_spot = here_ != nullptr && here_->tier == api::Tier::kSpot;
+    const SpotMarketCache::Key key{
+        .kind = job_.kind,
+        .replicas = job_.workload->demand.replicas,
+        .max_rate = job_.workload->demand.max_rate.value_or(HourlyRate()),
+        .changeover = changeover(),
+        .on_demand = on_demand_.offer->pool,
+        .on_demand_available = on_demand_.available,
+        .spot = on_spot ? here_->pool : std::numeric_limits<std::size_t>::max()};
+    SpotMarketCache::Entry& entry = pass_.spot_markets.at(key);
+    if (!entry.view) fill(entry, on_spot);
+    return entry;
   }
 
-  void add(const Offer& offer, bool may_launch) {
-    offers_.push_back(&offer);
-    market_.offers.push_back({.price = price_of(offer),
-                              .sight = sight_of(offer),
-                              .scale = pass_.pool(offer.pool).hazard,
-                              .may_launch = may_launch});
+  void fill(SpotMarketCache::Entry& entry, bool on_spot) {
+    SpotMarket market{.on_demand = price_of(*on_demand_.offer),
+                      .on_demand_available = on_demand_.available};
+    const auto add = [&](const Offer& offer, bool may_launch) {
+      entry.offers.push_back(&offer);
+      market.offers.push_back({.price = price_of(offer),
+                               .sight = sight_of(offer),
+                               .scale = pass_.pool(offer.pool).hazard,
+                               .may_launch = may_launch});
+    };
+    if (on_spot) add(*here_, true);
+    for (const Offer& offer : pass_.kind(job_).bought) {
+      if (!offer.price_known || offer.floor >= on_demand_.offer->floor) break;
+      if (entry.offers.size() >= kMostOffers) break;
+      const bool other = &offer != here_ || !on_spot;
+      if (offer.tier != api::Tier::kSpot || !other || !serves(pass_, job_, offer)) continue;
+      const bool room = has_room(pass_, job_, offer);
+      // A pool that is full of others' work may stay so: nothing is expected of it.
+      const bool is_gone =
+          pass_.stocked_out(offer.pool) || pass_.pool(offer.pool).seen_state == MarketState::kGap;
+      if (room || is_gone) add(offer, room);
+    }
+    entry.view.emplace(std::move(market), changeover(), *pass_.config.programmes);
+  }
+
+  [[nodiscard]] Duration changeover() const {
+    return std::chrono::ceil<Duration>(work_.start + work_.saving.value_or(Saving{}).rework());
   }
 
   // Of one replica, for the work that on-demand does in an hour: models differ in speed.
@@ -130,17 +152,16 @@ class Question {
     return {};
   }
 
-  [[nodiscard]] SpotJob spot_job(const Offer* here) const {
+  [[nodiscard]] SpotJob spot_job() const {
     const TrainingWorkload& workload = *job_.workload;
     const Checkpointing& checkpointing = *workload.checkpointing;
     const double speed = on_demand_.offer->rates.speed;
-    const bool runs = here != nullptr && job_.running();
+    const bool runs = here_ != nullptr && job_.running();
     SpotJob job;
     job.work_left = std::chrono::ceil<Duration>((runs ? work_.left : work_.total) / speed);
     job.time_left = *workload.deadline - at_;
-    job.changeover =
-        std::chrono::ceil<Duration>(work_.start + work_.saving.value_or(Saving{}).rework());
-    if (here != nullptr && !runs) {
+    job.changeover = changeover();
+    if (here_ != nullptr && !runs) {
       const Duration passed = std::max(at_ - pass_.past(job_.placed_at()), Duration(0));
       job.changeover_left = std::max(job.changeover - passed, Duration(0));
     }
@@ -148,9 +169,9 @@ class Question {
     // A launch that fails, and what can be unsaved at once.
     job.margin = workload.launch_timeout + checkpointing.interval +
                  checkpointing.save_time.value_or(Duration(0));
-    if (here == nullptr) return job;
-    job.footing = here->tier == api::Tier::kSpot ? Footing::kSpot : Footing::kOnDemand;
-    if (job.footing == Footing::kSpot) job.offer = offers_.size() - 1;
+    if (here_ == nullptr) return job;
+    job.footing = here_->tier == api::Tier::kSpot ? Footing::kSpot : Footing::kOnDemand;
+    job.offer = 0;  // where it runs comes first in its market
     return job;
   }
 
@@ -158,9 +179,8 @@ class Question {
   const Job& job_;
   const Work& work_;
   const Instant at_;
+  const Offer* here_;
   OnDemand on_demand_;
-  SpotMarket market_;
-  std::vector<const Offer*> offers_;  // as in market_
 };
 
 }  // namespace

@@ -9,8 +9,10 @@
 
 #include <cstddef>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include <spillway/plan/spot_programme.h>
 
@@ -32,6 +34,23 @@ class ProgrammeLibrary {
     double age_hours = 0;  // of the window or gap
   };
   [[nodiscard]] ActionCosts costs(const Question& question) const;
+
+  // The tables behind one set of terms, found once, for many questions that differ in the rest.
+  // Holds on to its tables; immutable, safe from any thread.
+  class Blend {
+   public:
+    [[nodiscard]] ActionCosts costs(double work_hours, double spare_hours, MarketState state,
+                                    std::size_t age_bucket) const;
+
+   private:
+    friend class ProgrammeLibrary;
+    struct Part {
+      std::shared_ptr<const SpotProgramme> programme;
+      double weight = 0;
+    };
+    std::vector<Part> parts_;
+  };
+  [[nodiscard]] Blend blend(const ProgrammeTerms& terms) const;
 
   // Makes the tables that questions with these terms will need.
   void warm(const ProgrammeTerms& terms) const;

@@ -17,6 +17,7 @@
 // `changeover`.
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -86,6 +87,26 @@ struct SpotChoice {
   std::optional<double> spot_dollars;
   std::optional<double> on_demand_dollars;
   std::optional<double> wait_dollars;
+};
+
+// A market prepared for many jobs with one changeover: what does not depend on the job is reckoned
+// once. choose_spot_move is the use of it for one job. Immutable; safe from any thread.
+class SpotMarketView {
+ public:
+  SpotMarketView(SpotMarket market, Duration changeover, const ProgrammeLibrary& library);
+  SpotMarketView(SpotMarketView&&) noexcept;
+  SpotMarketView& operator=(SpotMarketView&&) noexcept;
+  ~SpotMarketView();
+
+  [[nodiscard]] const SpotMarket& market() const;
+  // `job.changeover` has to be the view's. `closed` marks offers that may not be launched for this
+  // job although the market says so; empty: none.
+  [[nodiscard]] SpotChoice choose(const SpotJob& job, const std::vector<bool>& closed = {}) const;
+
+ private:
+  friend class SpotDecision;
+  struct Prepared;
+  std::unique_ptr<const Prepared> prepared_;
 };
 
 [[nodiscard]] SpotChoice choose_spot_move(const SpotJob& job, const SpotMarket& market,

@@ -93,21 +93,33 @@ std::vector<Corner> corners_of(const ProgrammeTerms& terms) {
 
 }  // namespace
 
-ActionCosts ProgrammeLibrary::costs(const Question& question) const {
+ActionCosts ProgrammeLibrary::Blend::costs(double work_hours, double spare_hours, MarketState state,
+                                           std::size_t age_bucket) const {
   ActionCosts sum;
-  for (const Corner& corner : corners_of(question.terms)) {
-    const auto programme = table(corner.terms);
-    const ActionCosts one = programme->costs(question.work_hours,
-                                             programme->forced_slack_hours() + question.spare_hours,
-                                             question.state, age_bucket(question.age_hours));
-    sum.wait += corner.weight * one.wait;
-    sum.enter_spot += corner.weight * one.enter_spot;
-    sum.enter_on_demand += corner.weight * one.enter_on_demand;
-    sum.stay_on_demand += corner.weight * one.stay_on_demand;
-    sum.stay_spot += corner.weight * one.stay_spot;
-    sum.spot_stay_hours += corner.weight * one.spot_stay_hours;
+  for (const Part& part : parts_) {
+    const ActionCosts one = part.programme->costs(
+        work_hours, part.programme->forced_slack_hours() + spare_hours, state, age_bucket);
+    sum.wait += part.weight * one.wait;
+    sum.enter_spot += part.weight * one.enter_spot;
+    sum.enter_on_demand += part.weight * one.enter_on_demand;
+    sum.stay_on_demand += part.weight * one.stay_on_demand;
+    sum.stay_spot += part.weight * one.stay_spot;
+    sum.spot_stay_hours += part.weight * one.spot_stay_hours;
   }
   return sum;
+}
+
+ProgrammeLibrary::Blend ProgrammeLibrary::blend(const ProgrammeTerms& terms) const {
+  Blend blend;
+  for (const Corner& corner : corners_of(terms))
+    blend.parts_.push_back({.programme = table(corner.terms), .weight = corner.weight});
+  return blend;
+}
+
+ActionCosts ProgrammeLibrary::costs(const Question& question) const {
+  return blend(question.terms)
+      .costs(question.work_hours, question.spare_hours, question.state,
+             age_bucket(question.age_hours));
 }
 
 void ProgrammeLibrary::warm(const ProgrammeTerms& terms) const {

@@ -31,26 +31,80 @@ struct Valued {
   double stay_on_demand = kImpossible;
 };
 
-class Decision {
+}  // namespace
+
+// One offering, and the ages at which its window is looked at if it is up now.
+struct PreparedOffer {
+  double dearer = 0;  // dollars per hour above the expected later price
+  double cheaper_per_hour = 0;
+  std::array<std::size_t, 2> age_buckets{};
+  std::size_t ages = 1;  // two where its age is not known
+};
+
+struct SpotMarketView::Prepared {
+  Prepared(SpotMarket the_market, Duration the_changeover, const ProgrammeLibrary& library)
+      : market(std::move(the_market)), changeover(the_changeover), outlook(market) {
+    if (market.offers.empty()) return;
+    // One set of terms for the whole market: values of different tables must not be compared with
+    // each other.
+    const double later = std::max(outlook.later_price(), 1e-6);
+    blend = library.blend({.changeover_hours = in_hours(changeover),
+                           .price_ratio = market.on_demand.approximate_dollars() / later,
+                           .scale = outlook.scale(),
+                           .failover = outlook.failover(),
+                           .margin_hours = 0});
+    offers.reserve(market.offers.size());
+    for (std::size_t i = 0; i < market.offers.size(); ++i)
+      offers.push_back(prepare(i));
+  }
+
+  [[nodiscard]] PreparedOffer prepare(std::size_t offer) const {
+    PreparedOffer prepared{
+        .dearer = market.offers[offer].price.approximate_dollars() - outlook.later_price(),
+        .cheaper_per_hour = outlook.cheaper_per_hour(offer)};
+    const SpotSight& sight = market.offers[offer].sight;
+    const auto bucket = [&](double age_hours) {
+      return age_bucket(outlook.market_age_hours(offer, age_hours));
+    };
+    if (sight.state == MarketState::kWindow) {
+      prepared.age_buckets[0] = bucket(in_hours(sight.age + sight.seen_ago));
+      return prepared;
+    }
+    prepared.ages = prepared.age_buckets.size();
+    for (std::size_t i = 0; i < prepared.ages; ++i) {
+      prepared.age_buckets[i] =
+          bucket(sight.state ? in_hours(sight.seen_ago) * kUnseenAges[i] : kUnknownAges[i]);
+    }
+    return prepared;
+  }
+
+  SpotMarket market;
+  Duration changeover;
+  Outlook outlook;
+  ProgrammeLibrary::Blend blend;
+  std::vector<PreparedOffer> offers;
+};
+
+class SpotDecision {
  public:
-  Decision(const SpotJob& job, const SpotMarket& market, const ProgrammeLibrary& library)
+  SpotDecision(const SpotJob& job, const SpotMarketView::Prepared& prepared,
+               const std::vector<bool>& closed)
       : job_(job),
-        market_(market),
-        library_(library),
-        outlook_(market),
+        prepared_(prepared),
+        market_(prepared.market),
+        outlook_(prepared.outlook),
+        closed_(closed),
         work_(in_hours(job.work_left)),
         spare_(std::max(0.0, in_hours(job.time_left - job.work_left - job.changeover_left -
                                       2 * job.changeover - job.margin - job.patience))),
         changeover_(in_hours(job.changeover)) {}
 
   SpotChoice choose() {
-    const Valued gap = value_gap();
     Valued best;
     Valued running;
     for (std::size_t i = 0; i < market_.offers.size(); ++i) {
       const bool runs_here = job_.footing == Footing::kSpot && job_.offer == i;
-      const bool is_dear = market_.offers[i].price >= market_.on_demand;
-      if (!runs_here && (!market_.offers[i].may_launch || is_dear)) continue;
+      if (!runs_here && !may_launch(i)) continue;
       const Valued one = value(i);
       if (runs_here) {
         running = one;
@@ -58,30 +112,27 @@ class Decision {
         best = one;
       }
     }
-    const Valued& now = best.enter != kImpossible ? best : gap;
+    const Valued now = best.enter != kImpossible ? best : value_gap();
     best_wait_ = now.wait;
     best_on_demand_ = on_demand(now);
     return job_.footing == Footing::kSpot ? from_spot(running, best) : from_elsewhere(best);
   }
 
  private:
+  [[nodiscard]] bool may_launch(std::size_t offer) const {
+    const bool is_dear = market_.offers[offer].price >= market_.on_demand;
+    return market_.offers[offer].may_launch && !is_dear && (closed_.empty() || !closed_[offer]);
+  }
+
   [[nodiscard]] double on_demand(const Valued& valued) const {
     return job_.footing == Footing::kOnDemand ? valued.stay_on_demand : valued.enter_on_demand;
   }
 
-  // One set of terms for the whole market: values of different tables must not be compared with
-  // each other.
-  [[nodiscard]] ActionCosts costs(MarketState state, double age_hours) const {
-    const double later = std::max(outlook_.later_price(), 1e-6);
-    return library_.costs({.terms = {.changeover_hours = changeover_,
-                                     .price_ratio = market_.on_demand.approximate_dollars() / later,
-                                     .scale = outlook_.scale(),
-                                     .failover = outlook_.failover(),
-                                     .margin_hours = 0},
-                           .work_hours = work_,
-                           .spare_hours = spare_,
-                           .state = state,
-                           .age_hours = age_hours});
+  // Offerings whose windows are equally old share the answer.
+  [[nodiscard]] const ActionCosts& window_costs(std::size_t age_bucket) const {
+    std::optional<ActionCosts>& known = window_costs_[age_bucket];
+    if (!known) known = prepared_.blend.costs(work_, spare_, MarketState::kWindow, age_bucket);
+    return *known;
   }
 
   // Nothing is there now.
@@ -92,36 +143,31 @@ class Decision {
       only.enter_on_demand = (work_ + changeover_) * market_.on_demand.approximate_dollars();
       return only;
     }
-    Valued gap = in_dollars(costs(MarketState::kGap, outlook_.gap_age_hours()), 0, 0);
+    Valued gap = in_dollars(prepared_.blend.costs(work_, spare_, MarketState::kGap,
+                                                  age_bucket(outlook_.gap_age_hours())),
+                            0, 0);
     gap.enter = gap.stay = kImpossible;
     return gap;
   }
 
   // If the offering is up. Where its age is not known, the mean over ages that it may have.
   [[nodiscard]] Valued value(std::size_t offer) const {
-    const SpotSight& sight = market_.offers[offer].sight;
-    if (sight.state == MarketState::kWindow)
-      return value_at(offer, in_hours(sight.age + sight.seen_ago));
-    const double unseen = in_hours(sight.seen_ago);
-    std::array<Valued, 2> at;
-    for (std::size_t i = 0; i < at.size(); ++i) {
-      at[i] = value_at(offer, sight.state ? unseen * kUnseenAges[i] : kUnknownAges[i]);
-    }
-    Valued mean = at[0];
-    mean.enter = (at[0].enter + at[1].enter) / 2;
-    mean.stay = (at[0].stay + at[1].stay) / 2;
-    mean.wait = (at[0].wait + at[1].wait) / 2;
-    mean.enter_on_demand = (at[0].enter_on_demand + at[1].enter_on_demand) / 2;
-    mean.stay_on_demand = (at[0].stay_on_demand + at[1].stay_on_demand) / 2;
+    const PreparedOffer& prepared = prepared_.offers[offer];
+    Valued mean = value_at(offer, prepared.age_buckets[0]);
+    if (prepared.ages == 1) return mean;
+    const Valued other = value_at(offer, prepared.age_buckets[1]);
+    mean.enter = (mean.enter + other.enter) / 2;
+    mean.stay = (mean.stay + other.stay) / 2;
+    mean.wait = (mean.wait + other.wait) / 2;
+    mean.enter_on_demand = (mean.enter_on_demand + other.enter_on_demand) / 2;
+    mean.stay_on_demand = (mean.stay_on_demand + other.stay_on_demand) / 2;
     return mean;
   }
 
-  [[nodiscard]] Valued value_at(std::size_t offer, double age_hours) const {
-    const double dearer =
-        market_.offers[offer].price.approximate_dollars() - outlook_.later_price();
+  [[nodiscard]] Valued value_at(std::size_t offer, std::size_t age_bucket) const {
+    const PreparedOffer& prepared = prepared_.offers[offer];
     Valued valued =
-        in_dollars(costs(MarketState::kWindow, outlook_.market_age_hours(offer, age_hours)), dearer,
-                   outlook_.cheaper_per_hour(offer));
+        in_dollars(window_costs(age_bucket), prepared.dearer, prepared.cheaper_per_hour);
     valued.offer = offer;
     return valued;
   }
@@ -189,9 +235,11 @@ class Decision {
   }
 
   const SpotJob& job_;
+  const SpotMarketView::Prepared& prepared_;
   const SpotMarket& market_;
-  const ProgrammeLibrary& library_;
-  Outlook outlook_;
+  const Outlook& outlook_;
+  const std::vector<bool>& closed_;
+  mutable std::array<std::optional<ActionCosts>, kAgeBuckets> window_costs_;
   double work_;
   double spare_;
   double changeover_;
@@ -199,7 +247,10 @@ class Decision {
   double best_on_demand_ = kImpossible;
 };
 
-SpotChoice forced_choice(const SpotJob& job, const SpotMarket& market) {
+namespace {
+
+SpotChoice forced_choice(const SpotJob& job, const SpotMarket& market,
+                         const std::vector<bool>& closed) {
   SpotChoice choice{.move = SpotMove::kLaunchOnDemand,
                     .offer = 0,
                     .reason = SpotReason::kForced,
@@ -211,7 +262,7 @@ SpotChoice forced_choice(const SpotJob& job, const SpotMarket& market) {
   choice.move = SpotMove::kWait;
   choice.reason = SpotReason::kOnlyPossible;
   for (std::size_t i = 0; i < market.offers.size(); ++i) {
-    if (!market.offers[i].may_launch) continue;
+    if (!market.offers[i].may_launch || (!closed.empty() && closed[i])) continue;
     if (choice.move == SpotMove::kLaunchSpot &&
         market.offers[i].price >= market.offers[choice.offer].price)
       continue;
@@ -231,14 +282,43 @@ bool is_forced(const SpotJob& job) {
   return (needed + step - 1) / step >= (left >= 0 ? left / step : -1);
 }
 
-SpotChoice choose_spot_move(const SpotJob& job, const SpotMarket& market,
-                            const ProgrammeLibrary& library) {
+namespace {
+
+// What needs no programme: nothing is left to do, or the wall decides.
+std::optional<SpotChoice> simple_choice(const SpotJob& job, const SpotMarket& market,
+                                        const std::vector<bool>& closed) {
   SPILLWAY_CHECK(job.patience > Duration{});
   SPILLWAY_CHECK(job.footing != Footing::kSpot || job.offer < market.offers.size());
+  SPILLWAY_CHECK(closed.empty() || closed.size() == market.offers.size());
   if (job.work_left <= Duration{})
-    return {.move = SpotMove::kWait, .offer = 0, .reason = SpotReason::kDone};
-  if (is_forced(job)) return forced_choice(job, market);
-  return Decision(job, market, library).choose();
+    return SpotChoice{.move = SpotMove::kWait, .offer = 0, .reason = SpotReason::kDone};
+  if (is_forced(job)) return forced_choice(job, market, closed);
+  return std::nullopt;
+}
+
+}  // namespace
+
+SpotMarketView::SpotMarketView(SpotMarket market, Duration changeover,
+                               const ProgrammeLibrary& library)
+    : prepared_(std::make_unique<const Prepared>(std::move(market), changeover, library)) {}
+SpotMarketView::SpotMarketView(SpotMarketView&&) noexcept = default;
+SpotMarketView& SpotMarketView::operator=(SpotMarketView&&) noexcept = default;
+SpotMarketView::~SpotMarketView() = default;
+
+const SpotMarket& SpotMarketView::market() const {
+  return prepared_->market;
+}
+
+SpotChoice SpotMarketView::choose(const SpotJob& job, const std::vector<bool>& closed) const {
+  SPILLWAY_CHECK(job.changeover == prepared_->changeover);
+  const auto simple = simple_choice(job, prepared_->market, closed);
+  return simple ? *simple : SpotDecision(job, *prepared_, closed).choose();
+}
+
+SpotChoice choose_spot_move(const SpotJob& job, const SpotMarket& market,
+                            const ProgrammeLibrary& library) {
+  const auto simple = simple_choice(job, market, {});
+  return simple ? *simple : SpotMarketView(market, job.changeover, library).choose(job);
 }
 
 }  // namespace spillway::plan
