@@ -98,7 +98,6 @@ std::optional<Rank> parse_manifest_name(std::string_view name) {
 }
 
 std::string rank_folder(const Rank& rank) {
-  if (rank.world_size <= 1) return {};
   return "rank-" + padded(rank.index, 5) + "/";
 }
 

@@ -5,9 +5,10 @@
 //   <root>/<namespace>/<name>/<uid>/                      of one job; the uid tells it from a
 //                                                         later job of the same name
 //     attempt-0003/                                       what attempt 3 writes
-//       step-000000001200/MANIFEST.json                   agent: one writer
-//       step-000000001200/MANIFEST-00001-of-00004.json    agent: rank 1 of 4 writers
-//       step-000000001200/rank-00001/...                  and its files
+//       ATTEMPT                                           says that it has begun
+//       step-000000001200/MANIFEST.json                   agent: the commit of a single writer
+//       step-000000001200/MANIFEST-00001-of-00004.json    agent: that of rank 1 of 4 writers
+//       step-000000001200/rank-00001/...                  and its files, named as on its disk
 //       checkpoint-1200/...                               native: whatever the program writes
 //
 // Numbers are padded with zeros: the order of a listing is the order of steps.
@@ -49,7 +50,7 @@ inline constexpr std::string_view kManifestName = "MANIFEST.json";
 std::string manifest_name(const Rank& rank);
 // The reverse; nullopt for a name that is not a manifest's.
 std::optional<Rank> parse_manifest_name(std::string_view name);
-// "" for a single writer, "rank-00001/" else: where the files of a writer are.
+// "rank-00001/": where the files of a writer are.
 std::string rank_folder(const Rank& rank);
 
 }  // namespace spillway::storage

@@ -1,0 +1,67 @@
+#pragma once
+// What an agent is told, all by its environment: the operator injects it (api/agent_protocol.h
+// names the variables). Wrong or missing variables are one clear sentence each.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <spillway/cloud/credentials.h>
+#include <spillway/core/ids.h>
+#include <spillway/core/object.h>
+#include <spillway/storage/checkpoint.h>
+#include <spillway/storage/s3.h>
+
+namespace spillway::agent {
+
+// How many pods save a part of each checkpoint; the variable is optional and WORLD_SIZE without it.
+inline constexpr const char* kWritersVariable = "SPILLWAY_CHECKPOINT_WRITERS";
+
+struct StoreSettings {
+  storage::S3Config s3;
+  std::string credentials = "environment";  // or "web-identity", "container", a folder
+  std::string ca_bundle;                    // PEM; empty = the system's
+};
+
+struct SignalTrigger {
+  int number = 0;
+  std::string name;
+};
+struct HttpTrigger {
+  cloud::Url url;  // on localhost
+};
+struct FileTrigger {
+  std::string path;
+};
+using Trigger = std::variant<std::monostate, SignalTrigger, HttpTrigger, FileTrigger>;
+// "signal:SIGUSR1", "http:8080/checkpoint", "file:/path", "".
+Result<Trigger> parse_trigger(std::string_view text);
+
+struct JobSettings {
+  ObjectKey job;
+  Uid uid;
+  AttemptNumber attempt;
+  storage::Rank rank;   // of this pod among those that save; index >= world_size: it saves nothing
+  storage::Key prefix;  // of the job in the bucket
+  std::string directory;
+  storage::CheckpointFormat format = storage::CheckpointFormat::kManifest;
+};
+
+struct SyncSettings {
+  StoreSettings store;
+  JobSettings job;
+  Trigger trigger;
+  Secret token;
+};
+Result<SyncSettings> read_sync_settings(const cloud::EnvironmentLookup& lookup);
+
+struct RestoreSettings {
+  StoreSettings store;
+  JobSettings job;
+  std::optional<storage::S3Uri> from;  // nullopt: the job begins at its beginning
+  std::optional<storage::TrainingStep> step;
+};
+Result<RestoreSettings> read_restore_settings(const cloud::EnvironmentLookup& lookup);
+
+}  // namespace spillway::agent

@@ -1,0 +1,177 @@
+#include "sync.h"
+
+#include <algorithm>
+
+#include <spillway/core/log.h>
+
+namespace spillway::agent {
+
+Sync::Sync(Runtime runtime, SyncSettings settings, storage::ObjectStore& store,
+           cloud::HttpClient& http, SyncTimes times)
+    : runtime_(std::move(runtime)),
+      settings_(std::move(settings)),
+      store_(store),
+      http_(http),
+      times_(times),
+      uploader_(runtime_, store_, settings_.job),
+      wake_(runtime_.timers) {
+  status_.attempt = settings_.job.attempt;
+  status_.rank = settings_.job.rank.index;
+}
+
+ServerAnswer Sync::answer(const ServerRequest& request) {
+  Answered answered = answer_request(request, settings_.token, status_, runtime_.clock.now());
+  if (answered.changed) {
+    // What is finished by now does not answer this request.
+    const auto sight = look_at_directory(settings_.job.directory, settings_.job.format);
+    before_request_.reset();
+    if (sight && !sight->finished.empty()) before_request_ = sight->finished.front().step;
+    ask_at_ = runtime_.clock.monotonic();
+    log::info("the operator asks for a checkpoint",
+              {{"request", status_.request->id}, {"reason", status_.request->reason}});
+    wake_.notify();
+  }
+  return answered.answer;
+}
+
+void Sync::stop() {
+  stopping_ = true;
+  wake_.notify();
+}
+
+Task<void> Sync::run() {
+  while (!stopping_) {
+    co_await pass();
+    if (stopping_) break;
+    co_await wake_.wait(runtime_.clock.monotonic() + pause());
+  }
+  // The program has ended: what it left is final. The kubelet's grace bounds this.
+  for (int tries = 0; tries < 3 && !fenced_; ++tries) {
+    co_await pass();
+    if (!failing_) break;
+  }
+}
+
+Duration Sync::pause() const {
+  const bool saving = status_.request && status_.request->open();
+  if (failing_ && !saving) return times_.pause_after_error;
+  return saving ? times_.look_while_saving : times_.look;
+}
+
+Task<void> Sync::pass() {
+  expire();
+  if (fenced_) co_return;
+  co_await announce();
+  co_await ask();
+  auto sight = look_at_directory(settings_.job.directory, settings_.job.format);
+  if (!sight) {
+    note_failure(sight.error());
+    co_return;
+  }
+  failing_ = false;
+  const bool news = !sight->unfinished.empty() && sight->unfinished != last_problem_;
+  if (news) log::debug("the newest folder is not finished", {{"why", sight->unfinished}});
+  if (auto checkpoint = next_upload(*sight)) co_await upload(*std::move(checkpoint));
+}
+
+Task<void> Sync::announce() {
+  if (announced_) co_return;
+  const auto announced = co_await uploader_.announce();
+  announced_ = announced.has_value();
+  if (!announced) note_failure(announced.error());
+}
+
+Task<void> Sync::ask() {
+  const bool due = ask_at_ && *ask_at_ <= runtime_.clock.monotonic() && status_.request &&
+                   status_.request->open();
+  if (!due) co_return;
+  const std::string id = status_.request->id;
+  const auto asked = co_await ask_program(settings_.trigger, id, http_);
+  if (!status_.request || status_.request->id != id || !status_.request->open()) co_return;
+  if (asked) {
+    ask_at_.reset();
+    if (status_.request->state == RequestState::kReceived) {
+      status_.request->state = RequestState::kSaving;
+    }
+    status_.request->message.clear();
+    co_return;
+  }
+  status_.request->message = asked.error().message;
+  ask_at_ = runtime_.clock.monotonic() + times_.ask_again;
+}
+
+std::optional<LocalCheckpoint> Sync::next_upload(LocalSight& sight) const {
+  const storage::Rank& rank = settings_.job.rank;
+  if (rank.index >= rank.world_size || sight.finished.empty()) return std::nullopt;
+  LocalCheckpoint& newest = sight.finished.front();
+  if (uploaded_ && newest.step <= *uploaded_) return std::nullopt;
+  return std::move(newest);
+}
+
+bool Sync::answers_request(const LocalCheckpoint& checkpoint) const {
+  if (!status_.request || !status_.request->open()) return false;
+  const bool newer_step = !before_request_ || checkpoint.step > *before_request_;
+  return newer_step || checkpoint.finished_at >= status_.request->received_at;
+}
+
+Task<void> Sync::upload(LocalCheckpoint checkpoint) {
+  if (answers_request(checkpoint)) status_.request->state = RequestState::kUploading;
+  const auto committed = co_await uploader_.upload(checkpoint);
+  if (committed) {
+    note_commit(checkpoint, *committed);
+  } else {
+    note_failure(committed.error());
+  }
+}
+
+void Sync::note_commit(const LocalCheckpoint& checkpoint, const Committed& committed) {
+  last_problem_.clear();
+  uploaded_ = committed.step;
+  status_.saved =
+      SavedCheckpoint{.step = committed.step,
+                      .uri = storage::to_string({settings_.store.s3.bucket, committed.folder}),
+                      .bytes = committed.bytes,
+                      .saved_at = committed.committed_at,
+                      .upload_time = committed.upload_time};
+  log::info("a checkpoint is in the store",
+            {{"step", committed.step.value()},
+             {"bytes", committed.bytes.value()},
+             {"upload_ms", static_cast<std::int64_t>(committed.upload_time.count())}});
+  if (!answers_request(checkpoint)) return;
+  status_.saved->save_time =
+      std::max(Duration(0), checkpoint.finished_at - status_.request->received_at);
+  status_.request->state = RequestState::kSaved;
+  status_.request->message.clear();
+  ask_at_.reset();
+}
+
+void Sync::note_failure(const Error& error) {
+  failing_ = true;
+  if (error.code == ErrorCode::kFenced) {
+    fenced_ = true;
+    fail_request(error.message);
+  }
+  if (status_.request && status_.request->open()) status_.request->message = error.message;
+  if (error.message != last_problem_) {
+    log::warning("a checkpoint could not be brought to the store", {{"error", error.message}});
+  }
+  last_problem_ = error.message;
+}
+
+void Sync::expire() {
+  if (!status_.request || !status_.request->open()) return;
+  if (runtime_.clock.now() < status_.request->deadline) return;
+  const std::string& why = status_.request->message;
+  fail_request("no newer checkpoint was in the store at the deadline" +
+               (why.empty() ? std::string() : ": " + why));
+}
+
+void Sync::fail_request(std::string message) {
+  ask_at_.reset();
+  if (!status_.request || !status_.request->open()) return;
+  status_.request->state = RequestState::kFailed;
+  status_.request->message = std::move(message);
+  log::warning("the requested checkpoint is not there", {{"why", status_.request->message}});
+}
+
+}  // namespace spillway::agent

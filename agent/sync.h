@@ -1,0 +1,70 @@
+#pragma once
+// The role `sync`: a sidecar that uploads each finished checkpoint of a directory, and makes the
+// program save when the operator asks.
+//
+//   Received ──program asked──> Saving ──newer files finished──> Uploading ──manifest──> Saved
+//       └───────────── deadline, or a later attempt has begun ──────────────────> Failed
+//
+// Uploads go one after another, the newest first; what became old meanwhile is passed over. After
+// SIGTERM (stop()) it uploads what is finished and not there yet, and ends.
+
+#include <optional>
+
+#include "save_requests.h"
+#include "settings.h"
+#include "trigger.h"
+#include "uploader.h"
+
+namespace spillway::agent {
+
+struct SyncTimes {
+  Duration look = std::chrono::seconds(2);  // between two looks at the directory
+  Duration look_while_saving = std::chrono::milliseconds(200);
+  Duration ask_again = std::chrono::seconds(1);          // when the program was not reached
+  Duration pause_after_error = std::chrono::seconds(5);  // of an upload
+};
+
+class Sync {
+ public:
+  Sync(Runtime runtime, SyncSettings settings, storage::ObjectStore& store, cloud::HttpClient& http,
+       SyncTimes times = {});
+
+  // Returns after stop() and the last upload.
+  Task<void> run();
+  void stop();  // the pod ends
+
+  ServerAnswer answer(const ServerRequest& request);
+  [[nodiscard]] const AgentStatus& status() const { return status_; }
+
+ private:
+  Task<void> pass();
+  Task<void> announce();
+  Task<void> ask();
+  Task<void> upload(LocalCheckpoint checkpoint);
+  [[nodiscard]] std::optional<LocalCheckpoint> next_upload(LocalSight& sight) const;
+  void note_commit(const LocalCheckpoint& checkpoint, const Committed& committed);
+  void note_failure(const Error& error);
+  void expire();
+  void fail_request(std::string message);
+  [[nodiscard]] bool answers_request(const LocalCheckpoint& checkpoint) const;
+  [[nodiscard]] Duration pause() const;
+
+  Runtime runtime_;
+  SyncSettings settings_;
+  storage::ObjectStore& store_;
+  cloud::HttpClient& http_;
+  SyncTimes times_;
+  Uploader uploader_;
+  Signal wake_;
+  AgentStatus status_;
+  std::optional<storage::TrainingStep> uploaded_;        // the newest that is committed
+  std::optional<storage::TrainingStep> before_request_;  // newest finished when it came
+  std::optional<MonotonicTime> ask_at_;
+  std::string last_problem_;  // logged once, not every pass
+  bool announced_ = false;
+  bool fenced_ = false;
+  bool failing_ = false;  // the last upload did
+  bool stopping_ = false;
+};
+
+}  // namespace spillway::agent
