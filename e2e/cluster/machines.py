@@ -59,6 +59,8 @@ class Machines:
         """Switches a new node on and returns it when it takes pods. A name may come again when its
         node is gone.
         """
+        if self.running(name):
+            raise RuntimeError(f"the node {name} runs already")
         cluster = self._cluster
         self._added += 1
         added = Machine(
@@ -106,6 +108,21 @@ class Machines:
         """The cloud takes the machine: a power cut, and its Node object is gone."""
         self.kill(name)
         self._cluster.api.delete(f"/api/v1/nodes/{name}")
+
+    def keep(self, *names):
+        """Switches on what is missing of these nodes, takes accelerators and taints from those that
+        are there, and removes all others.
+        """
+        for node in self._cluster.api.get("/api/v1/nodes")["items"]:
+            name = node["metadata"]["name"]
+            if name in self._machines and (name not in names or not self.running(name)):
+                self.remove(name)
+        for name in names:
+            if self.running(name):
+                self.set_accelerators(name, 0)
+                self._cluster.api.patch(f"/api/v1/nodes/{name}", {"spec": {"taints": None}})
+            else:
+                self.add(name)
 
     def load_image(self, name, *programs):
         """Makes an image of programs (images.write_image) known on every node, later ones included;

@@ -13,6 +13,7 @@ from cluster.machine import missing
 from support.installation import install
 from support.kubectl import Kubectl
 from support.programs import built
+from support.trainer import Gang
 
 BUSYBOX_IMAGE = "spillway.dev/busybox:1"
 
@@ -45,24 +46,51 @@ def installation(cluster, kubectl):
 
 
 @pytest.fixture(scope="session")
-def machines(cluster):
-    """The real nodes; two at first, node-a and node-b."""
+def real_nodes(cluster):
     with Machines(cluster, built("spillway-pause"), die_with_parent=True) as started:
-        started.add("node-a")
-        started.add("node-b")
         yield started
 
 
+@pytest.fixture
+def machines(real_nodes):
+    """The real nodes: each test finds node-a and node-b, and those alone."""
+    real_nodes.keep("node-a", "node-b")
+    return real_nodes
+
+
 @pytest.fixture(scope="session")
-def trainer_image(machines):
+def trainer_image(real_nodes):
     """The name of the trainer's image, on every node."""
-    return machines.load_image("spillway.dev/trainer:1", built("spillway-trainer"))
+    return real_nodes.load_image("spillway.dev/trainer:1", built("spillway-trainer"))
 
 
 @pytest.fixture(scope="session")
-def busybox(machines):
+def agent_image(real_nodes):
+    """The name of the agent's image, on every node."""
+    return real_nodes.load_image("spillway.dev/agent:1", built("spillway-agent"))
+
+
+@pytest.fixture
+def expected_weights(tmp_path):
+    """expected_weights(*flags) -> the fingerprint that a gang of two ends with when nothing
+    interrupts it: two processes of this machine, no cluster at all.
+    """
+
+    def run(*flags):
+        for rank in range(2):
+            (tmp_path / "undisturbed" / str(rank)).mkdir(parents=True)
+        directory = f"--directory={tmp_path}/undisturbed/{{rank}}"
+        gang = Gang(tmp_path / "undisturbed", 1, 2, [*flags, directory])
+        assert gang.wait_end() == [0, 0]
+        return gang.journal(0).fingerprint
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def busybox(real_nodes):
     """The name of an image with a shell, small tools and curl, on every node."""
     programs = [shutil.which(name) for name in ("busybox", "curl")]
     if None in programs:
         pytest.skip("busybox or curl is missing: run `scripts/setup test`")
-    return machines.load_image(BUSYBOX_IMAGE, *programs)
+    return real_nodes.load_image(BUSYBOX_IMAGE, *programs)

@@ -1,5 +1,7 @@
 """An S3 server: versitygw over a folder."""
 
+import http.client
+
 import boto3
 import botocore.config
 
@@ -33,12 +35,18 @@ class ObjectStore:
         ]
         self._process.start(command, die_with_parent=True)
 
-        def ready():
-            assert self._process.pid is not None, self._process.log_tail()
-            return self.client.list_buckets()
-
-        wait_until(ready, START_TIMEOUT, f"{self.endpoint} to answer")
+        wait_until(self._answers, START_TIMEOUT, f"{self.endpoint} to answer")
         return self
+
+    def _answers(self):
+        if self._process.pid is None:
+            raise RuntimeError(f"the object store ended:\n{self._process.log_tail()}")
+        connection = http.client.HTTPConnection(self._address, self._port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status > 0  # it refuses the unsigned request
+        finally:
+            connection.close()
 
     def stop(self):
         self._process.stop()

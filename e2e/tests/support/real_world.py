@@ -35,11 +35,9 @@ class RealPool:
         self._names.discard(name)
 
     def close(self):
-        """The machines that are left belong to no pool any more, and bear no marks."""
+        """The machines that are left belong to no pool any more."""
         for name in sorted(self._names):
             self._label(name, None)
-            self._machines.set_accelerators(name, 0)
-            self._world.api.patch(f"/api/v1/nodes/{name}", {"spec": {"taints": None}})
 
     def _label(self, name, value):
         self._world.api.patch(

@@ -1,0 +1,239 @@
+"""spillway-agent on real nodes, driven by hand: its containers beside the trainer in plain Jobs, a
+node's notice from a metadata service. What the tests of interruptions add is the operator.
+"""
+
+import datetime
+import json
+
+import pytest
+
+from cluster import wait_until
+from support.gang_job import DIRECTORY, RANKS, GangJob, agent_containers, gang_job
+from support.metadata_server import MetadataServer
+from support.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY, ObjectStore
+
+WAIT = 90  # seconds: far above what is needed
+STEPS = 300
+FLAGS = [f"--steps={STEPS}", "--interval=1000", "--hidden=4096", "--peer-seconds=10"]
+JOB = "training/{namespace}/fit/uid-1/"
+BUCKET = "checkpoints"
+
+
+@pytest.fixture
+def store(cluster, tmp_path):
+    started = ObjectStore(tmp_path, cluster.address).start()
+    started.make_bucket(BUCKET)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def start(kubectl, namespace, machines, trainer_image, agent_image, store):
+    """start(attempt, *flags, resume=(folder, step) or None) -> GangJob."""
+
+    def begin(attempt, *flags, resume=None):
+        variables = {
+            "WORLD_SIZE": str(RANKS),
+            "SPILLWAY_ATTEMPT": str(attempt),
+            "SPILLWAY_JOB_NAMESPACE": namespace,
+            "SPILLWAY_JOB_NAME": "fit",
+            "SPILLWAY_JOB_UID": "uid-1",
+            "SPILLWAY_CHECKPOINT_URI": f"s3://{BUCKET}/{JOB.format(namespace=namespace)}",
+            "SPILLWAY_CHECKPOINT_DIR": DIRECTORY,
+            "SPILLWAY_CHECKPOINT_FORMAT": "SuccessFile",
+            "SPILLWAY_STORE_ENDPOINT": store.endpoint,
+            "SPILLWAY_STORE_REGION": store.region,
+            "SPILLWAY_STORE_PATH_STYLE": "true",
+            "SPILLWAY_STORE_CREDENTIALS": "environment",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "SPILLWAY_TRIGGER": "signal:SIGUSR1",
+        }
+        told = []
+        if resume:
+            folder, step = resume
+            variables["SPILLWAY_RESUME_FROM"] = f"s3://{BUCKET}/{folder}"
+            variables["SPILLWAY_RESUME_STEP"] = str(step)
+            told = [f"--resume-step={step}"]
+        service, job = gang_job(
+            "fit",
+            attempt,
+            trainer_image,
+            [*FLAGS, *flags, *told],
+            initContainers=agent_containers(agent_image, variables),
+            shareProcessNamespace=True,
+        )
+        kubectl.apply([service, job], f"--namespace={namespace}")
+        return GangJob(kubectl, namespace, machines, "fit", attempt)
+
+    return begin
+
+
+def manifests(store, folder):
+    """The manifests of a checkpoint in the store, by rank."""
+    found = {}
+    for key in store.keys(BUCKET, f"{folder}MANIFEST"):
+        text = store.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        manifest = json.loads(text)
+        found[manifest["rank"]] = manifest
+    return found
+
+
+def test_a_gang_saves_when_asked_and_resumes_on_another_node_with_the_same_bits(
+    machines, start, store, namespace, expected_weights
+):
+    expected = expected_weights(*FLAGS)
+    machines.add("node-c")
+    gang = start(1, "--step-milliseconds=20")
+    wait_until(lambda: gang.journal(0).step >= 20, WAIT, "some steps")
+
+    deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=60)
+    asked = {
+        "id": "1-1",
+        "attempt": 1,
+        "deadline": deadline.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": "Notice",
+    }
+    assert gang.ask_agent(0, "/v1/save", asked, token="another's")[0] == 401
+    for rank in range(RANKS):
+        assert gang.ask_agent(rank, "/v1/save", asked)[0] == 202
+
+    def saved():
+        told = [gang.ask_agent(rank, "/v1/status")[1] for rank in range(RANKS)]
+        assert {status["request"]["state"] for status in told} == {"Saved"}, told
+        # The request of one rank may come after the save that the other's made.
+        assert len({status["saved"]["step"] for status in told}) == 1, told
+        return [status["saved"] for status in told]
+
+    answers = wait_until(saved, WAIT, "both agents to have saved the same step")
+    print(f"saved, as the agents say: {answers}")
+    step = answers[0]["step"]
+    assert 20 <= step < STEPS
+    job = JOB.format(namespace=namespace)
+    folder = f"{job}attempt-0001/step-{step:012d}/"
+    assert sorted(manifests(store, folder)) == [0, 1]
+    assert {m["step"] for m in manifests(store, folder).values()} == {step}
+
+    lost = gang.pods()[1]["spec"]["nodeName"]
+    machines.remove(lost)
+    gang.delete()
+    gang = start(2, resume=(folder, step))
+    gang.wait_complete(WAIT)
+    assert lost not in gang.nodes()
+    assert {gang.journal(rank).started_at_step for rank in range(RANKS)} == {step}
+    assert {gang.journal(rank).fingerprint for rank in range(RANKS)} == {expected}
+    # The sidecar outlives the program: the last checkpoint is there although nobody asked.
+    last = f"{job}attempt-0002/step-{STEPS:012d}/"
+    wait_until(lambda: sorted(manifests(store, last)) == [0, 1], WAIT, "the final checkpoint")
+
+
+def test_a_deleted_gang_saves_within_its_grace(start, store, namespace):
+    gang = start(1, "--step-milliseconds=20")
+    wait_until(lambda: gang.journal(0).step >= 20, WAIT, "some steps")
+    gang.delete()
+    folder = f"{JOB.format(namespace=namespace)}attempt-0001/"
+
+    def committed():
+        steps = {key.split("/")[-2] for key in store.keys(BUCKET, folder) if "MANIFEST" in key}
+        assert steps, store.keys(BUCKET)
+        (step,) = steps
+        assert sorted(manifests(store, f"{folder}{step}/")) == [0, 1]
+        return int(step.removeprefix("step-"))
+
+    assert wait_until(committed, WAIT, "what SIGTERM made it save to be in the store") >= 20
+
+
+NODE_AGENT = "node-agent"
+
+
+def node_agent_manifests(image, metadata_url, node):
+    """The role `node` with what it needs of the API server, on one node."""
+    account = {"kind": "ServiceAccount", "name": NODE_AGENT}
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}],
+    }
+    name_of_node = {"fieldRef": {"fieldPath": "spec.nodeName"}}
+    container = {
+        "name": "agent",
+        "image": image,
+        "args": ["node"],
+        "env": [
+            {"name": "NODE_NAME", "valueFrom": name_of_node},
+            {"name": "SPILLWAY_CLOUD", "value": "aws"},
+            {"name": "SPILLWAY_METADATA_URL", "value": metadata_url},
+        ],
+    }
+    pod = {
+        "serviceAccountName": NODE_AGENT,
+        "nodeSelector": {"kubernetes.io/hostname": node},
+        "containers": [container],
+        "terminationGracePeriodSeconds": 5,
+    }
+
+    def objects(namespace):
+        name = f"{NODE_AGENT}-{namespace}"
+        subject = {**account, "namespace": namespace}
+        reference = {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": name,
+        }
+        return [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NODE_AGENT}},
+            {**role, "metadata": {"name": name}},
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": name},
+                "roleRef": reference,
+                "subjects": [subject],
+            },
+            {
+                "apiVersion": "apps/v1",
+                "kind": "DaemonSet",
+                "metadata": {"name": NODE_AGENT},
+                "spec": {
+                    "selector": {"matchLabels": {"app": NODE_AGENT}},
+                    "template": {"metadata": {"labels": {"app": NODE_AGENT}}, "spec": pod},
+                },
+            },
+        ]
+
+    return objects
+
+
+def test_a_notice_of_the_metadata_service_marks_the_node_and_a_withdrawn_one_unmarks_it(
+    cluster, machines, agent_image, kubectl, namespace
+):
+    with MetadataServer(cluster.address) as metadata:
+        manifests_of = node_agent_manifests(agent_image, metadata.url, "node-b")
+        kubectl.apply(manifests_of(namespace), f"--namespace={namespace}")
+        wait_until(lambda: metadata.asked > 2, WAIT, "the agent to ask")
+        assert not marks(kubectl, "node-b")[0]
+
+        deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=120)
+        said = metadata.interrupt(deadline)
+        taint, annotations = wait_until(
+            lambda: (found := marks(kubectl, "node-b"))[0] and found, WAIT, "the taint"
+        )
+        assert (taint["value"], taint["effect"]) == ("interruption", "NoSchedule")
+        assert annotations["spillway.dev/interruption-deadline"] == said
+        assert annotations["spillway.dev/interruption-source"] == "aws-metadata"
+        assert not marks(kubectl, "node-a")[0]
+
+        metadata.withdraw()
+        wait_until(lambda: not any(marks(kubectl, "node-b")), WAIT, "the marks to be gone")
+
+
+def marks(kubectl, node):
+    """Our taint of a node, or None, and our annotations."""
+    found = kubectl.json("get", "node", node)
+    taints = {t["key"]: t for t in found["spec"].get("taints", [])}
+    ours = {
+        key: value
+        for key, value in found["metadata"].get("annotations", {}).items()
+        if key.startswith("spillway.dev/interruption")
+    }
+    return taints.get("spillway.dev/interruption"), ours
