@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <spillway/core/text.h>
+
 namespace spillway::cli {
 namespace {
 
@@ -54,6 +56,11 @@ std::string escape_html(std::string_view text) {
     at += length == 0 ? 1 : length;
   }
   return out;
+}
+
+std::string name_text(std::string_view name) {
+  constexpr std::size_t kLongest = 72;
+  return escape_html(shorten(name, kLongest));
 }
 
 std::string coordinate(double value) {

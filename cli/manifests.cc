@@ -174,20 +174,20 @@ Result<std::vector<Manifest>> parse_manifests(const std::string& text, const std
 }
 
 Result<std::vector<Manifest>> read_manifests(const std::vector<std::string>& paths) {
+  if (std::count(paths.begin(), paths.end(), "-") > 1)
+    return invalid("-f - is given twice: standard input can be read once");
   std::vector<Manifest> manifests;
-  bool stdin_read = false;
   for (const std::string& path : paths) {
-    if (path == "-" && std::exchange(stdin_read, true))
-      return invalid("-f - is given twice: standard input can be read once");
     TRY(files, files_of(path));
     for (const std::string& file : files) {
       TRY(text, content_of(file));
-      TRY(more, parse_manifests(text, file == "-" ? "standard input" : file));
+      const std::string name = file == "-" ? "standard input" : file;
+      TRY(more, parse_manifests(text, name));
       if (more.empty() && file == path)
-        return invalid(file + ": it holds no object: write at least one");
+        return invalid(name + ": it holds no object: write at least one");
       std::move(more.begin(), more.end(), std::back_inserter(manifests));
       if (manifests.size() > kMaxManifests) {
-        return invalid(file + ": more than " + std::to_string(kMaxManifests) +
+        return invalid(name + ": more than " + std::to_string(kMaxManifests) +
                        " objects with those before: write fewer");
       }
     }

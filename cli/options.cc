@@ -71,6 +71,7 @@ Commands describe(CLI::App& app, Options& options, Texts& texts) {
   commands.simulate->add_option("--to", texts.to, "end, not included");
   commands.simulate
       ->add_option("--seed", texts.simulate.seed, "the same seed gives the same history")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   commands.simulate->add_option("--report", texts.simulate.report,
                                 "write an HTML page to this file");

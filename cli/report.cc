@@ -1,6 +1,10 @@
 #include "report.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include <spillway/core/text.h>
 
 #include "html.h"
 #include "report_parts.h"
@@ -19,6 +23,14 @@ std::string outcome(const sim::SimulationTotals& totals) {
   return fmt::format(", {:.0f}\u00a0% {} than on demand", 100 * part, less ? "less" : "more");
 }
 
+// "30 days", "36 hours": for a headline.
+std::string rounded_length(Duration length) {
+  using std::chrono::hours;
+  const std::int64_t whole = std::chrono::round<hours>(length).count();
+  if (whole < 48) return plural(std::max<std::int64_t>(whole, 1), "hour");
+  return plural((whole + 12) / 24, "day");
+}
+
 std::string whole_dollars(Money amount) {
   const std::string text = dollars(amount);
   return amount >= Money::dollars(100) ? text.substr(0, text.size() - 3) : text;
@@ -27,7 +39,7 @@ std::string whole_dollars(Money amount) {
 }  // namespace
 
 std::string headline(const sim::SimulationReport& report) {
-  return fmt::format("{} of GPU work for {}{}", time_span(report.to - report.from),
+  return fmt::format("{} of GPU work for {}{}", rounded_length(report.to - report.from),
                      whole_dollars(report.totals.cost), outcome(report.totals));
 }
 
@@ -41,8 +53,7 @@ std::string tiles(const sim::SimulationReport& report) {
   };
   tile("Cost", dollars(totals.cost),
        dollars(totals.split.idle_cost + totals.split.starting_cost) + " of it idle or starting");
-  tile("The same hours on demand", dollars(totals.on_demand_equivalent),
-       "hours that work was charged for");
+  tile("On demand", dollars(totals.on_demand_equivalent), "the hours that work was charged for");
   const std::string part = totals.saved
                                ? percent(static_cast<double>(totals.saved->micros()),
                                          static_cast<double>(totals.on_demand_equivalent->micros()))

@@ -57,7 +57,13 @@ ValueAxis::ValueAxis(double largest) {
   const double rough = largest / 4;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   const double digit = rough / power;
-  step_ = power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
+  // A quarter of a hundred is round, a quarter of a ten is not.
+  const double quarter = power >= 10 ? 2.5 : 5;
+  step_ = power * (digit <= 1         ? 1
+                   : digit <= 2       ? 2
+                   : digit <= quarter ? quarter
+                   : digit <= 5       ? 5
+                                      : 10);
   top_ = step_ * std::ceil(largest / step_);
 }
 

@@ -121,10 +121,14 @@ std::string tier_key() {
 }
 
 std::string time_labels(const TimeAxis& time) {
+  constexpr double kNearEdge = 25;
+  const auto css_of = [](const Tick& tick) {
+    return tick.minor ? " minor" : tick.at < kNearEdge ? " first" : "";
+  };
   std::string out;
   for (const Tick& tick : time.ticks()) {
-    out += fmt::format("<span class=\"x{}\" style=\"left:{}%\">{}</span>",
-                       tick.minor ? " minor" : "", coordinate(tick.at / 10), tick.label);
+    out += fmt::format("<span class=\"x{}\" style=\"left:{}%\">{}</span>", css_of(tick),
+                       coordinate(tick.at / 10), tick.label);
   }
   return out;
 }

@@ -59,14 +59,26 @@ PriceRange range_of(const sim::PoolSeries& pool) {
   return range;
 }
 
+// Times without capacity; what lies closer together than a pixel is one.
+std::string gaps(const std::vector<sim::TimeSpan>& spans, const TimeAxis& time) {
+  std::string out;
+  for (std::size_t i = 0; i < spans.size();) {
+    const double from = time.x(spans[i].from);
+    double to = time.x(spans[i].to);
+    for (++i; i < spans.size() && time.x(spans[i].from) - to < 1; ++i)
+      to = std::max(to, time.x(spans[i].to));
+    out += rect("class=\"none\"", from, to, 0, kExtent);
+  }
+  return out;
+}
+
 std::string price_strip(const sim::PoolSeries& pool, const TimeAxis& time) {
   const double per = per_accelerator(pool);
   const PriceRange range = range_of(pool);
   const double on_demand = pool.on_demand ? pool.on_demand->approximate_dollars() / per : 0;
   const ValueAxis axis(std::max(range.highest, on_demand) * 1.02);
   std::string content = "<path class=\"grid\" d=\"M0 1000H1000\"/>";
-  for (const sim::TimeSpan& span : pool.unavailable)
-    content += rect("class=\"none\"", time.x(span.from), time.x(span.to), 0, kExtent);
+  content += gaps(pool.unavailable, time);
   if (on_demand > 0)
     content += "<path class=\"limit\" d=\"M0 " + coordinate(axis.y(on_demand)) + "H1000\"/>";
   content += fmt::format("<path class=\"s-{}\" d=\"{}\"/>", api::to_string(pool.tier),
@@ -157,7 +169,7 @@ std::string placement_figure(const sim::SimulationReport& report, const TimeAxis
         "{} {}/{}: {} stays, {} interruptions, {}", sim::to_string(row.kind), row.ns.str(),
         row.name.str(), row.placements.size(), row.interruptions, dollars(row.cost));
     const std::string name =
-        fmt::format("{} <small>{}</small>", escape_html(row.name.str()), escape_html(row.ns.str()));
+        fmt::format("{} <small>{}</small>", name_text(row.name.str()), name_text(row.ns.str()));
     strips +=
         strip("bar", name, svg(label, bar_content(row, index, spans_left, index < told, time)),
               "<b>" + dollars(row.cost) + "</b>");

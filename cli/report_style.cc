@@ -27,12 +27,13 @@ section{border-top:1px solid var(--line);padding-top:20px;margin-top:36px}
 .key i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px}
 .key .rule{height:0;border-top:2px dashed var(--ink);border-radius:0;vertical-align:4px;width:16px}
 figure{margin:0}
-.plot{position:relative;margin:0 64px 26px 56px}
+.plot{position:relative;margin:6px 0 30px 56px}.plot.cost-plot{margin-right:92px}
 .plot svg{display:block;width:100%;height:100%;overflow:visible}
 .plot.tall{height:280px}.plot.mid{height:220px}
 .y,.x{position:absolute;font-size:12px;color:var(--quiet);font-variant-numeric:tabular-nums;white-space:nowrap;line-height:1}
 .y{right:100%;margin-right:8px;transform:translateY(-50%)}
 .x{top:100%;margin-top:8px;transform:translateX(-50%)}
+.x.first{transform:none}
 .end{position:absolute;left:100%;margin-left:8px;font-size:13px;font-weight:600;line-height:1.15;transform:translateY(-50%);white-space:nowrap}
 .end small{display:block;font-weight:400;color:var(--quiet)}
 .grid{stroke:var(--hair);stroke-width:1}.base{stroke:var(--quiet);stroke-width:1}
@@ -50,12 +51,12 @@ svg *{vector-effect:non-scaling-stroke}
 .strips{margin:0 0 30px}
 .strip{display:grid;grid-template-columns:190px 1fr 84px;column-gap:12px;align-items:center;border-bottom:1px solid var(--hair)}
 .strip .name{font-size:13px;line-height:1.25;overflow-wrap:anywhere;padding:4px 0}
-.strip .name small{display:block;color:var(--quiet);font-size:12px}
+.strip .name small{color:var(--quiet);font-size:12px}.price .name small{display:block}
 .strip .what{font-size:12px;color:var(--quiet);text-align:right;font-variant-numeric:tabular-nums;line-height:1.25}
 .strip .what b{color:var(--ink);font-weight:600}
 .strip svg{display:block;width:100%;overflow:visible}
 .price svg{height:44px}.price{padding:4px 0}
-.bar svg{height:16px}.bar{padding:3px 0}
+.bar svg{height:15px}.bar{padding:1px 0}
 .bar [data-p]{cursor:default}.bar [data-p]:hover{opacity:.8}
 .scale{display:grid;grid-template-columns:190px 1fr 84px;column-gap:12px}
 .scale div{position:relative;height:20px;grid-column:2}
@@ -81,7 +82,7 @@ details li b{color:var(--ink);font-weight:600}
 ul.plain{margin:0;padding-left:1.1em;color:var(--quiet);max-width:52em}
 footer{margin-top:40px;font-size:12.5px;color:var(--quiet)}
 @media(max-width:720px){main{padding:24px 16px 48px}.tiles{grid-template-columns:repeat(2,1fr)}.tiles div{border-bottom:1px solid var(--hair);padding-bottom:10px}
-.plot{margin-left:44px;margin-right:8px}.plot.tall,.plot.mid{height:200px}.end{display:none}.minor{display:none}
+.plot,.plot.cost-plot{margin-left:54px;margin-right:8px}.plot.tall,.plot.mid{height:200px}.end{display:none}.minor{display:none}
 .strip,.scale{grid-template-columns:1fr auto}.strip .name{grid-row:1}.strip .plotcell{grid-column:1/-1;grid-row:2}.strip .what{grid-row:1;grid-column:2}
 .strip .name small{display:inline}.scale div{grid-column:1/-1}.scroll{margin:0 -16px;padding:0 16px}.bar{padding:4px 0 6px}
 .shares{grid-template-columns:1fr max-content}.shares .stack{grid-column:1/-1;order:0}.shares .n{grid-column:2}}

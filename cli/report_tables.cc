@@ -61,9 +61,9 @@ std::string deadline_cell(const WorkloadRow& row) {
 
 std::string table_row(const WorkloadRow& row, std::size_t index, bool told) {
   const std::string name =
-      fmt::format("{} <small>{}</small>", escape_html(row.name.str()), escape_html(row.ns.str()));
+      fmt::format("{} <small>{}</small>", name_text(row.name.str()), name_text(row.ns.str()));
   const bool more = told && !row.placements.empty();
-  std::string out = fmt::format("<tr><td data-v=\"{}\">", escape_html(row.name.str()));
+  std::string out = "<tr><td data-v=\"" + name_text(row.name.str()) + "\">";
   out +=
       more ? "<details><summary>" + name + "</summary>" + stays(row, index) + "</details>" : name;
   out += "</td>" + cell(row.kind == sim::WorkloadKind::kTrainingJob ? "training" : "inference");

@@ -1,0 +1,101 @@
+#include "options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace spillway::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Parsed {
+  CommandLine command;
+  std::string said;  // on standard error
+};
+
+Parsed parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "kubectl-spillway");
+  ::testing::internal::CaptureStderr();
+  Parsed parsed{.command = parse_command_line(static_cast<int>(words.size()), words.data())};
+  parsed.said = ::testing::internal::GetCapturedStderr();
+  return parsed;
+}
+
+TEST(Options, flags_of_kubectl_may_stand_behind_the_command) {
+  const auto parsed = parse({"plan", "-n", "research", "--context", "prod", "-o", "json"});
+  ASSERT_TRUE(parsed.command.options) << parsed.said;
+  EXPECT_EQ(parsed.command.options->connection.ns, "research");
+  EXPECT_EQ(parsed.command.options->connection.context, "prod");
+  EXPECT_EQ(parsed.command.options->format, Format::kJson);
+  EXPECT_TRUE(std::holds_alternative<PlanOptions>(parsed.command.options->command));
+}
+
+TEST(Options, an_object_is_named_as_kubectl_names_it) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"tj/llama"},
+                                             {"TrainingJob/llama"},
+                                             {"trainingjobs.spillway.dev/llama"},
+                                             {"tj", "llama"}}) {
+    const auto target = parse_target(words);
+    ASSERT_TRUE(target) << words.front();
+    EXPECT_EQ(target->kind, TargetKind::kTrainingJob);
+    EXPECT_EQ(target->name.str(), "llama");
+  }
+  EXPECT_EQ(parse_target({"ipool/chat"})->kind, TargetKind::kInferencePool);
+  EXPECT_EQ(parse_target({"cpool/spot-a"})->kind, TargetKind::kCapacityPool);
+}
+
+TEST(Options, simulate_takes_days_and_instants) {
+  const auto parsed = parse({"simulate", "-f", "a.yaml", "-f", "b", "--market", "m", "--from",
+                             "2020-01-05", "--to", "2020-02-04T12:00:00+02:00", "--seed", "7"});
+  ASSERT_TRUE(parsed.command.options) << parsed.said;
+  const auto& simulate = std::get<SimulateOptions>(parsed.command.options->command);
+  EXPECT_EQ(simulate.files, (std::vector<std::string>{"a.yaml", "b"}));
+  EXPECT_EQ(format_instant(*simulate.from), "2020-01-05T00:00:00Z");
+  EXPECT_EQ(format_instant(*simulate.to), "2020-02-04T10:00:00Z");
+  EXPECT_EQ(simulate.seed, 7u);
+}
+
+struct Wrong {
+  std::vector<const char*> words;
+  const char* says;
+};
+
+TEST(Options, wrong_input_is_one_sentence_and_exit_code_2) {
+  const std::vector<Wrong> cases = {
+      {{}, "subcommand"},
+      {{"plan", "-o", "xml"}, "-o xml is no output format: write table, json or yaml"},
+      {{"plan", "--what"}, "--what"},
+      {{"explain"}, "KIND/NAME"},
+      {{"explain", "llama"}, "write KIND/NAME, such as tj/llama"},
+      {{"explain", "pod/llama"}, "'pod' is no kind that is placed: write trainingjob (tj)"},
+      {{"explain", "tj/"}, "one object at a time"},
+      {{"simulate", "-f", "a.yaml"}, "--market"},
+      {{"simulate", "--market", "m"}, "--filename"},
+      {{"simulate", "-f", "a", "--market", "m", "--from", "January"},
+       "--from January is no time: write a day such as 2020-01-05"},
+      {{"simulate", "-f", "a", "--market", "m", "--from", "2020-02-01", "--to", "2020-01-01"},
+       "--from 2020-02-01 is not before --to 2020-01-01"},
+      {{"simulate", "-f", "a", "--market", "m", "--seed", "-1"}, "--seed"},
+  };
+  for (const Wrong& wrong : cases) {
+    const auto parsed = parse(wrong.words);
+    EXPECT_FALSE(parsed.command.options) << wrong.says;
+    EXPECT_EQ(parsed.command.exit_code, 2) << wrong.says;
+    EXPECT_THAT(parsed.said, HasSubstr(wrong.says));
+    EXPECT_TRUE(parsed.said.starts_with("error: ")) << parsed.said;
+    EXPECT_EQ(std::count(parsed.said.begin(), parsed.said.end(), '\n'), 1) << parsed.said;
+  }
+}
+
+TEST(Options, help_is_no_error) {
+  ::testing::internal::CaptureStdout();
+  const auto parsed = parse({"--help"});
+  const std::string help = ::testing::internal::GetCapturedStdout();
+  EXPECT_EQ(parsed.command.exit_code, 0);
+  for (const char* word : {"kubectl spillway", "plan", "explain", "simulate", "--kubeconfig"})
+    EXPECT_THAT(help, HasSubstr(word));
+}
+
+}  // namespace
+}  // namespace spillway::cli
