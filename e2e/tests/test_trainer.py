@@ -135,7 +135,6 @@ def test_in_native_mode_it_writes_to_the_store_itself_and_resumes_from_what_it_i
         bucket = store.make_bucket("training")
         job = "runs/team-a/fit/uid-1/"
         environment = {
-            "SPILLWAY_CHECKPOINT_URI": f"s3://{bucket}/{job}",
             "SPILLWAY_STORE_ENDPOINT": store.endpoint,
             "SPILLWAY_STORE_REGION": store.region,
             "SPILLWAY_STORE_PATH_STYLE": "true",
@@ -143,7 +142,8 @@ def test_in_native_mode_it_writes_to_the_store_itself_and_resumes_from_what_it_i
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         }
-        gang = start(1, "--step-milliseconds=2", environment=environment, native=True)
+        first = {"SPILLWAY_CHECKPOINT_URI": f"s3://{bucket}/{job}attempt-0001/"}
+        gang = start(1, "--step-milliseconds=2", environment=environment | first, native=True)
         gang.wait_step(120)
         gang.kill()
         folder = f"{job}attempt-0001/checkpoint-100/"
@@ -153,6 +153,7 @@ def test_in_native_mode_it_writes_to_the_store_itself_and_resumes_from_what_it_i
             f"{folder}model-00002-of-00002.safetensors",
         ]
         resume = {
+            "SPILLWAY_CHECKPOINT_URI": f"s3://{bucket}/{job}attempt-0002/",
             "SPILLWAY_RESUME_FROM": f"s3://{bucket}/{folder}",
             "SPILLWAY_RESUME_STEP": "100",
         }

@@ -9,7 +9,6 @@
 #include <spillway/async/timers.h>
 #include <spillway/cloud/beast_http_client.h>
 #include <spillway/cloud/credentials.h>
-#include <spillway/storage/layout.h>
 
 namespace spillway::trainer {
 namespace {
@@ -95,8 +94,7 @@ class BucketShelf final : public Shelf {
 
  private:
   [[nodiscard]] std::string folder(Step step) const {
-    return storage::attempt_prefix(settings_.job.key, settings_.attempt).str() + "checkpoint-" +
-           std::to_string(step.value()) + "/";
+    return settings_.attempt.key.str() + "checkpoint-" + std::to_string(step.value()) + "/";
   }
 
   template <class T>
@@ -132,10 +130,8 @@ class BucketShelf final : public Shelf {
 
 Result<BucketSettings> bucket_settings(const Variables& variable) {
   BucketSettings settings;
-  TRY(job, uri(variable, environment::kCheckpointUri));
-  settings.job = std::move(job);
-  TRY(attempt, number(variable, environment::kAttempt));
-  settings.attempt = AttemptNumber(attempt);
+  TRY(attempt, uri(variable, environment::kCheckpointUri));
+  settings.attempt = std::move(attempt);
   if (!variable(environment::kResumeFrom).empty()) {
     TRY(from, uri(variable, environment::kResumeFrom));
     TRY(step, number(variable, environment::kResumeStep));
@@ -145,7 +141,7 @@ Result<BucketSettings> bucket_settings(const Variables& variable) {
   auto endpoint = cloud::parse_url(variable(environment::kStoreEndpoint));
   if (!endpoint) return fail(endpoint.error().in(environment::kStoreEndpoint));
   settings.store.endpoint = *std::move(endpoint);
-  settings.store.bucket = settings.job.bucket;
+  settings.store.bucket = settings.attempt.bucket;
   settings.store.region = Region(variable(environment::kStoreRegion));
   settings.store.addressing = variable(environment::kStorePathStyle) == "true"
                                   ? storage::Addressing::kPath

@@ -1,7 +1,7 @@
 #pragma once
 // Mode Native: the program writes to the object store itself, below the prefix of its attempt:
-//   <SPILLWAY_CHECKPOINT_URI>attempt-0003/checkpoint-1200/model-00001-of-00002.safetensors
-//   <SPILLWAY_CHECKPOINT_URI>attempt-0003/checkpoint-1200/_SUCCESS      last, by rank 0
+//   <SPILLWAY_CHECKPOINT_URI>checkpoint-1200/model-00001-of-00002.safetensors
+//   <SPILLWAY_CHECKPOINT_URI>checkpoint-1200/_SUCCESS      last, by rank 0
 // It resumes from SPILLWAY_RESUME_FROM and from nothing else.
 
 #include <functional>
@@ -19,10 +19,9 @@ struct BucketSettings {
   storage::S3Config store;
   std::string credentials;  // "environment", or a folder (agent_protocol.h)
   std::string ca_bundle;    // PEM; empty = the system's
-  storage::S3Uri job;       // where this job's checkpoints go
+  storage::S3Uri attempt;   // where this attempt's checkpoints go
   std::optional<storage::S3Uri> resume_from;
   Step resume_step;
-  AttemptNumber attempt;
 };
 
 using Variables = std::function<std::string(std::string_view name)>;  // "" = not set

@@ -66,8 +66,10 @@ class World:
         self.market = Market(self._start_server, self._directory, prices, **options)
         return self.market
 
-    def start_operator(self, *flags, placement=None, instance="operator", **options):
-        configuration = {"placement": {**QUICK, **(placement or {})}}
+    def start_operator(
+        self, *flags, placement=None, instance="operator", more_configuration=None, **options
+    ):
+        configuration = {"placement": {**QUICK, **(placement or {})}, **(more_configuration or {})}
         if self.market:
             configuration["feeds"] = self.market.feeds()
         operator = self._start_operator(
