@@ -6,13 +6,12 @@ namespace spillway::plan {
 
 DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, Instant now,
                            const Config& config)
-    : deadline_(job.deadline),
-      now_(now),
-      created_at_(job.created_at),
-      work_(job.duration.value_or(config.assumed_duration)),
-      delay_(job.changeover.value_or(config.restart_delay)),
-      launch_(job.launch_timeout) {
+    : deadline_(job.deadline), now_(now) {
   if (!deadline_) return;
+  created_at_ = job.created_at;
+  work_ = job.duration.value_or(config.assumed_duration);
+  delay_ = job.changeover.value_or(config.restart_delay);
+  launch_ = job.launch_timeout;
   if (job.checkpointing && job.gang) {
     const Checkpointing& checkpointing = *job.checkpointing;
     const Hours saved(checkpointing.verified ? checkpointing.verified->work : Duration(0));

@@ -66,10 +66,10 @@ class DeadlineRule {
 
   std::optional<Instant> deadline_;
   Instant now_;
-  Instant created_at_;
-  Hours work_;
-  Duration delay_;
-  Duration launch_;
+  Instant created_at_{};
+  Hours work_{0};
+  Duration delay_{0};
+  Duration launch_{0};
   Duration left_{0};
   bool saves_ = false;
   Duration unsaved_{0};  // that there can be at once

@@ -159,10 +159,11 @@ const Incumbents::OnPool& Incumbents::on(std::size_t pool) {
       add_job(list, holder.index);
     }
   }
-  // Lowest rank first; of equals the youngest workload first.
+  // Lowest rank first: whoever loses least, so a job that has just saved goes before one that has
+  // not; of equals the youngest workload first.
   std::sort(list.begin(), list.end(), [&](const Incumbent& a, const Incumbent& b) {
     const auto rank = [](const Incumbent& x) {
-      return std::tuple(x.priority, x.value, x.holder.inference);
+      return std::tuple(x.priority, x.value_with_rework, x.value, x.holder.inference);
     };
     if (rank(a) != rank(b)) return rank(a) < rank(b);
     if (a.holder.index == b.holder.index) return a.position < b.position;

@@ -268,6 +268,7 @@ struct Claimant {
   std::int64_t replicas = 0;
   std::vector<Bound>* taken = nullptr;
   bool job = false;
+  Instant created_at{};
   const ObjectKey* key = nullptr;
 
   friend bool operator<(const Claimant& a, const Claimant& b) {
@@ -275,9 +276,11 @@ struct Claimant {
     if (a.pool_rank != b.pool_rank) return a.pool_rank < b.pool_rank;
     const auto rest = [](const Claimant& c) {
       return std::tuple(-c.need->resources.cpu.value(), -c.need->resources.memory.value(), c.job,
-                        std::tie(*c.key));
+                        c.created_at);
     };
-    return rest(a) < rest(b);
+    const auto of_a = rest(a);
+    const auto of_b = rest(b);
+    return of_a == of_b ? *a.key < *b.key : of_a < of_b;
   }
 };
 
@@ -288,7 +291,7 @@ struct Claimant {
 void Pass::claim_unbound() {
   std::vector<Claimant> claimants;
   const auto add = [&](const DemandKind& kind, std::size_t where, std::int64_t replicas,
-                       std::vector<Bound>& taken, bool is_job, const ObjectKey& key) {
+                       std::vector<Bound>& taken, bool is_job, const auto& workload) {
     if (replicas <= 0) return;
     claimants.push_back({.accelerators = kind.need.resources.accelerators.value(),
                          .pool_rank = catalogue.rank(where),
@@ -297,20 +300,20 @@ void Pass::claim_unbound() {
                          .replicas = replicas,
                          .taken = &taken,
                          .job = is_job,
-                         .key = &key});
+                         .created_at = workload.created_at,
+                         .key = &workload.key});
   };
   for (Job& job : jobs) {
     if (!job.placed() || !repacks_[job.pool]) continue;
     const std::int64_t bound = job.continues ? count(job.workload->bound) : 0;
-    add(kind(job), job.pool, job.workload->demand.replicas - bound, job.taken, true,
-        job.workload->key);
+    add(kind(job), job.pool, job.workload->demand.replicas - bound, job.taken, true, *job.workload);
   }
   for (Service& service : services) {
     if (service.workload->terminating) continue;
     for (Share& share : service.shares) {
       if (!repacks_[share.pool]) continue;
       add(kind(service), share.pool, share.replicas - count(share.bound), share.taken, false,
-          service.workload->key);
+          *service.workload);
     }
   }
   std::sort(claimants.begin(), claimants.end());

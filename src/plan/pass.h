@@ -134,6 +134,13 @@ class Pass {
     std::uint64_t releases = 0;
   };
   std::vector<Full> full;
+  // By kind: bought offers before `first` have no room even for one replica, nor has room been
+  // given back since.
+  struct Closed {
+    std::size_t first = 0;
+    std::uint64_t releases = 0;
+  };
+  std::vector<Closed> closed;
 
   // Packs what is placed and not bound yet anew where something changed, as the next pass will find
   // it.

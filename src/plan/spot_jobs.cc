@@ -83,7 +83,7 @@ class Question {
   // Running spot is left only for what costs less an hour.
   bool has_cheaper() {
     if (here_->floor >= on_demand_.offer->floor) return true;
-    for (const Offer& offer : pass_.kind(job_).bought) {
+    for (const Offer& offer : open_offers(pass_, job_)) {
       if (!offer.price_known || offer.floor >= here_->floor) return false;
       if (serves(pass_, job_, offer) && has_room(pass_, job_, offer)) return true;
     }

@@ -148,15 +148,28 @@ bool has_room(Pass& pass, const Job& job, const Offer& offer) {
          pass.room.fits(offer.pool, pass.kind(job).need, job.workload->demand.replicas);
 }
 
+std::span<const Offer> open_offers(Pass& pass, const Job& job) {
+  if (pass.closed.size() <= job.kind) pass.closed.resize(job.kind + 1);
+  Pass::Closed& closed = pass.closed[job.kind];
+  if (closed.releases != pass.room.releases())
+    closed = {.first = 0, .releases = pass.room.releases()};
+  const DemandKind& kind = pass.kind(job);
+  while (closed.first < kind.bought.size()) {
+    const std::size_t pool = kind.bought[closed.first].pool;
+    if (!pass.stocked_out(pool) && pass.room.slots(pool, kind.need) > 0) break;
+    ++closed.first;
+  }
+  return std::span(kind.bought).subspan(closed.first);
+}
+
 bool has_room_anywhere(Pass& pass, const Job& job) {
   if (pass.full.size() <= job.kind) pass.full.resize(job.kind + 1);
   Pass::Full& full = pass.full[job.kind];
   const std::int64_t replicas = job.workload->demand.replicas;
   if (full.releases == pass.room.releases() && full.replicas <= replicas) return false;
-  const std::vector<Offer>& bought = pass.kind(job).bought;
-  if (std::any_of(bought.begin(), bought.end(),
-                  [&](const Offer& offer) { return has_room(pass, job, offer); }))
-    return true;
+  for (const Offer& offer : open_offers(pass, job)) {
+    if (has_room(pass, job, offer)) return true;
+  }
   full = {.replicas = replicas, .releases = pass.room.releases()};
   return false;
 }
@@ -213,7 +226,7 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
   if (job.waiting() && !has_room_anywhere(pass, job)) return std::nullopt;
   pass.candidates.clear();
   double bar = search.limit;  // nothing at or above it can be chosen any more
-  for (const Offer& offer : pass.kind(job).bought) {
+  for (const Offer& offer : open_offers(pass, job)) {
     if (offer.price_known && offer.floor * work.total.count() > bar) break;
     if (job.placed() && offer.pool == job.pool) continue;
     if (search.only_lasting && offer.tier == api::Tier::kSpot) continue;

@@ -3,6 +3,7 @@
 // running one moves.
 
 #include <optional>
+#include <span>
 
 #include <spillway/plan/spot_policy.h>
 
@@ -40,6 +41,9 @@ Patience patience_of(const Pass& pass, const Job& job, const Work& work,
 
 // There is room for all of it, and the pool is not stocked out.
 bool has_room(Pass& pass, const Job& job, const Offer& offer);
+
+// The bought offers of its kind from the first on that has room for one replica.
+std::span<const Offer> open_offers(Pass& pass, const Job& job);
 
 // Some bought pool has room for all of it. Remembered for its kind: in a busy cluster thousands
 // wait for the same.

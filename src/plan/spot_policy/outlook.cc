@@ -11,14 +11,18 @@ namespace {
 constexpr double kIntoGapHours = 1;
 constexpr double kIntoWindowHours = 3;
 
-// Expected length of a window or gap, in hours, at a scale: the integral of its survival, bucket by
-// bucket.
-double mean_length(double scale) {
+// Expected rest of a window or gap of this age, in hours, at a scale: the integral of its survival,
+// bucket by bucket.
+double mean_rest(double scale, double age_hours) {
   double length = 0;
   double survival = 1;
+  double edge = 0;
   for (std::size_t b = 0; b + 1 < kAgeBuckets; ++b) {
+    const double from = std::max(edge, age_hours);
+    edge += age_bucket_width(b);
+    if (edge <= from) continue;
     const double rate = scale * base_hazard(b);
-    const double kept = std::exp(-rate * age_bucket_width(b));
+    const double kept = std::exp(-rate * (edge - from));
     length += survival * (1 - kept) / rate;
     survival *= kept;
   }
@@ -34,8 +38,8 @@ double in_hours(Duration time) {
 Outlook::Outlook(const SpotMarket& market) {
   states_.reserve(market.offers.size());
   for (const SpotOffer& offer : market.offers) {
-    const double window = mean_length(offer.scale.window);
-    const double gap = mean_length(offer.scale.gap);
+    const double window = mean_rest(offer.scale.window, 0);
+    const double gap = mean_rest(offer.scale.gap, 0);
     states_.push_back({.is_up = offer.sight.state == MarketState::kWindow,
                        .age_hours = in_hours(offer.sight.age + offer.sight.seen_ago),
                        .long_run = window / (window + gap),
@@ -105,6 +109,10 @@ double Outlook::cheaper_per_hour(std::size_t offer) const {
     rate += state.scale.gap * hazard_at(age);
   }
   return rate;
+}
+
+double Outlook::rest_hours(std::size_t offer, double age_hours) const {
+  return mean_rest(states_[offer].scale.window, age_hours);
 }
 
 double Outlook::market_age_hours(std::size_t offer, double age_hours) const {

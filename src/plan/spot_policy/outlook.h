@@ -27,6 +27,8 @@ class Outlook {
   [[nodiscard]] double gap_age_hours() const { return gap_age_hours_; }
   // Rate at which offerings cheaper than this one come up.
   [[nodiscard]] double cheaper_per_hour(std::size_t offer) const;
+  // Expected rest of a window of this offering, by its own scale, whatever the market's is.
+  [[nodiscard]] double rest_hours(std::size_t offer, double age_hours) const;
   // The age at which a window of the market ends as soon as one of this offering does at its own
   // age.
   [[nodiscard]] double market_age_hours(std::size_t offer, double age_hours) const;

@@ -27,9 +27,6 @@ class PhaseChain {
   [[nodiscard]] ByPhase expect(const ByPhase& value) const;
   // The same on spot: `running` while the window lasts, `after` (by phase) once it has ended.
   [[nodiscard]] ByAge expect_spot(const ByAge& running, const ByPhase& after) const;
-  // Chance that a window of each age survives one step, and then is a bucket older.
-  [[nodiscard]] float survives(std::size_t age) const { return 1 - window_[age].ends; }
-  [[nodiscard]] float grows(std::size_t age) const { return window_[age].older; }
 
  private:
   struct Rates {

@@ -104,7 +104,6 @@ ActionCosts ProgrammeLibrary::Blend::costs(double work_hours, double spare_hours
     sum.enter_on_demand += part.weight * one.enter_on_demand;
     sum.stay_on_demand += part.weight * one.stay_on_demand;
     sum.stay_spot += part.weight * one.stay_spot;
-    sum.spot_stay_hours += part.weight * one.spot_stay_hours;
   }
   return sum;
 }

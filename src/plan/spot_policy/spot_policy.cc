@@ -10,9 +10,10 @@
 namespace spillway::plan {
 namespace {
 
-// A move from running spot to other spot must gain this share of the cost of a changeover:
-// estimates are not that fine.
-constexpr double kMoveMargin = 0.25;
+// Leaving running spot for other spot, or spot on offer for waiting, must gain this share of the
+// cost of a changeover: estimates are not that fine. Waiting spends slack, which is worth more than
+// they say wherever zones are lost together.
+constexpr double kLeastGain = 0.25;
 // Ages, as shares of the time since an offering was last seen down, at which its window is looked
 // at if it is up now.
 constexpr std::array<double, 2> kUnseenAges{0.25, 0.75};
@@ -33,11 +34,16 @@ struct Valued {
 
 }  // namespace
 
-// One offering, and the ages at which its window is looked at if it is up now.
+// An age at which an offering's window is looked at if it is up now.
+struct PreparedAge {
+  std::size_t bucket = 0;  // of the market's window that ends as soon
+  double rest_hours = 0;   // expected, of the offering's own
+};
+
 struct PreparedOffer {
   double dearer = 0;  // dollars per hour above the expected later price
   double cheaper_per_hour = 0;
-  std::array<std::size_t, 2> age_buckets{};
+  std::array<PreparedAge, 2> at{};
   std::size_t ages = 1;  // two where its age is not known
 };
 
@@ -63,17 +69,18 @@ struct SpotMarketView::Prepared {
         .dearer = market.offers[offer].price.approximate_dollars() - outlook.later_price(),
         .cheaper_per_hour = outlook.cheaper_per_hour(offer)};
     const SpotSight& sight = market.offers[offer].sight;
-    const auto bucket = [&](double age_hours) {
-      return age_bucket(outlook.market_age_hours(offer, age_hours));
+    const auto at = [&](double age_hours) {
+      return PreparedAge{.bucket = age_bucket(outlook.market_age_hours(offer, age_hours)),
+                         .rest_hours = outlook.rest_hours(offer, age_hours)};
     };
     if (sight.state == MarketState::kWindow) {
-      prepared.age_buckets[0] = bucket(in_hours(sight.age + sight.seen_ago));
+      prepared.at[0] = at(in_hours(sight.age + sight.seen_ago));
       return prepared;
     }
-    prepared.ages = prepared.age_buckets.size();
+    prepared.ages = prepared.at.size();
     for (std::size_t i = 0; i < prepared.ages; ++i) {
-      prepared.age_buckets[i] =
-          bucket(sight.state ? in_hours(sight.seen_ago) * kUnseenAges[i] : kUnknownAges[i]);
+      prepared.at[i] =
+          at(sight.state ? in_hours(sight.seen_ago) * kUnseenAges[i] : kUnknownAges[i]);
     }
     return prepared;
   }
@@ -145,7 +152,7 @@ class SpotDecision {
     }
     Valued gap = in_dollars(prepared_.blend.costs(work_, spare_, MarketState::kGap,
                                                   age_bucket(outlook_.gap_age_hours())),
-                            0, 0);
+                            0);
     gap.enter = gap.stay = kImpossible;
     return gap;
   }
@@ -153,9 +160,9 @@ class SpotDecision {
   // If the offering is up. Where its age is not known, the mean over ages that it may have.
   [[nodiscard]] Valued value(std::size_t offer) const {
     const PreparedOffer& prepared = prepared_.offers[offer];
-    Valued mean = value_at(offer, prepared.age_buckets[0]);
+    Valued mean = value_at(offer, prepared.at[0]);
     if (prepared.ages == 1) return mean;
-    const Valued other = value_at(offer, prepared.age_buckets[1]);
+    const Valued other = value_at(offer, prepared.at[1]);
     mean.enter = (mean.enter + other.enter) / 2;
     mean.stay = (mean.stay + other.stay) / 2;
     mean.wait = (mean.wait + other.wait) / 2;
@@ -164,34 +171,36 @@ class SpotDecision {
     return mean;
   }
 
-  [[nodiscard]] Valued value_at(std::size_t offer, std::size_t age_bucket) const {
+  // A price above or below the expected later one is paid for as long as this offering itself is
+  // expected to last, and a higher one at most until a cheaper offering comes up.
+  [[nodiscard]] Valued value_at(std::size_t offer, const PreparedAge& age) const {
     const PreparedOffer& prepared = prepared_.offers[offer];
-    Valued valued =
-        in_dollars(window_costs(age_bucket), prepared.dearer, prepared.cheaper_per_hour);
+    double stay = std::min(work_, age.rest_hours);
+    if (prepared.dearer > 0) stay /= 1 + stay * prepared.cheaper_per_hour;
+    Valued valued = in_dollars(window_costs(age.bucket), prepared.dearer * stay);
     valued.offer = offer;
+    valued.enter += prepared.dearer * changeover_;
     return valued;
   }
 
-  // `dearer`: dollars per hour above the expected later price, paid for as long as the stay is
-  // expected to last, or until a cheaper offering comes up.
-  [[nodiscard]] Valued in_dollars(const ActionCosts& costs, double dearer,
-                                  double cheaper_per_hour) const {
+  [[nodiscard]] Valued in_dollars(const ActionCosts& costs, double more) const {
     const double unit = outlook_.later_price();
-    const double stay = costs.spot_stay_hours;
-    const double more = dearer * (dearer > 0 ? stay / (1 + stay * cheaper_per_hour) : stay);
     return {.offer = 0,
-            .enter = costs.enter_spot * unit + more + dearer * changeover_,
+            .enter = costs.enter_spot * unit + more,
             .stay = costs.stay_spot * unit + more,
             .wait = costs.wait * unit + more,
             .enter_on_demand = costs.enter_on_demand * unit + more,
             .stay_on_demand = costs.stay_on_demand * unit + more};
   }
 
+  [[nodiscard]] double least_gain() const {
+    return kLeastGain * changeover_ * outlook_.later_price();
+  }
+
   [[nodiscard]] SpotChoice from_spot(const Valued& running, const Valued& best) const {
     SpotChoice choice = answer(SpotMove::kStay, job_.offer);
     choice.spot_dollars = running.stay;
-    const double margin = kMoveMargin * changeover_ * outlook_.later_price();
-    if (best.enter < running.stay - margin) {
+    if (best.enter < running.stay - least_gain()) {
       choice = answer(SpotMove::kLaunchSpot, best.offer);
       choice.spot_dollars = best.enter;
     }
@@ -205,24 +214,29 @@ class SpotDecision {
   }
 
   [[nodiscard]] SpotChoice from_elsewhere(const Valued& best) const {
-    const bool is_on_demand = job_.footing == Footing::kOnDemand;
-    const bool may_be_on_demand = is_on_demand || market_.on_demand_available;
-    const double on_demand = may_be_on_demand ? best_on_demand_ : kImpossible;
-    const SpotMove keep = is_on_demand ? SpotMove::kStay : SpotMove::kWait;
-    SpotChoice choice = answer(keep, 0);
-    double least = is_on_demand ? on_demand : best_wait_;
-    const auto offer = [&](double cost, SpotMove move) {
-      if (cost >= least * (1 - 1e-7))
-        return;  // tables are in single precision: a tie keeps what is
-      least = cost;
-      choice = answer(move, best.offer);
-    };
-    offer(best.enter, SpotMove::kLaunchSpot);
-    if (is_on_demand) offer(best_wait_, SpotMove::kWait);
-    if (!is_on_demand) offer(on_demand, SpotMove::kLaunchOnDemand);
+    SpotChoice choice =
+        job_.footing == Footing::kOnDemand ? from_on_demand(best) : from_nothing(best);
     if (best.enter != kImpossible) choice.spot_dollars = best.enter;
     return choice;
   }
+
+  [[nodiscard]] SpotChoice from_on_demand(const Valued& best) const {
+    if (is_less(best.enter, best_on_demand_) && best.enter <= best_wait_)
+      return answer(SpotMove::kLaunchSpot, best.offer);
+    const bool waits = is_less(best_wait_, best_on_demand_);
+    return answer(waits ? SpotMove::kWait : SpotMove::kStay, 0);
+  }
+
+  [[nodiscard]] SpotChoice from_nothing(const Valued& best) const {
+    const double on_demand = market_.on_demand_available ? best_on_demand_ : kImpossible;
+    if (best.enter < best_wait_ + least_gain() && best.enter <= on_demand)
+      return answer(SpotMove::kLaunchSpot, best.offer);
+    const bool buys = is_less(on_demand, best_wait_);
+    return answer(buys ? SpotMove::kLaunchOnDemand : SpotMove::kWait, 0);
+  }
+
+  // Tables are in single precision: a tie keeps what is.
+  static bool is_less(double a, double b) { return a < b * (1 - 1e-7); }
 
   [[nodiscard]] SpotChoice answer(SpotMove move, std::size_t offer) const {
     SpotChoice choice{.move = move,

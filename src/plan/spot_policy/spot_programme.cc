@@ -82,8 +82,7 @@ class ProgrammeSolver {
       if (is_sampled) {
         out_.works_.push_back(static_cast<double>(i) * step_);
         for (const std::size_t j : slacks)
-          out_.rows_.push_back(sample(i, std::min(j, layers(i) - 1)));
-        out_.stay_hours_.push_back(stay_);
+          out_.rows_.push_back(sample(std::min(j, layers(i) - 1)));
         ++next;
       }
       std::swap(before_, row_);
@@ -112,7 +111,6 @@ class ProgrammeSolver {
       for (float& value : row_[j].spot)
         value += h;
     }
-    extend_stay();
     const auto work = static_cast<float>(static_cast<double>(i) * step_);
     const auto changeover = static_cast<float>(out_.terms_.changeover_hours);
     row_[0].idle.fill(price(false) * (work + changeover));
@@ -194,20 +192,7 @@ class ProgrammeSolver {
     return value;
   }
 
-  // Expected paid hours until the window ends or the work is done, one step of work more than
-  // before.
-  void extend_stay() {
-    ByAge longer{};
-    for (std::size_t b = 0; b < kAgeBuckets; ++b) {
-      const float grown = stay_[std::min(b + 1, kAgeBuckets - 1)];
-      longer[b] = static_cast<float>(step_) +
-                  chain_.survives(b) * (stay_[b] + chain_.grows(b) * (grown - stay_[b]));
-    }
-    stay_ = longer;
-  }
-
-  [[nodiscard]] SpotProgramme::Sample sample(std::size_t i, std::size_t j) const {
-    static_cast<void>(i);
+  [[nodiscard]] SpotProgramme::Sample sample(std::size_t j) const {
     return {.wait = chain_.expect(row_[j - 1].idle),
             .stay_on_demand = stay_on_demand_at(j),
             .enter_on_demand = enter_on_demand_at(j),
@@ -224,7 +209,6 @@ class ProgrammeSolver {
   std::vector<Cell> before_;
   std::vector<Cell> row_;
   std::size_t layers_before_ = 1;
-  ByAge stay_{};
 };
 
 SpotProgramme::SpotProgramme(const ProgrammeTerms& terms) : terms_(terms) {
@@ -269,8 +253,6 @@ ActionCosts SpotProgramme::costs(double work_hours, double slack_hours, MarketSt
   add(w + 1, s, work_share * (1 - slack_share));
   add(w, s + 1, (1 - work_share) * slack_share);
   add(w + 1, s + 1, work_share * slack_share);
-  costs.spot_stay_hours = (1 - work_share) * static_cast<double>(stay_hours_[w][age]) +
-                          work_share * static_cast<double>(stay_hours_[w + 1][age]);
   for (double* cost : {&costs.wait, &costs.enter_on_demand, &costs.stay_on_demand,
                        &costs.enter_spot, &costs.stay_spot}) {
     *cost *= unit;
