@@ -42,7 +42,7 @@ std::string variable(std::string_view name) {
 template <class Number>
 void add_number(CLI::App& app, const char* flag, Number& value, std::string_view from,
                 const char* text) {
-  auto* option = app.add_option(flag, value, text)->capture_default_str();
+  auto* option = app.add_option(flag, value, text)->capture_default_str()->take_last();
   if (!from.empty()) option->envname(std::string(from));
 }
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from cluster import wait_until
-from support.gang_job import DIRECTORY, RANKS, GangJob, agent_containers, gang_job
+from support.gang_job import DIRECTORY, RANKS, SYNC, GangJob, agent_containers, gang_job
 from support.metadata_server import MetadataServer
 from support.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY, ObjectStore
 
@@ -29,11 +29,11 @@ def store(cluster, tmp_path):
 
 @pytest.fixture
 def start(kubectl, namespace, machines, trainer_image, agent_image, store):
-    """start(attempt, *flags, resume=(folder, step) or None) -> GangJob."""
+    """start(attempt, *flags, resume=(folder, step) or None, node=None, ranks=2) -> GangJob."""
 
-    def begin(attempt, *flags, resume=None):
+    def begin(attempt, *flags, resume=None, node=None, ranks=RANKS):
         variables = {
-            "WORLD_SIZE": str(RANKS),
+            "WORLD_SIZE": str(ranks),
             "SPILLWAY_ATTEMPT": str(attempt),
             "SPILLWAY_JOB_NAMESPACE": namespace,
             "SPILLWAY_JOB_NAME": "fit",
@@ -60,6 +60,8 @@ def start(kubectl, namespace, machines, trainer_image, agent_image, store):
             attempt,
             trainer_image,
             [*FLAGS, *flags, *told],
+            ranks,
+            nodeSelector={"kubernetes.io/hostname": node} if node else {},
             initContainers=agent_containers(agent_image, variables),
             shareProcessNamespace=True,
         )
@@ -125,6 +127,43 @@ def test_a_gang_saves_when_asked_and_resumes_on_another_node_with_the_same_bits(
     # The sidecar outlives the program: the last checkpoint is there although nobody asked.
     last = f"{job}attempt-0002/step-{STEPS:012d}/"
     wait_until(lambda: sorted(manifests(store, last)) == [0, 1], WAIT, "the final checkpoint")
+
+
+def committed_steps(store, namespace, attempt):
+    """Steps that an attempt has committed."""
+    prefix = f"{JOB.format(namespace=namespace)}attempt-{attempt:04d}/"
+    folders = [key.split("/")[-2] for key in store.keys(BUCKET, prefix) if "MANIFEST" in key]
+    return [int(folder.removeprefix("step-")) for folder in folders]
+
+
+def test_an_attempt_that_was_cut_off_commits_nothing_after_its_successor_has_begun(
+    machines, start, store, namespace
+):
+    """A cable is cut, the job goes on elsewhere, and the cable is mended: the old program still
+    computes, is further by steps, and finds that nobody wants its checkpoints.
+    """
+    often = ["--interval=50", "--steps=100000", "--step-milliseconds=20"]
+    zombie = start(1, *often, node="node-b", ranks=1)
+    steps = wait_until(lambda: committed_steps(store, namespace, 1), WAIT, "a checkpoint")
+    machines["node-b"].disconnect()
+    before = committed_steps(store, namespace, 1)
+
+    folder = f"{JOB.format(namespace=namespace)}attempt-0001/step-{steps[0]:012d}/"
+    heir = start(2, *often, resume=(folder, steps[0]), node="node-a", ranks=1)
+    wait_until(lambda: committed_steps(store, namespace, 2), WAIT, "its successor's checkpoint")
+    saved = len(zombie.journal(0).of("saved"))
+    assert zombie.journal(0).step > heir.journal(0).step, "it was to be further by steps"
+
+    machines["node-b"].connect()
+    wait_until(lambda: "has taken over" in zombie.log(0, SYNC), WAIT, "it to find its successor")
+    # What was on the wire when the cable was cut may have arrived: below its own attempt, which
+    # counts after all of its successor's.
+    after = committed_steps(store, namespace, 1)
+    assert len(after) <= len(before) + 1
+    wait_until(lambda: len(zombie.journal(0).of("saved")) > saved + 3, WAIT, "it to save some more")
+    assert committed_steps(store, namespace, 1) == after
+    zombie.delete()
+    heir.delete()
 
 
 def test_a_deleted_gang_saves_within_its_grace(start, store, namespace):

@@ -27,7 +27,7 @@ def rank_variable():
     return {"name": "RANK", "valueFrom": {"fieldRef": {"fieldPath": RANK_PATH}}}
 
 
-def gang_job(name, attempt, image, flags, **pod_spec):
+def gang_job(name, attempt, image, flags, ranks=RANKS, **pod_spec):
     """(Service, Job): the ranks on different nodes, all with one container and the variables of a
     gang. `pod_spec` is added to the pods'.
     """
@@ -35,7 +35,7 @@ def gang_job(name, attempt, image, flags, **pod_spec):
     variables = {
         "MASTER_ADDR": f"{job_name}-0.{name}",
         "MASTER_PORT": PORT,
-        "WORLD_SIZE": str(RANKS),
+        "WORLD_SIZE": str(ranks),
         "SPILLWAY_ATTEMPT": str(attempt),
     }
     trainer = {
@@ -65,18 +65,18 @@ def gang_job(name, attempt, image, flags, **pod_spec):
         "metadata": {"name": job_name},
         "spec": {
             "completionMode": "Indexed",
-            "completions": RANKS,
-            "parallelism": RANKS,
+            "completions": ranks,
+            "parallelism": ranks,
             "backoffLimit": 0,
             "template": {"metadata": {"labels": {"app": job_name, "gang": name}}, "spec": pod},
         },
     }
-    ranks = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"gang": name}}
+    headless = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"gang": name}}
     service = {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name},
-        "spec": {**ranks, "ports": [{"port": int(PORT)}]},
+        "spec": {**headless, "ports": [{"port": int(PORT)}]},
     }
     return service, job
 
