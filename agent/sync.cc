@@ -1,5 +1,7 @@
 #include "sync.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include <spillway/core/log.h>
@@ -122,6 +124,8 @@ Task<void> Sync::upload(LocalCheckpoint checkpoint) {
   } else {
     note_failure(committed.error());
   }
+  // The chunks of an upload would stay with the allocator; a sidecar lies idle most of its life.
+  ::malloc_trim(0);
 }
 
 void Sync::note_commit(const LocalCheckpoint& checkpoint, const Committed& committed) {

@@ -103,8 +103,7 @@ class Probe {
     return files;
   }
   Task<json> send(std::string directory, std::string folder) {
-    const auto parts =
-        co_await upload_files(runtime_, store_, Key(folder), files_of(directory));
+    const auto parts = co_await upload_files(runtime_, store_, Key(folder), files_of(directory));
     if (!parts) co_return failed(parts.error());
     json out = json::object();
     for (const ManifestPart& part : *parts)
@@ -162,10 +161,10 @@ class Probe {
 Result<S3Config> config_of_environment() {
   TRY(endpoint, cloud::parse_url(std::getenv("PROBE_ENDPOINT")));
   const char* path_style = std::getenv("PROBE_PATH_STYLE");
-  S3Config config{.bucket = BucketName(std::getenv("PROBE_BUCKET")),
-                  .endpoint = std::move(endpoint),
-                  .addressing = path_style != nullptr ? Addressing::kPath
-                                                      : Addressing::kVirtualHost};
+  S3Config config{
+      .bucket = BucketName(std::getenv("PROBE_BUCKET")),
+      .endpoint = std::move(endpoint),
+      .addressing = path_style != nullptr ? Addressing::kPath : Addressing::kVirtualHost};
   TRY_VOID(check(config));
   return config;
 }

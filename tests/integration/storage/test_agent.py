@@ -88,6 +88,17 @@ def test_the_last_checkpoint_is_uploaded_at_the_end(gateway, agents, tmp_path):
     assert newest(gateway)["step"] == 9
 
 
+def test_idle_it_needs_little(gateway, agents, tmp_path):
+    """Of what a process needs, its own memory; measured after it has uploaded 64 MiB."""
+    write_checkpoint(tmp_path / "in", 1, {"big.bin": bytes(64 * MIB)})
+    agent = agents(gateway.url, tmp_path / "in")
+    wait_until(lambda: agent.saved_step() == 1, "upload")
+    memory = dict(line.split(":", 1) for line in open(f"/proc/{agent.process.pid}/status") if ":" in line)
+    kib = {name: int(memory[name].split()[0]) for name in ("VmHWM", "RssAnon", "VmRSS")}
+    print(kib)
+    assert kib["VmHWM"] < 64 << 10 and kib["VmRSS"] < 20 << 10, kib
+
+
 def test_every_writer_has_to_commit(gateway, agents, tmp_path):
     ranks = []
     for rank in range(2):
