@@ -44,8 +44,6 @@ struct ActionCosts {
   double enter_on_demand = 0;
   double stay_on_demand = 0;  // already on on-demand
   double stay_spot = 0;       // already on spot; meaningless in a gap
-  double spot_stay_hours =
-      0;  // expected paid hours of a stay on spot that begins or goes on now; meaningless in a gap
 };
 
 class SpotProgramme {
@@ -79,7 +77,6 @@ class SpotProgramme {
   std::vector<double> works_;   // hours, ascending: the work of each row of samples
   std::vector<double> slacks_;  // hours beyond the forced slack, ascending from 0
   std::vector<Sample> rows_;
-  std::vector<std::array<float, kAgeBuckets>> stay_hours_;  // by work
 };
 
 }  // namespace spillway::plan

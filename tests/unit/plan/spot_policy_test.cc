@@ -115,6 +115,23 @@ TEST(SpotPolicy, MovesToAMuchCheaperOldWindowAndNotForNothing) {
   EXPECT_EQ(decide(job, market_of({up(hours(8), 1), up(minutes(3), 0.95)})), SpotMove::kStay);
 }
 
+TEST(SpotPolicy, CountsALowerPriceForAsLongAsThatOfferingLasts) {
+  const SpotJob job = job_with_slack(hours(12), Footing::kSpot);
+  SpotOffer cheap = up(hours(1), 0.9);
+  EXPECT_EQ(decide(job, market_of({up(hours(8), 1.6), cheap})), SpotMove::kLaunchSpot);
+  cheap.scale.window = 4;
+  EXPECT_EQ(decide(job, market_of({up(hours(8), 1.6), cheap})), SpotMove::kStay)
+      << "it goes before the move has paid for itself";
+}
+
+TEST(SpotPolicy, DoesNotWaitBesideSpotForNextToNothing) {
+  const SpotJob job = job_with_slack(hours(12), Footing::kNothing);
+  const SpotOffer never_seen{.price = dollars(1)};
+  EXPECT_EQ(decide(job, market_of(std::vector<SpotOffer>(5, never_seen))), SpotMove::kLaunchSpot);
+  EXPECT_EQ(decide(job, market_of({up(minutes(1)), up(hours(9)), up(hours(9)), up(hours(9))})),
+            SpotMove::kLaunchSpot);
+}
+
 TEST(SpotPolicy, DoesNotBuySpotThatCostsAsMuchAsOnDemand) {
   const SpotJob job = job_with_slack(hours(1), Footing::kNothing);
   EXPECT_NE(decide(job, market_of({up(minutes(5), 3.2)})), SpotMove::kLaunchSpot);
