@@ -48,7 +48,7 @@ Task<Result<void>> list_into(kube::Client& client, kube::ResourceType type, std:
                      "the cluster knows no " + type.to_string() +
                          ": install Spillway there first, or choose another --context");
     }
-    if (!page) co_return fail(page.error().in("listing " + type.to_string()));
+    if (!page) co_return fail(page.error());
     for (std::size_t i = 0; i < page->size(); ++i) {
       auto object = decode(nlohmann::json::parse(page->item(i), nullptr, false));
       if (object) {

@@ -55,7 +55,7 @@ Result<std::shared_ptr<const Kind>> object_of(Cluster& cluster, const kube::Stor
                                           " " + key.to_string() +
                                           (key.ns.empty() ? "" : ": choose the namespace with -n"));
   }
-  if (!json) return fail(json.error().in("reading " + type.to_string() + " " + key.to_string()));
+  if (!json) return fail(json.error());
   TRY(object, api::read<Kind>(*json, api::UnknownFields::kIgnore));
   return std::make_shared<const Kind>(std::move(object));
 }

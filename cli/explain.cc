@@ -86,6 +86,30 @@ void add_cost(Facts& facts, const std::optional<api::CostStatus>& cost) {
                                 dollars(cost->saved)));
 }
 
+// What is known of its checkpoints; nothing for a job without any.
+void add_checkpoint(Facts& facts, const api::TrainingJobStatus& status) {
+  if (const auto& checkpoint = status.checkpoint) {
+    const bool any = checkpoint->step.has_value();
+    facts.add("Checkpoint",
+              any ? fmt::format("step {}, {}", checkpoint->step->value(), checkpoint->uri)
+                  : "none verified yet");
+    if (any) facts.add("Verified", checkpoint->verified_at);
+    const std::string state(api::to_string(checkpoint->state));
+    facts.add("Newest", checkpoint->message.empty() ? "" : state + ": " + checkpoint->message);
+  }
+  if (const auto& save = status.save; save && save->state == api::SaveState::kRequested) {
+    facts.add("Saving",
+              fmt::format("asked at {} ({}), until {}", format_instant(save->requested_at),
+                          api::to_string(save->reason), format_instant(save->deadline)));
+  }
+  if (const auto& progress = status.progress) {
+    const std::string share = progress->percent ? fmt::format(" ({} %)", *progress->percent) : "";
+    facts.add("Progress",
+              fmt::format("step {}{} at {}, by the program's word", progress->step.value(), share,
+                          format_instant(progress->observed_at)));
+  }
+}
+
 // What the plan would do, in words.
 std::string verdict(const Prospect& prospect) {
   const std::string to = seats_text(prospect.after);
@@ -243,8 +267,9 @@ Explanation explain(const api::TrainingJob& job, const std::optional<Now>& now) 
               fmt::format("{}, {} of work lost", plural(interruptions->count, "time"),
                           time_span(interruptions->lost)));
   }
+  add_checkpoint(facts, status);
   add_cost(facts, status.cost);
-  return {.text = "TrainingJob " + job.meta.key.to_string() +
+  return {.text = "TrainingJob " + job.meta.key.to_string() + "\n" +
                   titled("As recorded", facts.text() + alternatives) +
                   titled("Conditions", conditions_text(status.conditions)) +
                   now_text(now, true, job.meta.key),
@@ -266,7 +291,7 @@ Explanation explain(const api::InferencePool& pool, const std::optional<Now>& no
                grouped(tier.ready), rate_text(tier.rate), format_instant(tier.since)});
   }
   const std::string places = table.empty() ? "" : "  Places\n" + indented(table.text());
-  return {.text = "InferencePool " + pool.meta.key.to_string() +
+  return {.text = "InferencePool " + pool.meta.key.to_string() + "\n" +
                   titled("As recorded",
                          facts.text() + places + recorded_alternatives(status.alternatives)) +
                   titled("Conditions", conditions_text(status.conditions)) +
@@ -291,7 +316,7 @@ Explanation explain(const api::CapacityPool& pool, const std::optional<Now>& now
         std::find_if(pools.begin(), pools.end(), [&](const auto& p) { return p.name == name; });
     if (at != pools.end()) outlook = &*at;
   }
-  std::string text = "CapacityPool " + name.str() + titled("As recorded", facts.text()) +
+  std::string text = "CapacityPool " + name.str() + "\n" + titled("As recorded", facts.text()) +
                      titled("Conditions", conditions_text(pool.status.conditions));
   Json document = nullptr;
   if (outlook != nullptr) {

@@ -64,20 +64,22 @@ std::string count_sentence(const PlanView& view) {
   }
   const std::string where = view.only ? " in namespace " + view.only->str() : "";
   if (all == 0) return "There is no workload to place" + where + ".";
-  const std::string stay =
-      fmt::format("{} of {}", all - changing - waiting, plural(all, "workload"));
   if (changing == 0 && waiting == 0) {
     return all == 1
                ? "Nothing would change: the one workload" + where + " is where it should be."
                : fmt::format("Nothing would change: all {} workloads{} are where they should be.",
                              all, where);
   }
+  const std::int64_t stay = all - changing - waiting;
+  const std::string without = waiting == 1 ? "1 waits" : fmt::format("{} wait", waiting);
+  if (changing == 0 && stay == 0)
+    return fmt::format("Nothing would change: {}{} for a place.", without, where);
   if (changing == 0) {
-    return fmt::format("Nothing would change: {}{} where they should be, {} without a place.", stay,
-                       where, waiting == 1 ? "1 waits" : fmt::format("{} wait", waiting));
+    return fmt::format("Nothing would change: {} of {}{} stay where they are, {} for a place.",
+                       stay, plural(all, "workload"), where, without);
   }
-  return fmt::format("{} would change, {} would wait, {}{} would stay.", changing, waiting, stay,
-                     where);
+  return fmt::format("{} of {}{} would change, {} would wait, {} would stay.", changing,
+                     plural(all, "workload"), where, waiting, stay);
 }
 
 }  // namespace

@@ -14,6 +14,11 @@ namespace {
 using control::Picture;
 using plan::TrainingVerdict;
 
+plan::Config with(plan::Config config, const plan::ProgrammeLibrary& programmes) {
+  config.programmes = &programmes;
+  return config;
+}
+
 control::Picture picture_of(const control::World& world, Instant now) {
   control::PictureBuilder builder({});
   const RecordedPrices prices(world, now);
@@ -137,7 +142,7 @@ std::string_view to_string(Change change) {
 }
 
 Preview::Preview(const control::World& world, const plan::Config& config, Instant now)
-    : config_(config),
+    : config_(with(config, programmes_)),
       now_(std::chrono::floor<std::chrono::seconds>(now)),
       picture_(picture_of(world, now_)),
       plan_(plan::make_plan(picture_.snapshot, now_, config_)) {}

@@ -10,6 +10,7 @@
 
 #include <spillway/control/picture.h>
 #include <spillway/plan/plan.h>
+#include <spillway/plan/programme_library.h>
 
 namespace spillway::cli {
 
@@ -84,6 +85,8 @@ struct Outlook {
 class Preview {
  public:
   Preview(const control::World& world, const plan::Config& config, Instant now);
+  Preview(const Preview&) = delete;
+  Preview& operator=(const Preview&) = delete;
 
   [[nodiscard]] Outlook outlook() const;
   // What else there would be for a workload if it had no place now: for one that stays, whose
@@ -91,6 +94,7 @@ class Preview {
   [[nodiscard]] std::vector<Choice> alternatives_now(const Prospect& of) const;
 
  private:
+  plan::ProgrammeLibrary programmes_;  // config_ points to it
   plan::Config config_;
   Instant now_;
   control::Picture picture_;

@@ -159,6 +159,7 @@ TEST(Plan, a_job_that_fits_nowhere_waits_and_says_why) {
   const PlanView view{.outlook = Preview(builder.world, {}, kNow).outlook(), .cluster = "c"};
   EXPECT_EQ(only(view.outlook, "huge").change, Change::kWait);
   const std::string text = plan_text(view);
+  EXPECT_THAT(text, HasSubstr("Nothing would change: 1 waits for a place."));
   EXPECT_THAT(text, HasSubstr("WOULD WAIT"));
   EXPECT_THAT(text, HasSubstr("no pool can ever take"));
 }
@@ -231,6 +232,20 @@ TEST(Explain, tells_what_is_recorded_and_what_the_plan_would_do) {
   const auto recorded_only = explain(*builder.world.training_jobs.find(key), std::nullopt);
   EXPECT_THAT(recorded_only.text, Not(HasSubstr("As the plan sees it")));
   EXPECT_TRUE(recorded_only.document["now"].is_null());
+}
+
+TEST(Explain, tells_what_checkpoints_there_are) {
+  api::TrainingJob job = api::read<api::TrainingJob>(training_json("llama")).value();
+  job.status.checkpoint = api::CheckpointStatus{.state = api::CheckpointState::kInvalid,
+                                                .uri = "s3://bucket/llama/step-1200",
+                                                .step = api::StepNumber(1200),
+                                                .verified_at = kNow,
+                                                .message = "part 3 of 8 is missing"};
+  job.status.save = api::SaveStatus{.requested_at = kNow, .deadline = kNow};
+  const std::string text = explain(job, std::nullopt).text;
+  EXPECT_THAT(text, HasSubstr("step 1200, s3://bucket/llama/step-1200"));
+  EXPECT_THAT(text, HasSubstr("Invalid: part 3 of 8 is missing"));
+  EXPECT_THAT(text, HasSubstr("asked at 2026-11-21T12:00:00Z (Notice)"));
 }
 
 TEST(Explain, a_pool_names_who_is_there) {

@@ -26,7 +26,7 @@ set(cases
   "-f|${work}|--market|${folder}/inverted=>us-west-2a_v100_8.json"
   "-f|${folder}/bad.yaml|--market|${work}/market=>bad.yaml"
   "-f|${folder}/bad.yaml|--market|${work}/market=>spec.replica"
-  "-f|${folder}/broken.yaml|--market|${work}/market=>line 1"
+  "-f|${folder}/broken.yaml|--market|${work}/market=>this is not YAML"
   "-f|${folder}/nowhere.yaml|--market|${work}/market=>nowhere.yaml"
   "-f|${work}|--market|${work}/market|--from|2024-05-08|--to|2024-05-07=>--from"
   "-f|${work}|--market|${work}/market|--config|${folder}/nowhere=>configuration file"
@@ -44,8 +44,8 @@ foreach(case IN LISTS cases)
   endif()
 endforeach()
 
-# Two days and a half of the fortnight, twice.
-set(words -f ${work} --market ${work}/market --to 2024-05-08T12:00:00Z -o json)
+# A day and a half of the fortnight, twice.
+set(words -f ${work} --market ${work}/market --to 2024-05-07T12:00:00Z -o json)
 execute_process(COMMAND ${PROGRAM} simulate ${words} --report ${folder}/report.html
   RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
 if(NOT code EQUAL 0 OR NOT err MATCHES "simulated seconds per second")
@@ -70,8 +70,10 @@ expect("[1-9][0-9]*\\.[0-9]+" totals onDemandEquivalent)
 expect("Reserved" tiers 0 tier)
 expect("[1-9][0-9]*" tiers 0 usedAcceleratorSeconds)
 expect("assistant" teams 0 team)
-expect("assistant" workloads 0 name)
-expect("reserved" workloads 0 placements 0 pool)
+expect("finetune-monday" workloads 0 name)
+expect("Succeeded" workloads 0 phase)
+expect("met" workloads 0 deadlineOutcome)
+expect(".*[a-z].*" workloads 0 placements 0 reason)
 string(JSON violations LENGTH "${out}" violations)
 string(JSON workloads LENGTH "${out}" workloads)
 if(NOT violations EQUAL 0 OR NOT workloads EQUAL 16)
