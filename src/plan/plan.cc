@@ -98,7 +98,7 @@ Plan make_plan(const Snapshot& snapshot, Instant now, const Config& config) {
   for (int round = 0; round < kMaxRounds; ++round) {
     if (round > 0) pass.repack();
     pass.changed = false;
-    pass.spot_markets.clear();
+    pass.spot_markets.next_round();
     pass.wake = Wake(now);
     assign_reserved(pass);
     assign_bought(pass);

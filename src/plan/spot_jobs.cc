@@ -9,7 +9,7 @@ namespace {
 
 // Offers that one market looks at: the cheapest that have room or are not there now, for what a
 // later start will find. Dearer ones would not be taken before them.
-constexpr std::size_t kMostOffers = 12;
+constexpr std::size_t kMostOffers = 8;
 
 Instant decision_instant(const Pass& pass) {
   const auto step = pass.config.decision_step.count();
@@ -61,17 +61,32 @@ class Question {
   SpotAnswer answer() {
     const bool on_spot = here_ != nullptr && here_->tier == api::Tier::kSpot;
     if (on_spot && !has_cheaper()) return {};
-    SpotMarketCache::Entry& entry = market();
+    const SpotMarketCache::Entry& entry = market();
     std::vector<bool> closed(entry.offers.size());
+    SpotMarketCache::Memo asked{.market = entry.id, .footing = footing()};
     for (std::size_t i = 0; i < entry.offers.size(); ++i) {
-      const bool may_launch = entry.view->market().offers[i].may_launch;
-      closed[i] = may_launch && !has_room(pass_, job_, *entry.offers[i]);
+      closed[i] = entry.offers[i].may_launch && !has_room(pass_, job_, *entry.offers[i].offer);
+      if (closed[i]) asked.closed |= std::uint32_t{1} << i;
     }
-    const SpotChoice choice = entry.view->choose(spot_job(), closed);
+    SpotMarketCache::Memo& known =
+        pass_.spot_markets.memo(static_cast<std::size_t>(&job_ - pass_.jobs.data()));
+    const bool same = known.market == asked.market && known.closed == asked.closed &&
+                      known.footing == asked.footing;
+    if (!same) {
+      asked.answer = answer_of(entry.view->choose(spot_job(), closed), entry);
+      known = asked;
+    }
+    return known.answer;
+  }
+
+ private:
+  [[nodiscard]] SpotAnswer answer_of(const SpotChoice& choice,
+                                     const SpotMarketCache::Entry& entry) const {
     switch (choice.move) {
       case SpotMove::kStay:
       case SpotMove::kWait: return {.move = choice.move};
-      case SpotMove::kLaunchSpot: return {.move = choice.move, .offer = entry.offers[choice.offer]};
+      case SpotMove::kLaunchSpot:
+        return {.move = choice.move, .offer = entry.offers[choice.offer].offer};
       case SpotMove::kLaunchOnDemand:
         if (here_ == on_demand_.offer) return {};
         return {.move = choice.move, .offer = on_demand_.offer};
@@ -79,7 +94,11 @@ class Question {
     return {};
   }
 
- private:
+  [[nodiscard]] Footing footing() const {
+    if (here_ == nullptr) return Footing::kNothing;
+    return here_->tier == api::Tier::kSpot ? Footing::kSpot : Footing::kOnDemand;
+  }
+
   // Running spot is left only for what costs less an hour.
   bool has_cheaper() {
     if (here_->floor >= on_demand_.offer->floor) return true;
@@ -102,32 +121,41 @@ class Question {
         .on_demand_available = on_demand_.available,
         .spot = on_spot ? here_->pool : std::numeric_limits<std::size_t>::max()};
     SpotMarketCache::Entry& entry = pass_.spot_markets.at(key);
-    if (!entry.view) fill(entry, on_spot);
+    if (entry.view && entry.round == pass_.spot_markets.round()) return entry;
+    std::vector<SpotMarketCache::Listed> offers = list(on_spot);
+    entry.round = pass_.spot_markets.round();
+    if (!entry.view || offers != entry.offers) prepare(entry, std::move(offers));
     return entry;
   }
 
-  void fill(SpotMarketCache::Entry& entry, bool on_spot) {
-    SpotMarket market{.on_demand = price_of(*on_demand_.offer),
-                      .on_demand_available = on_demand_.available};
-    const auto add = [&](const Offer& offer, bool may_launch) {
-      entry.offers.push_back(&offer);
-      market.offers.push_back({.price = price_of(offer),
-                               .sight = sight_of(offer),
-                               .scale = pass_.pool(offer.pool).hazard,
-                               .may_launch = may_launch});
-    };
-    if (on_spot) add(*here_, true);
+  std::vector<SpotMarketCache::Listed> list(bool on_spot) {
+    std::vector<SpotMarketCache::Listed> offers;
+    if (on_spot) offers.push_back({.offer = here_, .may_launch = true});
     for (const Offer& offer : pass_.kind(job_).bought) {
       if (!offer.price_known || offer.floor >= on_demand_.offer->floor) break;
-      if (entry.offers.size() >= kMostOffers) break;
-      const bool other = &offer != here_ || !on_spot;
-      if (offer.tier != api::Tier::kSpot || !other || !serves(pass_, job_, offer)) continue;
+      if (offers.size() >= kMostOffers) break;
+      const bool listed = on_spot && &offer == here_;
+      if (offer.tier != api::Tier::kSpot || listed || !serves(pass_, job_, offer)) continue;
       const bool room = has_room(pass_, job_, offer);
       // A pool that is full of others' work may stay so: nothing is expected of it.
       const bool is_gone =
           pass_.stocked_out(offer.pool) || pass_.pool(offer.pool).seen_state == MarketState::kGap;
-      if (room || is_gone) add(offer, room);
+      if (room || is_gone) offers.push_back({.offer = &offer, .may_launch = room});
     }
+    return offers;
+  }
+
+  void prepare(SpotMarketCache::Entry& entry, std::vector<SpotMarketCache::Listed> offers) {
+    SpotMarket market{.on_demand = price_of(*on_demand_.offer),
+                      .on_demand_available = on_demand_.available};
+    for (const SpotMarketCache::Listed& listed : offers) {
+      market.offers.push_back({.price = price_of(*listed.offer),
+                               .sight = sight_of(*listed.offer),
+                               .scale = pass_.pool(listed.offer->pool).hazard,
+                               .may_launch = listed.may_launch});
+    }
+    entry.offers = std::move(offers);
+    entry.id = pass_.spot_markets.next_id();
     entry.view.emplace(std::move(market), changeover(), *pass_.config.programmes);
   }
 
@@ -169,8 +197,7 @@ class Question {
     // A launch that fails, and what can be unsaved at once.
     job.margin = workload.launch_timeout + checkpointing.interval +
                  checkpointing.save_time.value_or(Duration(0));
-    if (here_ == nullptr) return job;
-    job.footing = here_->tier == api::Tier::kSpot ? Footing::kSpot : Footing::kOnDemand;
+    job.footing = footing();
     job.offer = 0;  // where it runs comes first in its market
     return job;
   }

@@ -16,10 +16,6 @@ namespace spillway::plan {
 // capacity at a known price behind it. Others follow the rules of training.h.
 bool follows_programme(const Pass& pass, const Job& job);
 
-struct SpotAnswer {
-  SpotMove move = SpotMove::kStay;
-  const Offer* offer = nullptr;  // of a launch: has room for all of it
-};
 // For a job that waits, or runs on bought capacity.
 SpotAnswer ask_programme(Pass& pass, const Job& job, const Work& work);
 

@@ -1,6 +1,7 @@
 #pragma once
-// Markets that many jobs are decided in, made once for a round of a pass. Within a round pools may
-// fill up: whoever asks says which offers are closed to it.
+// Markets that many jobs are decided in, listed once for a round of a pass and prepared again only
+// where the list has changed. Within a round pools may fill up: whoever asks says which offers are
+// closed to it.
 
 #include <compare>
 #include <cstddef>
@@ -15,6 +16,11 @@
 
 namespace spillway::plan {
 
+struct SpotAnswer {
+  SpotMove move = SpotMove::kStay;
+  const Offer* offer = nullptr;  // of a launch: has room for all of it
+};
+
 class SpotMarketCache {
  public:
   struct Key {
@@ -27,15 +33,41 @@ class SpotMarketCache {
     std::size_t spot = 0;  // pool that the jobs run in; the largest number: none
     friend auto operator<=>(const Key&, const Key&) = default;
   };
+  // An offer, and whether it had room when the round began to look at this market.
+  struct Listed {
+    const Offer* offer = nullptr;
+    bool may_launch = false;
+    friend bool operator==(const Listed&, const Listed&) = default;
+  };
   struct Entry {
-    std::vector<const Offer*> offers;  // as in the view's market
+    std::uint64_t round = 0;  // that `offers` is from
+    std::uint64_t id = 0;     // of the view
+    std::vector<Listed> offers;
     std::optional<SpotMarketView> view;
   };
   Entry& at(const Key& key) { return entries_[key]; }
-  void clear() { entries_.clear(); }
+  [[nodiscard]] std::uint64_t round() const { return round_; }
+  void next_round() { ++round_; }
+  std::uint64_t next_id() { return ++ids_; }
+
+  // What a job was answered last: as long as nothing of the question changes it need not be asked
+  // again.
+  struct Memo {
+    std::uint64_t market = 0;  // id of the view; 0: never asked
+    std::uint32_t closed = 0;  // offers, as bits
+    Footing footing = Footing::kNothing;
+    SpotAnswer answer;
+  };
+  Memo& memo(std::size_t job) {
+    if (memos_.size() <= job) memos_.resize(job + 1);
+    return memos_[job];
+  }
 
  private:
   std::map<Key, Entry> entries_;
+  std::vector<Memo> memos_;
+  std::uint64_t round_ = 0;
+  std::uint64_t ids_ = 0;
 };
 
 }  // namespace spillway::plan

@@ -174,16 +174,20 @@ bool has_room_anywhere(Pass& pass, const Job& job) {
   return false;
 }
 
-// What is told by looking comes before what has to be computed: most pools of a busy cluster are
-// full.
-std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer,
-                              const DeadlineRule& deadline, const Patience& patience) {
+namespace {
+
+// What excludes an offer for good, room or not.
+std::optional<Cause> never_suits(const Pass& pass, const Job& job, const Work& work,
+                                 const Offer& offer) {
   const Demand& demand = job.workload->demand;
-  if (offer.slots_when_empty < demand.replicas || hopeless(offer.rates, work.anew())) {
+  if (offer.slots_when_empty < demand.replicas || hopeless(offer.rates, work.anew()))
     return Cause::kNoEligiblePool;
-  }
-  if (const auto cause = over_limit(pass, demand, offer)) return cause;
-  if (!has_room(pass, job, offer)) return Cause::kNoCapacity;
+  return over_limit(pass, demand, offer);
+}
+
+// What excludes an offer that has room, for now.
+std::optional<Cause> not_now(const Pass& pass, const Job& job, const Work& work, const Offer& offer,
+                             const DeadlineRule& deadline, const Patience& patience) {
   const bool bought = offer.tier != api::Tier::kReserved;
   if (bought && !offer.price_known && has_known_price(job, pass.kind(job)))
     return Cause::kPriceUnknown;
@@ -191,6 +195,17 @@ std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, cons
   if (offer.tier != api::Tier::kOnDemand || patience.on_demand_at_once) return std::nullopt;
   const bool waits = cost_from_start(offer.rates, work.anew()) > patience.spot_bar;
   return waits ? std::optional(Cause::kWaitingForSpot) : std::nullopt;
+}
+
+}  // namespace
+
+// What is told by looking comes before what has to be computed: most pools of a busy cluster are
+// full.
+std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, const Offer& offer,
+                              const DeadlineRule& deadline, const Patience& patience) {
+  if (const auto cause = never_suits(pass, job, work, offer)) return cause;
+  if (!has_room(pass, job, offer)) return Cause::kNoCapacity;
+  return not_now(pass, job, work, offer, deadline, patience);
 }
 
 namespace {
@@ -233,7 +248,8 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
     if (!has_room(pass, job, offer)) continue;
     const double cost = cost_from_start(offer.rates, work.anew());
     if (cost >= search.limit) continue;
-    const auto cause = excluded(pass, job, work, offer, deadline, search.patience);
+    if (never_suits(pass, job, work, offer)) continue;
+    const auto cause = not_now(pass, job, work, offer, deadline, search.patience);
     if (cause && cause != Cause::kDeadline) continue;
     const int late = offer.tier == api::Tier::kSpot ? 2 : 1;
     pass.candidates.push_back({.offer = &offer, .cost = cost, .urgency = cause ? late : 0});
