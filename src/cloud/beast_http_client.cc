@@ -49,7 +49,8 @@ class BeastClient final : public HttpClient {
     if (state_->shut) co_return fail(ErrorCode::kCancelled, "the HTTP client is shut down");
     const auto& allowed = options_.allowed_origins;
     const std::string origin = request.url.origin();
-    if (std::find(allowed.begin(), allowed.end(), origin) == allowed.end()) {
+    const bool known = std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
+    if (!known && !options_.any_origin) {
       co_return invalid("requests to " + origin + " are not allowed: name it in the configuration");
     }
     const MonotonicTime deadline = runtime_.clock.monotonic() + timeout;
@@ -75,7 +76,7 @@ class BeastClient final : public HttpClient {
   // Outlives the client while exchanges come to their end.
   struct State {
     std::shared_ptr<TlsTrust> trust;
-    std::map<std::string, std::vector<Idle>> idle;  // by origin; bounded by the allowed ones
+    std::map<std::string, std::vector<Idle>> idle;  // by origin
     std::set<std::shared_ptr<Exchange>> running;
     bool shut = false;
 
@@ -110,7 +111,9 @@ class BeastClient final : public HttpClient {
 
   static std::unique_ptr<BeastConnection> take_idle(State& state, const std::string& origin,
                                                     MonotonicTime now) {
-    auto& kept = state.idle[origin];
+    const auto found = state.idle.find(origin);
+    if (found == state.idle.end()) return nullptr;
+    std::vector<Idle>& kept = found->second;
     while (!kept.empty()) {
       Idle last = std::move(kept.back());
       kept.pop_back();
@@ -153,6 +156,11 @@ class BeastClient final : public HttpClient {
 
   static void keep(State& state, const std::string& origin, Exchange& exchange, MonotonicTime now,
                    std::size_t max_idle) {
+    // Peers that are not spoken to any more (pods come and go) leave nothing behind.
+    for (auto at = state.idle.begin(); at != state.idle.end();) {
+      std::erase_if(at->second, [&](const Idle& idle) { return now - idle.since >= kMaxIdle; });
+      at = at->second.empty() ? state.idle.erase(at) : std::next(at);
+    }
     auto& kept = state.idle[origin];
     if (state.shut || kept.size() >= max_idle || !exchange.connection->fit_for_reuse()) return;
     kept.push_back({.connection = std::move(exchange.connection), .since = now});

@@ -14,6 +14,9 @@ namespace spillway::cloud {
 
 struct BeastHttpOptions {
   std::vector<std::string> allowed_origins;  // as HttpClientOptions::allowed_origins
+  // Speaks to every origin: only for addresses that no object of a tenant can choose, such as those
+  // of pods.
+  bool any_origin = false;
   std::string ca_bundle;  // PEM; trusted besides the system's certificates; empty = those alone
   std::size_t max_idle_per_origin = 16;  // connections kept open
 };
