@@ -61,11 +61,14 @@ inline constexpr std::string_view kJobUid = "SPILLWAY_JOB_UID";
 inline constexpr std::string_view kResumeFrom = "SPILLWAY_RESUME_FROM";
 inline constexpr std::string_view kResumeStep = "SPILLWAY_RESUME_STEP";
 inline constexpr std::string_view kResumeAttempt = "SPILLWAY_RESUME_ATTEMPT";
-// Where this job's checkpoints go: "s3://bucket/prefix/namespace/name/uid/", always with the slash
-// at the end.
+// Where checkpoints go, always with the slash at the end. Of the agent's containers: the prefix of
+// the job, "s3://bucket/prefix/namespace/name/uid/". Of a program in mode Native: that of its
+// attempt, "…/attempt-0003/", so that two attempts never write the same key.
 inline constexpr std::string_view kCheckpointUri = "SPILLWAY_CHECKPOINT_URI";
 inline constexpr std::string_view kCheckpointDirectory = "SPILLWAY_CHECKPOINT_DIR";
 inline constexpr std::string_view kCheckpointFormat = "SPILLWAY_CHECKPOINT_FORMAT";
+// How many pods save a part of each checkpoint, the first ranks.
+inline constexpr std::string_view kCheckpointWriters = "SPILLWAY_CHECKPOINT_WRITERS";
 // How to reach the store. kStorePathStyle is "true" or "false". kStoreCredentials is "environment",
 // "web-identity", "container" or the path of a folder (cloud/credentials.h).
 inline constexpr std::string_view kStoreEndpoint = "SPILLWAY_STORE_ENDPOINT";
