@@ -39,6 +39,17 @@ Claim claim_of(Pass& pass, std::size_t index) {
           .accelerators = demand.per_replica.accelerators.value()};
 }
 
+Claim claim_of_short(Pass& pass, std::size_t index) {
+  const Job& job = pass.jobs[index];
+  const Demand& demand = job.workload->demand;
+  const Work work = work_of(pass, job);
+  const double hours = std::max(work.total.count(), 1e-9);
+  return {.beneficiary = {.index = index},
+          .priority = demand.priority,
+          .value = per_accelerator(cost_elsewhere(pass, job, work) / hours, demand),
+          .accelerators = demand.per_replica.accelerators.value()};
+}
+
 Claim claim_of_service(Pass& pass, std::size_t index) {
   const Service& service = pass.services[index];
   const Demand& demand = service.workload->demand;
@@ -59,7 +70,7 @@ Claim claim_of_service(Pass& pass, std::size_t index) {
 //     baseline;
 //   - a job never takes from a service.
 bool Incumbents::outranks(const Claim& claim, const Incumbent& incumbent, std::size_t where) const {
-  if (claim.beneficiary.inference && incumbent.holder.inference &&
+  if (claim.beneficiary.inference == incumbent.holder.inference &&
       claim.beneficiary.index == incumbent.holder.index)
     return false;
   if (claim.priority != incumbent.priority) return claim.priority > incumbent.priority;

@@ -19,6 +19,8 @@ struct Claim {
   std::int64_t accelerators = 0;  // per replica
 };
 Claim claim_of(Pass& pass, std::size_t job);
+// Of a job that is placed and has no room there: as if it waited.
+Claim claim_of_short(Pass& pass, std::size_t job);
 Claim claim_of_service(Pass& pass, std::size_t service);
 
 // One thing that can be displaced: a whole job, or one replica of a service.

@@ -363,6 +363,20 @@ void Pass::take_back(Job& job, Cause cause) {
   changed = true;
 }
 
+std::int64_t Pass::missing(const Job& job) {
+  if (!job.placed()) return 0;
+  const std::int64_t bound = job.continues ? count(job.workload->bound) : 0;
+  return job.workload->demand.replicas - bound - count(job.taken);
+}
+
+void Pass::fill(Job& job) {
+  const std::vector<Bound> more = room.take(job.pool, kind(job).need, missing(job));
+  if (more.empty()) return;
+  job.taken.insert(job.taken.end(), more.begin(), more.end());
+  repacks_[job.pool] = true;
+  changed = true;
+}
+
 Share& Pass::share_on(Service& service, std::size_t where) {
   const auto at = std::find_if(service.shares.begin(), service.shares.end(),
                                [&](const Share& share) { return share.pool == where; });

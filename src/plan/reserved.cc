@@ -59,6 +59,11 @@ class ReservedStep {
     const Job& job = pass_.jobs[index];
     const DemandKind& kind = pass_.kind(job);
     if (kind.reserved.empty() || (!job.waiting() && !job.placed())) return;
+    if (is_short(job)) {
+      const Claim claim = claim_of_short(pass_, index);
+      if (incumbents_.yield_to(claim, job.pool)) claims_.push_back(claim);
+      return;
+    }
     const bool free = has_free_room(job);
     if (job.placed()) {
       const bool moves =
@@ -76,6 +81,22 @@ class ReservedStep {
     if (reserved_wanted(pass_, service) <= 0) return;
     const Claim claim = claim_of_service(pass_, index);
     if (has_chance(service, claim)) claims_.push_back(claim);
+  }
+
+  // Its slots were decided and not all of them are there: whoever was to leave them has not been
+  // told, because the operator ended between two writes, or nodes went. It does not wait for its
+  // launch timeout: the decision is finished.
+  bool is_short(const Job& job) const {
+    return job.continues && job.placed() && job.workload->state != AttemptState::kRunning &&
+           pass_.pool(job.pool).tier == api::Tier::kReserved && Pass::missing(job) > 0;
+  }
+
+  void serve_short(Job& job, const Claim& claim) {
+    const std::int64_t missing = Pass::missing(job);
+    const auto found = incumbents_.find(claim, job.pool, pass_.kind(job).need, missing, missing);
+    if (!found) return;
+    incumbents_.displace(*found, claim.beneficiary);
+    pass_.fill(job);
   }
 
   bool has_free_room(const Job& job) const {
@@ -158,6 +179,7 @@ class ReservedStep {
   }
 
   void serve(Job& job, const Claim& claim) {
+    if (is_short(job)) return serve_short(job, claim);
     if (!has_chance(job, claim)) return;
     const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
     const std::vector<const Offer*> offers = admissible(job, deadline, true);

@@ -263,6 +263,15 @@ class SpotDecision {
 
 namespace {
 
+// Spot that was begun while on-demand could not be had stands on slack that was kept for just that:
+// one more loss into a stock-out would be too late. Spot that was begun in time never does.
+bool must_leave_spot(const SpotJob& job, const SpotMarket& market) {
+  if (job.footing != Footing::kSpot || !market.on_demand_available) return false;
+  const Duration slack = job.time_left - job.work_left - job.changeover_left;
+  return job.margin > Duration{} && slack < job.margin + job.changeover &&
+         slack >= job.changeover + job.patience;
+}
+
 SpotChoice forced_choice(const SpotJob& job, const SpotMarket& market,
                          const std::vector<bool>& closed) {
   SpotChoice choice{.move = SpotMove::kLaunchOnDemand,
@@ -270,6 +279,7 @@ SpotChoice forced_choice(const SpotJob& job, const SpotMarket& market,
                     .reason = SpotReason::kForced,
                     .ask_again_in = job.patience};
   if (job.footing != Footing::kNothing) choice.move = SpotMove::kStay;
+  if (must_leave_spot(job, market)) choice.move = SpotMove::kLaunchOnDemand;
   if (job.footing != Footing::kNothing || market.on_demand_available) return choice;
   // On-demand cannot be had: any work done is better than none. The cheapest spot that may be
   // tried.

@@ -194,5 +194,36 @@ TEST_F(AmongJobs, AServiceIsNeverDisplacedByAJobOfItsPriority) {
   EXPECT_EQ(world.plan().shares_of("api"), "od:8");
 }
 
+// The operator ended after the winner's placement was written and before the loser's.
+TEST(Reserved, ADisplacementThatWasInterruptedHalfWayIsFinished) {
+  World world;
+  world.reserved("own", {.nodes = 1});
+  world.on_demand("od");
+  world.job("low");
+  world.runs("low", "own");
+  world.job("high", {.priority = 5});
+  world.starts("high", "own");
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.job("high").verdict, TrainingVerdict::kKeep);
+  EXPECT_EQ(planned.pool_of("high"), "own");
+  EXPECT_EQ(planned.job("low").cause, Cause::kDisplaced);
+  EXPECT_EQ(planned.job("low").displaced_by, 1U);
+  EXPECT_EQ(planned.pool_of("low"), "od");
+}
+
+TEST(Reserved, WhoHasNoRoomAndOutranksNobodyWaitsForItsLaunchTimeout) {
+  World world;
+  world.reserved("own", {.nodes = 1});
+  world.on_demand("od");
+  world.job("first");
+  world.runs("first", "own");
+  world.job("second");
+  world.starts("second", "own");
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("first"), "own");
+  EXPECT_EQ(planned.job("first").verdict, TrainingVerdict::kKeep);
+  EXPECT_EQ(planned.job("second").verdict, TrainingVerdict::kKeep);
+}
+
 }  // namespace
 }  // namespace spillway::plan::test

@@ -93,6 +93,20 @@ TEST(SpotPolicy, TakesSpotWhenForcedWithoutOnDemand) {
   EXPECT_EQ(choice.reason, SpotReason::kOnlyPossible);
 }
 
+TEST(SpotPolicy, LeavesSpotThatWasBegunInAStockOutOnceOnDemandIsBack) {
+  SpotJob job = job_with_slack(minutes(60), Footing::kSpot);
+  job.margin = hours(2);
+  SpotMarket market = market_of({up(hours(1))});
+  EXPECT_EQ(decide(job, market), SpotMove::kLaunchOnDemand);
+  market.on_demand_available = false;
+  EXPECT_EQ(decide(job, market), SpotMove::kStay);
+  market.on_demand_available = true;
+  job.time_left = job.work_left + job.margin + job.changeover + minutes(1);
+  EXPECT_EQ(decide(job, market), SpotMove::kStay) << "one loss and one stock-out still fit";
+  job.time_left = job.work_left + minutes(5);
+  EXPECT_EQ(decide(job, market), SpotMove::kStay) << "too late for another changeover";
+}
+
 TEST(SpotPolicy, TakesTheOlderOfTwoEqualPricesAndTheCheaperOfTwoEqualAges) {
   const SpotJob job = job_with_slack(hours(8), Footing::kNothing);
   const auto offer = [&](std::vector<SpotOffer> offers) {
