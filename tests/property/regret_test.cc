@@ -114,5 +114,23 @@ RC_GTEST_PROP(SpotPolicy, MissesNoFeasibleDeadlineWithTheNetOff, ()) {
   }
 }
 
+RC_GTEST_PROP(SpotPolicy, MissesNoDeadlineThatOneStockOutOfOnDemandLeavesFeasible, ()) {
+  const Seconds changeover = 720;
+  const Seconds length = *rc::gen::inRange<Seconds>(1, 13) * 600;
+  const Seconds work = *rc::gen::inRange<Seconds>(1, 40) * 600;
+  const Seconds spare = *rc::gen::inRange<Seconds>(1, 40) * 600;
+  const JobTerms job{.work = work,
+                     .deadline = work + 2 * changeover + length + 4 * kTick + spare,
+                     .changeover = changeover};
+  const Market market = any_market(1, ticks_until_deadline(job, kTick), {1});
+  SimulationRules rules{.sight = Sight::kLaunches, .safety_net = false};
+  rules.outages = {.per_week = 30, .length = length, .seed = *rc::gen::arbitrary<std::uint64_t>()};
+  const auto policy =
+      make_spillway(job, kTick, market.on_demand_price, library(), length + 2 * kTick);
+  const Outcome outcome =
+      simulate({.market = &market, .start = 0, .history = 0}, job, rules, *policy);
+  RC_ASSERT(!outcome.missed);
+}
+
 }  // namespace
 }  // namespace spillway::regret

@@ -34,8 +34,9 @@ void add_options(CLI::App& app, spillway::regret::Options& options) {
   app.add_option("--seed", options.seed, "Of the random starts")->capture_default_str();
   app.add_flag("--multi-zone", options.multi_zone,
                "The files are zones of one market, not a market each");
-  app.add_option("--prices", options.prices,
-                 "Recorded spot prices: instance_type,az,timestamp_utc,usd_per_hour");
+  app.add_option(
+      "--prices", options.prices,
+      "Recorded spot prices: CSV with the columns instance_type, az, timestamp_utc, usd_per_hour");
   app.add_option(
       "--instance-type", options.instance_type,
       "Rows of the price file; default: the type whose mean price is nearest to --spot-price");
@@ -44,6 +45,12 @@ void add_options(CLI::App& app, spillway::regret::Options& options) {
       ->capture_default_str();
   app.add_option("--launch-spacing-minutes", options.launch_spacing_minutes,
                  "With --sees launches: no second try of a zone for this long after a failed one")
+      ->capture_default_str();
+  app.add_option("--on-demand-outages-per-week", options.on_demand_outages_per_week,
+                 "Times a week, at random, that no on-demand instance can be launched")
+      ->capture_default_str();
+  app.add_option("--on-demand-outage-hours", options.on_demand_outage_hours,
+                 "How long each of them lasts; Spillway keeps as much slack for it")
       ->capture_default_str();
   app.add_option("--part", options.part,
                  "Where windows lie: all, first or second half of each trace")

@@ -13,6 +13,7 @@ namespace spillway::regret {
 namespace {
 
 constexpr double kMostHours = 24.0 * 365;
+constexpr double kMostOutagesPerWeek = 1000;
 constexpr std::int64_t kMostWindows = 100'000;
 
 Result<Seconds> seconds_of(double hours, double least, std::string_view flag) {
@@ -29,6 +30,16 @@ Result<HourlyRate> rate_of(const std::string& text, std::string_view flag) {
         fmt::format("{} is '{}': write dollars per hour above zero, like 3.06", flag, text));
   }
   return *rate;
+}
+
+Result<OnDemandOutages> outages_of(const Options& options) {
+  const double per_week = options.on_demand_outages_per_week;
+  if (!std::isfinite(per_week) || per_week < 0 || per_week > kMostOutagesPerWeek) {
+    return invalid(fmt::format("--on-demand-outages-per-week is {}: write 0 to {}", per_week,
+                               kMostOutagesPerWeek));
+  }
+  TRY(length, seconds_of(options.on_demand_outage_hours, 1.0 / 3600, "--on-demand-outage-hours"));
+  return OnDemandOutages{.per_week = per_week, .length = length, .seed = options.seed};
 }
 
 Result<StudyRules> rules_of(const Options& options) {
@@ -56,6 +67,8 @@ Result<StudyRules> rules_of(const Options& options) {
   rules.simulation.sight = options.sees == "all" ? Sight::kAll : Sight::kLaunches;
   TRY(spacing, seconds_of(options.launch_spacing_minutes / 60, 0, "--launch-spacing-minutes"));
   rules.simulation.launch_spacing = spacing;
+  TRY(outages, outages_of(options));
+  rules.simulation.outages = outages;
   if (options.part == "first") rules.part = Part::kFirstHalf;
   if (options.part == "second") rules.part = Part::kSecondHalf;
   if (options.part != "all" && options.part != "first" && options.part != "second") {
@@ -170,14 +183,18 @@ std::string describe(const Options& options, const Setup& setup) {
   return fmt::format(
       "{} h of work, {} h to the deadline, changeover {} h, on-demand ${}/h, {}, {} windows per "
       "market, "
-      "{} market{}, {} h of history, sees {}, seed {}{}",
+      "{} market{}, {} h of history, sees {}, seed {}{}{}",
       options.compute_hours, options.deadline_hours, options.changeover_hours,
       setup.on_demand.to_string(),
       options.prices.empty() ? "spot $" + options.spot_price + "/h"
                              : std::string("recorded spot prices"),
       options.windows, setup.markets.size(), setup.markets.size() == 1 ? "" : "s",
       options.history_hours, options.sees, options.seed,
-      options.no_safety_net ? ", safety net off" : "");
+      options.no_safety_net ? ", safety net off" : "",
+      options.on_demand_outages_per_week > 0
+          ? fmt::format(", on-demand out {} times a week for {} h",
+                        options.on_demand_outages_per_week, options.on_demand_outage_hours)
+          : std::string());
 }
 
 }  // namespace spillway::regret

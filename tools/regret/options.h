@@ -29,6 +29,8 @@ struct Options {
   std::string instance_type;  // empty: chosen by the spot price
   std::string sees = "all";
   double launch_spacing_minutes = 10;
+  double on_demand_outages_per_week = 0;
+  double on_demand_outage_hours = 1;
   std::string part = "all";
   std::int64_t instances = 1;
   bool no_safety_net = false;

@@ -11,7 +11,9 @@
 namespace spillway::regret {
 namespace {
 
-constexpr std::string_view kHeader = "instance_type,az,timestamp_utc,usd_per_hour";
+constexpr std::array<std::string_view, 4> kColumns{"instance_type", "az", "timestamp_utc",
+                                                   "usd_per_hour"};
+constexpr std::size_t kMostColumns = 64;
 
 std::string_view next_line(std::string_view& text) {
   const auto end = text.find('\n');
@@ -21,15 +23,43 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
-std::optional<std::array<std::string_view, 4>> cells_of(std::string_view line) {
-  std::array<std::string_view, 4> cells;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
+std::string_view bare(std::string_view cell) {
+  while (!cell.empty() && (cell.front() == ' ' || cell.front() == '\t'))
+    cell.remove_prefix(1);
+  while (!cell.empty() && (cell.back() == ' ' || cell.back() == '\t'))
+    cell.remove_suffix(1);
+  const bool is_quoted = cell.size() >= 2 && cell.front() == '"' && cell.back() == '"';
+  return is_quoted ? cell.substr(1, cell.size() - 2) : cell;
+}
+
+std::vector<std::string_view> cells_of(std::string_view line) {
+  std::vector<std::string_view> cells;
+  for (;;) {
     const auto comma = line.find(',');
-    if ((comma == std::string_view::npos) != (i + 1 == cells.size())) return std::nullopt;
-    cells[i] = line.substr(0, comma);
-    line = comma == std::string_view::npos ? std::string_view() : line.substr(comma + 1);
+    cells.push_back(bare(line.substr(0, comma)));
+    if (comma == std::string_view::npos || cells.size() == kMostColumns) return cells;
+    line = line.substr(comma + 1);
   }
-  return cells;
+}
+
+// Which cell of a line holds each of kColumns; columns come in any order, others are passed over.
+using Layout = std::array<std::size_t, kColumns.size()>;
+
+Result<Layout> layout_of(std::string_view header, const std::string& name) {
+  static constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (header.starts_with(kByteOrderMark)) header.remove_prefix(kByteOrderMark.size());
+  const std::vector<std::string_view> cells = cells_of(header);
+  Layout layout{};
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    const auto found = std::find(cells.begin(), cells.end(), kColumns[i]);
+    if (found == cells.end() || std::find(found + 1, cells.end(), kColumns[i]) != cells.end()) {
+      return invalid(
+          fmt::format("'{}' must name the column {} once in its first line: begin with '{}'", name,
+                      kColumns[i], fmt::join(kColumns, ",")));
+    }
+    layout[i] = static_cast<std::size_t>(found - cells.begin());
+  }
+  return layout;
 }
 
 }  // namespace
@@ -37,25 +67,27 @@ std::optional<std::array<std::string_view, 4>> cells_of(std::string_view line) {
 Result<PriceFile> PriceFile::parse(std::string_view text, const std::string& name) {
   PriceFile file;
   file.name_ = name;
-  if (next_line(text) != kHeader)
-    return invalid(fmt::format("'{}' does not begin with the line '{}'", name, kHeader));
+  const std::string_view header = next_line(text);
+  TRY(layout, layout_of(header, name));
+  const std::size_t width = cells_of(header).size();
   for (std::size_t number = 2; !text.empty(); ++number) {
     const std::string_view line = next_line(text);
     if (line.empty()) continue;
     const auto cells = cells_of(line);
-    if (!cells)
-      return invalid(
-          fmt::format("'{}' line {} does not have the 4 cells '{}'", name, number, kHeader));
-    const auto at = parse_instant((*cells)[2]);
+    if (cells.size() != width) {
+      return invalid(fmt::format("'{}' line {} does not have the {} cells of the first line", name,
+                                 number, width));
+    }
+    const auto at = parse_instant(cells[layout[2]]);
     if (!at) return invalid(fmt::format("'{}' line {}: {}", name, number, at.error().message));
-    const auto price = HourlyRate::parse((*cells)[3]);
+    const auto price = HourlyRate::parse(cells[layout[3]]);
     if (!price)
       return invalid(fmt::format("'{}' line {}: {}", name, number, price.error().message));
     if (*price <= HourlyRate()) {
       return invalid(
           fmt::format("'{}' line {} has a price of zero: write dollars per hour", name, number));
     }
-    file.series_[InstanceType((*cells)[0])][Zone((*cells)[1])].push_back(
+    file.series_[InstanceType(cells[layout[0]])][Zone(cells[layout[1]])].push_back(
         {.changed_at = *at, .price = *price});
   }
   if (file.series_.empty()) return invalid(fmt::format("'{}' has no prices", name));

@@ -1,6 +1,6 @@
 #pragma once
-// Recorded spot prices: CSV with the header `instance_type,az,timestamp_utc,usd_per_hour`, one line
-// per change.
+// Recorded spot prices: CSV whose first line names the columns instance_type, az, timestamp_utc and
+// usd_per_hour, in any order and beside others; one line per change.
 
 #include <map>
 #include <string>

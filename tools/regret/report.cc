@@ -102,6 +102,7 @@ Json policy_json(const PolicyResult& policy, double on_demand_only) {
                        {"switches", outcome.switches},
                        {"moves", outcome.moves},
                        {"failedLaunches", outcome.failed_launches},
+                       {"failedOnDemandLaunches", outcome.failed_on_demand},
                        {"netInterventions", outcome.net_interventions},
                        {"onDemandHours", hours(outcome.on_demand_time)},
                        {"spotHours", hours(outcome.spot_time)}});

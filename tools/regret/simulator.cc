@@ -1,12 +1,37 @@
 #include "simulator.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "statistics.h"
 
 namespace spillway::regret {
 namespace {
 
 Seconds rounded_up(Seconds time, Seconds tick) {
   return (time + tick - 1) / tick * tick;
+}
+
+constexpr double kWeekSeconds = 7 * 24 * 3600;
+
+// By tick, from the seed and the start of the window: every policy meets the same outages.
+std::vector<std::uint8_t> outages_of(const OnDemandOutages& rules, const Window& window,
+                                     std::size_t ticks) {
+  std::vector<std::uint8_t> is_out(ticks, 0);
+  if (rules.per_week <= 0) return is_out;
+  RandomNumbers random(rules.seed ^ (window.start * 0x9e3779b97f4a7c15ULL));
+  const auto tick = static_cast<double>(window.market->tick);
+  const double mean_pause = kWeekSeconds / rules.per_week;
+  double at = 0;
+  while (at < static_cast<double>(ticks) * tick) {
+    const double share = (static_cast<double>(random.next() >> 11) + 1) * 0x1p-53;  // (0, 1]
+    const double from = at - std::log(share) * mean_pause;
+    at = from + static_cast<double>(rules.length);
+    for (auto t = static_cast<std::size_t>(from / tick);
+         t < ticks && static_cast<double>(t) * tick < at; ++t)
+      is_out[t] = 1;
+  }
+  return is_out;
 }
 
 class Run {
@@ -17,6 +42,7 @@ class Run {
         rules_(rules),
         policy_(policy),
         tick_(window.market->tick),
+        outages_(outages_of(rules.outages, window, ticks_until_deadline(job, tick_))),
         not_before_(window.market->zones.size(), 0) {
     view_.zones.resize(window.market->zones.size());
     view_.work_left = job.work;
@@ -50,6 +76,7 @@ class Run {
 
   void look(std::size_t t) {
     view_.tick = t;
+    view_.on_demand_available = true;
     view_.elapsed = static_cast<Seconds>(t) * tick_;
     view_.time_left = job_.deadline - view_.elapsed;
     for (std::size_t z = 0; z < view_.zones.size(); ++z) {
@@ -71,9 +98,19 @@ class Run {
     for (;;) {
       Place asked = policy_.decide(view_);
       if (asked.is_spot() && !view_.zones[asked.zone].may_launch) asked = Place::idle();
-      const Place granted = rules_.safety_net ? safety_net(view_, job_, tick_, asked) : asked;
+      Place granted = rules_.safety_net ? safety_net(view_, job_, tick_, asked) : asked;
       if (granted != asked && !net_is_acting_) ++outcome_.net_interventions;
       net_is_acting_ = granted != asked;
+      if (is_launch_of_on_demand(granted)) {
+        if (view_.on_demand_available && outages_[view_.tick] != 0) {
+          ++outcome_.failed_on_demand;
+          view_.on_demand_available = false;
+          continue;
+        }
+        // It failed in this tick: what else the policy asks for, or what is held.
+        if (!view_.on_demand_available)
+          granted = is_launch_of_on_demand(asked) ? view_.place : asked;
+      }
       if (!granted.is_spot() || granted == view_.place ||
           window_.available(granted.zone, view_.tick) != 0)
         return granted;
@@ -83,6 +120,10 @@ class Run {
       view_.zones[granted.zone].may_launch = false;
       policy_.see_failed_launch(view_, granted.zone);
     }
+  }
+
+  [[nodiscard]] bool is_launch_of_on_demand(const Place& next) const {
+    return next == Place::on_demand() && view_.place != Place::on_demand();
   }
 
   void place(Place next) {
@@ -116,7 +157,8 @@ class Run {
   const SimulationRules& rules_;
   Policy& policy_;
   Seconds tick_;
-  std::vector<Seconds> not_before_;  // Sight::kLaunches: when a zone may be tried again
+  std::vector<std::uint8_t> outages_;  // of on-demand, by tick
+  std::vector<Seconds> not_before_;    // Sight::kLaunches: when a zone may be tried again
   TickView view_;
   Outcome outcome_;
   bool net_is_acting_ = false;

@@ -38,9 +38,10 @@ struct TickView {
   std::size_t tick = 0;  // since the start of the job
   Seconds elapsed = 0;   // tick x length of a tick
   Seconds work_left = 0;
-  Seconds time_left = 0;        // until the deadline, not rounded
-  Seconds changeover_left = 0;  // of the switch that is under way
-  Place place;                  // after a loss: idle
+  Seconds time_left = 0;            // until the deadline, not rounded
+  Seconds changeover_left = 0;      // of the switch that is under way
+  Place place;                      // after a loss: idle
+  bool on_demand_available = true;  // false: a launch failed in this tick
   std::vector<ZoneView> zones;
 };
 
@@ -65,11 +66,20 @@ enum class Sight {
   kLaunches,  // only what own launches and losses tell
 };
 
+// On-demand is stocked out at random times: a launch fails, what runs goes on. Nobody is told
+// before a launch fails.
+struct OnDemandOutages {
+  double per_week = 0;  // mean; 0: never
+  Seconds length = 3600;
+  std::uint64_t seed = 0;
+};
+
 struct SimulationRules {
   Sight sight = Sight::kAll;
   bool safety_net = true;
   Seconds launch_spacing =
       600;  // Sight::kLaunches: after a failed launch a zone is not tried again for this long
+  OnDemandOutages outages;
 };
 
 struct Outcome {
@@ -81,6 +91,7 @@ struct Outcome {
   std::int64_t switches = 0;  // starts of instances
   std::int64_t moves = 0;     // of them from one running instance to another
   std::int64_t failed_launches = 0;
+  std::int64_t failed_on_demand = 0;  // ticks in which an on-demand launch failed
   std::int64_t net_interventions =
       0;  // times that the safety net took over from a policy that asked for something else
   bool missed = false;

@@ -20,8 +20,12 @@ HourlyRate rate_of(double dollars) {
 class Spillway final : public Policy {
  public:
   Spillway(const JobTerms& job, Seconds tick, double on_demand_price,
-           const plan::ProgrammeLibrary& library)
-      : job_(job), tick_(tick), on_demand_(rate_of(on_demand_price)), library_(library) {}
+           const plan::ProgrammeLibrary& library, Seconds margin)
+      : job_(job),
+        tick_(tick),
+        on_demand_(rate_of(on_demand_price)),
+        library_(library),
+        margin_(margin) {}
 
   void see_history(const std::vector<ZoneView>& zones) override {
     remember(zones);
@@ -43,10 +47,11 @@ class Spillway final : public Policy {
                             .changeover = time_of(job_.changeover),
                             .changeover_left = time_of(view.changeover_left),
                             .patience = time_of(tick_),
-                            .margin = {},
+                            .margin = time_of(margin_),
                             .footing = footing(view.place),
                             .offer = view.place.zone};
-    plan::SpotMarket market{.on_demand = on_demand_, .on_demand_available = true, .offers = {}};
+    plan::SpotMarket market{
+        .on_demand = on_demand_, .on_demand_available = view.on_demand_available, .offers = {}};
     market.offers.reserve(view.zones.size());
     for (std::size_t z = 0; z < view.zones.size(); ++z)
       market.offers.push_back(offer_of(view.zones[z], memories_[z]));
@@ -92,6 +97,7 @@ class Spillway final : public Policy {
   Seconds tick_;
   HourlyRate on_demand_;
   const plan::ProgrammeLibrary& library_;
+  Seconds margin_;
   Instant now_{};  // since the first tick seen
   std::vector<plan::HazardMemory> memories_;
 };
@@ -99,8 +105,8 @@ class Spillway final : public Policy {
 }  // namespace
 
 std::unique_ptr<Policy> make_spillway(const JobTerms& job, Seconds tick, double on_demand_price,
-                                      const plan::ProgrammeLibrary& library) {
-  return std::make_unique<Spillway>(job, tick, on_demand_price, library);
+                                      const plan::ProgrammeLibrary& library, Seconds margin) {
+  return std::make_unique<Spillway>(job, tick, on_demand_price, library, margin);
 }
 
 }  // namespace spillway::regret

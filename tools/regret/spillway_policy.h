@@ -10,9 +10,10 @@
 
 namespace spillway::regret {
 
-// `library` must outlive the policy.
+// `margin`: slack kept for on-demand that cannot be had at once. `library` must outlive the policy.
 [[nodiscard]] std::unique_ptr<Policy> make_spillway(const JobTerms& job, Seconds tick,
                                                     double on_demand_price,
-                                                    const plan::ProgrammeLibrary& library);
+                                                    const plan::ProgrammeLibrary& library,
+                                                    Seconds margin = 0);
 
 }  // namespace spillway::regret

@@ -27,11 +27,18 @@ struct NamedMaker {
   Maker make;
 };
 
-std::vector<NamedMaker> all_makers(const JobTerms& job, const plan::ProgrammeLibrary& library) {
+// An outage and the tick in which its end is noticed.
+Seconds margin_for(const OnDemandOutages& outages, Seconds tick) {
+  return outages.per_week > 0 ? outages.length + 2 * tick : 0;
+}
+
+std::vector<NamedMaker> all_makers(const StudyRules& rules, const plan::ProgrammeLibrary& library) {
+  const JobTerms job = rules.job;
   return {
       {"spillway",
-       [job, &library](const Market& market) {
-         return make_spillway(job, market.tick, market.on_demand_price, library);
+       [job, outages = rules.simulation.outages, &library](const Market& market) {
+         return make_spillway(job, market.tick, market.on_demand_price, library,
+                              margin_for(outages, market.tick));
        }},
       {"on-demand", [](const Market&) { return make_on_demand(); }},
       {"greedy", [](const Market&) { return make_greedy(ZoneRule::kFirst); }},
@@ -109,7 +116,7 @@ std::vector<std::string> default_policies(bool is_multi_zone) {
 Result<StudyResult> run_study(const std::vector<Market>& markets, const StudyRules& rules,
                               const std::vector<std::string>& policies) {
   const plan::ProgrammeLibrary library(kTableBytes);
-  TRY(makers, makers_of(policies, all_makers(rules.job, library)));
+  TRY(makers, makers_of(policies, all_makers(rules, library)));
   StudyResult result;
   for (const auto& [name, maker] : makers)
     result.policies.push_back({.name = name, .outcomes = {}, .ratios = {}});

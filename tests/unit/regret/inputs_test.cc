@@ -98,7 +98,8 @@ TEST(Prices, RefuseAZoneThatIsNotThereAndLinesThatAreNone) {
   EXPECT_THAT(none.error().message, HasSubstr("no price of small in zone zone-b"));
   const std::string header = "instance_type,az,timestamp_utc,usd_per_hour\n";
   for (const auto& [line, sentence] : std::vector<std::pair<std::string, std::string>>{
-           {"small,zone-a,2020-01-01T00:00:00Z\n", "line 2 does not have the 4 cells"},
+           {"small,zone-a,2020-01-01T00:00:00Z\n",
+            "line 2 does not have the 4 cells of the first line"},
            {"small,zone-a,yesterday,1\n", "line 2"},
            {"small,zone-a,2020-01-01T00:00:00Z,-1\n", "line 2"},
            {"small,zone-a,2020-01-01T00:00:00Z,0\n", "price of zero"},
@@ -107,7 +108,20 @@ TEST(Prices, RefuseAZoneThatIsNotThereAndLinesThatAreNone) {
     ASSERT_FALSE(refused) << line;
     EXPECT_THAT(refused.error().message, HasSubstr(sentence));
   }
-  EXPECT_FALSE(PriceFile::parse("az,price\n", "prices.csv"));
+  const auto headless = PriceFile::parse("az,price\n", "prices.csv");
+  ASSERT_FALSE(headless);
+  EXPECT_THAT(headless.error().message, HasSubstr("must name the column instance_type once"));
+}
+
+TEST(Prices, TakeColumnsInAnyOrderAndPassOverOthers) {
+  const auto file = PriceFile::parse(
+      "usd_per_hour, region,\"az\",timestamp_utc,instance_type\r\n"
+      "1.5,east,zone-a,2020-01-01T00:00:00.000Z,small\r\n",
+      "prices.csv");
+  ASSERT_TRUE(file) << file.error().message;
+  const auto prices = file->dollars_per_tick(InstanceType("small"), Zone("zone-a"), 60, 2);
+  ASSERT_TRUE(prices) << prices.error().message;
+  EXPECT_THAT(*prices, ElementsAre(1.5, 1.5));
 }
 
 std::string refusal_of(const std::function<void(Options&)>& change) {

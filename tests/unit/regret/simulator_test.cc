@@ -98,6 +98,26 @@ TEST(Simulator, SeesTheLossOfItsOwnInstance) {
   EXPECT_TRUE(was_lost);
 }
 
+TEST(Simulator, RefusesOnDemandInAnOutageAndLeavesItToWhatRuns) {
+  const Market market = market_of({std::string(400, '0')}, {1});
+  const JobTerms job{.work = 300 * kHour, .deadline = 400 * kHour, .changeover = 0};
+  SimulationRules rules{.safety_net = false};
+  rules.outages = {.per_week = 20, .length = 2 * kHour, .seed = 3};
+  bool was_told = false;
+  const auto always = [](const TickView&) { return Place::on_demand(); };
+  const auto restless = [&](const TickView& view) {
+    was_told |= !view.on_demand_available;
+    return view.tick % 2 == 0 && view.on_demand_available ? Place::idle() : Place::on_demand();
+  };
+  const Outcome steady = run(market, job, rules, always);
+  EXPECT_FALSE(steady.missed);
+  EXPECT_EQ(steady.switches, 1) << "what runs goes on";
+  const Outcome unsteady = run(market, job, rules, restless);
+  EXPECT_TRUE(was_told);
+  EXPECT_GT(unsteady.failed_on_demand, 10);
+  EXPECT_EQ(unsteady.switches + unsteady.failed_on_demand, 200) << "each second hour a launch";
+}
+
 TEST(SafetyNet, TakesEqualityForUnsafe) {
   const JobTerms job{.work = 10 * kHour, .deadline = 100 * kHour, .changeover = kHour};
   TickView view{.tick = 0,
