@@ -31,16 +31,17 @@ std::string rounded_length(Duration length) {
   return plural((whole + 12) / 24, "day");
 }
 
-std::string whole_dollars(Money amount) {
-  const std::string text = dollars(amount);
-  return amount >= Money::dollars(100) ? text.substr(0, text.size() - 3) : text;
+// Small amounts to the cent, large ones to the dollar.
+std::string headline_dollars(Money amount) {
+  if (amount < Money::dollars(100)) return dollars(amount);
+  return "$" + grouped(amount.scaled(1, 1'000'000).micros());
 }
 
 }  // namespace
 
 std::string headline(const sim::SimulationReport& report) {
   return fmt::format("{} of GPU work for {}{}", rounded_length(report.to - report.from),
-                     whole_dollars(report.totals.cost), outcome(report.totals));
+                     headline_dollars(report.totals.cost), outcome(report.totals));
 }
 
 std::string tiles(const sim::SimulationReport& report) {
