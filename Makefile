@@ -1,8 +1,9 @@
 # The commands of every day. `make demo` and `make test` install what they lack (scripts/setup).
 .DEFAULT_GOAL := help
-.PHONY: help setup build test unit e2e demo demo-stop format lint generate clean
+.PHONY: help install setup build test unit e2e demo demo-stop format lint generate clean
 
 PRESET ?= release
+PREFIX ?= /usr/local
 BUILD := build/$(PRESET)
 JOBS ?= 2
 
@@ -26,6 +27,9 @@ unit: build ## Run the tests that need no cluster
 
 e2e: build ## Run the tests on a real control plane (ARGS="-k name" selects)
 	SPILLWAY_BUILD_DIR=$(BUILD) e2e/run-tests $(ARGS)
+
+install: build ## Put kubectl-spillway on the PATH (PREFIX=..., default /usr/local)
+	install -D -m 755 $(BUILD)/cli/kubectl-spillway $(DESTDIR)$(PREFIX)/bin/kubectl-spillway
 
 demo: ## Start a local cluster with GPU nodes of three tiers and watch Spillway place work on it
 	@scripts/setup demo
