@@ -1,7 +1,12 @@
 #include "loop.h"
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
+#include <spillway/cloud/beast_http_client.h>
+#include <spillway/core/check.h>
+#include <spillway/core/log.h>
 #include <spillway/market/feed.h>
 
 namespace spillway::program {
@@ -27,14 +32,77 @@ std::vector<std::unique_ptr<market::PriceFeed>> feeds_of(const Runtime& runtime,
   return feeds;
 }
 
+const char* environment(const char* name) {
+  return std::getenv(name);
+}
+
+// The authorities of all stores. What cannot be read is told; requests then fail with the reason.
+std::string authorities_of(const std::vector<control::StoreConfig>& stores) {
+  std::string bundle;
+  for (const control::StoreConfig& store : stores) {
+    if (store.ca_file.empty()) continue;
+    std::ifstream file(store.ca_file, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file || text.empty()) {
+      log::error("the certificates of a store cannot be read",
+                 {{"store", store.name.str()}, {"file", store.ca_file}});
+    }
+    bundle += text + "\n";
+  }
+  return bundle;
+}
+
+std::unique_ptr<cloud::HttpClient> beast_client(const Runtime& runtime,
+                                                cloud::BeastHttpOptions options) {
+  auto client = cloud::make_beast_http_client(runtime, options);
+  if (!client) {
+    log::error("the certificates of the stores are not usable",
+               {{"error", client.error().message}});
+    options.ca_bundle.clear();
+    client = cloud::make_beast_http_client(runtime, std::move(options));
+    SPILLWAY_CHECK(client.has_value());  // only a bundle can be wrong
+  }
+  return *std::move(client);
+}
+
+std::unique_ptr<cloud::HttpClient> http_for_stores(const Runtime& runtime,
+                                                   const control::OperatorConfig& config) {
+  if (config.stores.empty()) return nullptr;
+  return beast_client(runtime,
+                      {.allowed_origins = control::Stores::origins(config.stores, environment),
+                       .ca_bundle = authorities_of(config.stores)});
+}
+
+std::unique_ptr<cloud::HttpClient> http_for_pods(const Runtime& runtime,
+                                                 const control::OperatorConfig& config) {
+  if (config.stores.empty()) return nullptr;
+  return beast_client(runtime, {.any_origin = true, .max_idle_per_origin = 0});
+}
+
+control::ControllerOptions with_checkpoints(control::ControllerOptions options,
+                                            const control::OperatorConfig& config,
+                                            const control::Stores* stores,
+                                            cloud::HttpClient* pods) {
+  options.checkpoints.stores = stores;
+  options.checkpoints.pods = pods;
+  options.checkpoints.agent = config.agent;
+  return options;
+}
+
 }  // namespace
 
 Loop::Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::Client& client,
            kube::EventRecorder& events, std::function<bool()> leading,
            control::ControllerOptions options)
     : http_(http_for(runtime, config.market)),
+      store_http_(http_for_stores(runtime, config)),
+      pod_http_(http_for_pods(runtime, config)),
+      stores_(store_http_ ? std::make_unique<control::Stores>(runtime, config.stores, *store_http_,
+                                                              environment)
+                          : nullptr),
       market_(runtime, config.market, feeds_of(runtime, config.market, *http_)),
-      controller_(runtime, client, market_, events, std::move(leading), std::move(options)),
+      controller_(runtime, client, market_, events, std::move(leading),
+                  with_checkpoints(std::move(options), config, stores_.get(), pod_http_.get())),
       feed_tasks_(runtime.executor, runtime.timers),
       control_tasks_(runtime.executor, runtime.timers) {}
 
@@ -50,6 +118,8 @@ void Loop::stop_prices() {
 void Loop::stop() {
   market_.stop();
   controller_.stop();
+  if (store_http_) store_http_->shut_down();
+  if (pod_http_) pod_http_->shut_down();
 }
 
 Task<bool> Loop::prices_drained(MonotonicTime until) {

@@ -34,6 +34,9 @@ class Loop {
 
  private:
   std::unique_ptr<cloud::HttpClient> http_;
+  std::unique_ptr<cloud::HttpClient> store_http_;  // null without stores
+  std::unique_ptr<cloud::HttpClient> pod_http_;
+  std::unique_ptr<control::Stores> stores_;
   market::MarketKeeper market_;
   control::Controller controller_;
   TaskGroup feed_tasks_;

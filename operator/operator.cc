@@ -78,6 +78,7 @@ control::ControllerOptions Operator::controller_options() const {
   control::ControllerOptions options;
   options.observe = options_.observe;
   options.plan = in_force_.placement;
+  options.checkpoints.key_secret.ns = options_.ns;
   options.reflector.watch_timeout = options_.watch_timeout;
   return options;
 }
@@ -158,15 +159,17 @@ void Operator::on_leadership(bool leads) {
   std::_Exit(kFailure);
 }
 
-// The file has changed. Constants of the policy are taken up by the next pass; feeds, and with them
-// the allowed hosts, by a new loop.
+// The file has changed. Constants of the policy are taken up by the next pass; feeds and stores,
+// and with them the allowed hosts, by a new loop.
 Task<void> Operator::take_up() {
-  if (wanted_.market == in_force_.market) {
+  const bool same_wiring = wanted_.market == in_force_.market &&
+                           wanted_.stores == in_force_.stores && wanted_.agent == in_force_.agent;
+  if (same_wiring) {
     in_force_ = wanted_;
     loop_->controller().set_plan_config(in_force_.placement);
     co_return;
   }
-  log::info("the sources of prices changed: the loop is started anew");
+  log::info("feeds, stores or the agent changed: the loop is started anew");
   loop_->stop_prices();
   // Until the last answer has come the loop goes on with the prices that it has.
   while (!ending_ && !co_await loop_->prices_drained(runtime_.clock.monotonic() + kLook)) {

@@ -207,7 +207,7 @@ json ranks_service(const api::TrainingJob& job) {
 }
 
 json attempt_job(const api::TrainingJob& job, const api::TrainingPlacement& placement,
-                 const api::CapacityPool& pool) {
+                 const api::CapacityPool& pool, const CheckpointWiring* wiring) {
   json labels = common_labels(job.spec.attribution);
   labels[std::string(label::kTrainingJob)] = job.meta.key.name.str();
   labels[std::string(label::kAttempt)] = std::to_string(placement.attempt.value());
@@ -222,6 +222,7 @@ json attempt_job(const api::TrainingJob& job, const api::TrainingPlacement& plac
   pod_spec["subdomain"] = ranks_service_name(job.meta.key.name).str();
   place_on_pool(pod_spec, pool, job.spec.accelerator.per_replica);
   add_environment(pod_spec, torchrun_environment(job, placement));
+  if (wiring != nullptr) wire_checkpoints(pods, job, placement, *wiring);
 
   json object = {{"metadata", metadata(job.meta, "TrainingJob",
                                        attempt_job_name(job.meta.key.name, placement.attempt),
@@ -229,6 +230,10 @@ json attempt_job(const api::TrainingJob& job, const api::TrainingPlacement& plac
   json& annotations = object["metadata"]["annotations"];
   annotations[std::string(annotation::kPlacedAt)] = format_instant(placement.since);
   if (placement.rate) annotations[std::string(annotation::kRate)] = placement.rate->to_string();
+  if (placement.resume_from && job.status.checkpoint && job.status.checkpoint->compute_time) {
+    annotations[std::string(annotation::kResumedWork)] =
+        format_duration(*job.status.checkpoint->compute_time);
+  }
   json& spec = object["spec"];
   spec["completionMode"] = "Indexed";
   spec["completions"] = job.spec.replicas;

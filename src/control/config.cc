@@ -1,33 +1,19 @@
 #include <spillway/control/config.h>
 
-#include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <initializer_list>
 #include <optional>
-#include <set>
 #include <sstream>
 
 #include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
 
-#include <spillway/core/text.h>
+#include "config_reader.h"
+#include "config_stores.h"
 
 namespace spillway::control {
 namespace {
 
 constexpr std::size_t kMaxDepth = 16;
-constexpr Duration kLongestTime = std::chrono::hours(24 * 30);
-
-std::string at_line(const YAML::Mark& mark) {
-  return "line " + std::to_string(mark.line + 1) + ": ";
-}
-
-std::string in_quotes(std::string_view text) {
-  return "'" + shorten(text, 60) + "'";
-}
 
 // Runs over the events of the parser before a document is made of them.
 class Guard final : public YAML::EventHandler {
@@ -82,104 +68,6 @@ Result<void> guard(const std::string& yaml) {
   return {};
 }
 
-// A value and where it stands: "placement.minRun", "feeds[0].name".
-struct Value {
-  YAML::Node node;
-  std::string path;
-
-  [[nodiscard]] tl::unexpected<Error> wrong(const std::string& sentence) const {
-    return invalid(at_line(node.Mark()) + (path.empty() ? "the file " : "'" + path + "' ") +
-                   sentence);
-  }
-  // Commenting out everything below a key leaves null behind: the same as leaving the key out.
-  [[nodiscard]] bool absent() const { return !node.IsDefined() || node.IsNull(); }
-};
-
-using Keys = std::initializer_list<std::string_view>;
-
-// A mapping all of whose keys are known.
-class Section {
- public:
-  static Result<Section> open(const Value& value, Keys known) {
-    if (value.absent()) return Section(value);
-    const std::string list = join({known.begin(), known.end()}, ", ");
-    if (!value.node.IsMap()) return value.wrong("has to be a mapping with the keys " + list);
-    std::set<std::string> seen;
-    for (const auto& entry : value.node) {
-      const Value key{entry.first, value.path};
-      if (!entry.first.IsScalar())
-        return key.wrong("has a key that is not a word: write one of " + list);
-      const std::string& name = entry.first.Scalar();
-      if (std::find(known.begin(), known.end(), name) == known.end()) {
-        const std::string where = value.path.empty() ? "" : " in '" + value.path + "'";
-        return invalid(at_line(entry.first.Mark()) + in_quotes(name) + " is not a known key" +
-                       where + ": write one of " + list);
-      }
-      if (!seen.insert(name).second) {
-        return invalid(at_line(entry.first.Mark()) + in_quotes(name) +
-                       " is written twice: keep one");
-      }
-    }
-    return Section(value);
-  }
-
-  // Absent when the key is not there or has no value.
-  [[nodiscard]] Value operator[](const std::string& key) const {
-    const std::string path = value_.path.empty() ? key : value_.path + "." + key;
-    if (value_.absent()) return {YAML::Node(YAML::NodeType::Null), path};
-    const YAML::Node& map = value_.node;
-    const YAML::Node child = map[key];
-    return {child.IsDefined() ? child : YAML::Node(YAML::NodeType::Null), path};
-  }
-  [[nodiscard]] bool has(const std::string& key) const { return !(*this)[key].absent(); }
-  [[nodiscard]] tl::unexpected<Error> missing(const std::string& key,
-                                              const std::string& example) const {
-    return value_.wrong("has no '" + key + "': write one, such as " + example);
-  }
-
- private:
-  explicit Section(Value value) : value_(std::move(value)) {}
-  Value value_;
-};
-
-Result<std::string> text_of(const Value& value) {
-  if (!value.node.IsScalar() || value.node.Scalar().empty()) return value.wrong("has to be a text");
-  return value.node.Scalar();
-}
-
-// The text at a key; `otherwise` when it is left out.
-Result<std::string> text_or(const Value& value, std::string otherwise) {
-  if (value.absent()) return otherwise;
-  return text_of(value);
-}
-
-Result<void> read_duration(const Value& value, Duration shortest, Duration& into) {
-  if (value.absent()) return {};
-  if (!value.node.IsScalar()) return value.wrong("has to be a time such as 90s, 10m or 1h30m");
-  const auto duration = parse_duration(value.node.Scalar());
-  if (!duration)
-    return value.wrong("is " + in_quotes(value.node.Scalar()) +
-                       ": write a time such as 90s, 10m or 1h30m");
-  if (*duration < shortest || *duration > kLongestTime) {
-    return value.wrong("is " + in_quotes(value.node.Scalar()) + ": write a time from " +
-                       format_duration(shortest) + " to " + format_duration(kLongestTime));
-  }
-  into = *duration;
-  return {};
-}
-
-Result<void> read_percent(const Value& value, std::int64_t& into) {
-  if (value.absent()) return {};
-  const std::string text = value.node.IsScalar() ? value.node.Scalar() : "";
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  if (!whole || number < 0 || number > 100)
-    return value.wrong("has to be a whole number from 0 to 100");
-  into = number;
-  return {};
-}
-
 Result<market::AwsSpotSource> read_aws(const Value& value) {
   TRY(section, Section::open(value, {"region", "endpoint", "credentials"}));
   if (!section.has("region")) return section.missing("region", "us-east-1");
@@ -224,16 +112,6 @@ Result<market::FixedPrice> read_fixed_price(const Value& value) {
   return market::FixedPrice{.instance_type = InstanceType(std::move(instance_type)),
                             .zone = Zone(std::move(zone)),
                             .per_node = *rate};
-}
-
-// Calls `read` for each element of a list; a list that is left out is empty.
-Result<void> for_each(const Value& list, const std::function<Result<void>(const Value&)>& read) {
-  if (list.absent()) return {};
-  if (!list.node.IsSequence()) return list.wrong("has to be a list: begin each element with '- '");
-  for (std::size_t i = 0; i < list.node.size(); ++i) {
-    TRY_VOID(read({list.node[i], list.path + "[" + std::to_string(i) + "]"}));
-  }
-  return {};
 }
 
 Result<market::FixedSource> read_fixed(const Value& value) {
@@ -292,7 +170,8 @@ Result<plan::Config> read_placement(const Value& value) {
 }
 
 Result<OperatorConfig> read_document(const YAML::Node& document) {
-  TRY(top, Section::open({document, ""}, {"feeds", "onDemandCatalogue", "placement"}));
+  TRY(top, Section::open({document, ""},
+                         {"feeds", "onDemandCatalogue", "placement", "stores", "agent"}));
   OperatorConfig config;
   TRY_VOID(for_each(top["feeds"], [&](const Value& element) -> Result<void> {
     TRY(feed, read_feed(element));
@@ -307,6 +186,10 @@ Result<OperatorConfig> read_document(const YAML::Node& document) {
   config.market.on_demand_catalogue = std::move(path);
   TRY(placement, read_placement(top["placement"]));
   config.placement = placement;
+  TRY(stores, read_stores(top["stores"]));
+  config.stores = std::move(stores);
+  TRY(agent, read_agent(top["agent"]));
+  config.agent = std::move(agent);
   TRY_VOID(market::validate(config.market));
   return config;
 }

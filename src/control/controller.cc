@@ -26,7 +26,8 @@ Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeep
       changed_(runtime.timers),
       tasks_(runtime.executor, runtime.timers),
       builder_({.observe = options_.observe}),
-      reconciler_(options_.observe) {
+      reconciler_(options_.observe, {.agent = options_.checkpoints.agent}) {
+  options_.plan.programmes = &programmes_;
   add_caches();
   const auto sink_of = [this](const kube::ResourceType& type) -> kube::ObjectSink* {
     for (const auto& cache : caches_) {
@@ -36,16 +37,17 @@ Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeep
   };
   executor_ = std::make_unique<Executor>(client_, sink_of, events, tasks_, options_.executor,
                                          [this] { changed_.notify(); });
+  const CheckpointAccess& access = options_.checkpoints;
+  if (access.stores != nullptr && access.pods != nullptr) {
+    book_ = std::make_unique<CheckpointBook>(
+        runtime_, tasks_, [this] { changed_.notify(); }, access.book);
+    requests_ = std::make_unique<SaveRequests>(
+        runtime_, tasks_, *access.pods, [this] { changed_.notify(); }, access.requests);
+  }
   market_.on_change([this](const std::vector<PoolName>&) { changed_.notify(); });
 }
 
 Controller::~Controller() = default;
-
-void DurationHistogram::add(Duration took) {
-  const auto bound = std::ranges::lower_bound(kBounds, took);
-  ++counts_[static_cast<std::size_t>(bound - kBounds.begin())];
-  sum_ += took;
-}
 
 template <class T>
 void Controller::add_cache(kube::ResourceType type, kube::Store<T>& store,
@@ -88,6 +90,7 @@ void Controller::add_caches() {
 Task<void> Controller::run() {
   for (const auto& cache : caches_)
     tasks_.spawn(cache->reflector->run());
+  if (book_) tasks_.spawn(book_->run());
   tasks_.spawn(loop());
   co_await tasks_.drained(MonotonicTime::max());
 }
@@ -95,6 +98,8 @@ Task<void> Controller::run() {
 void Controller::stop() {
   stopping_ = true;
   executor_->stop();
+  if (book_) book_->stop();
+  if (requests_) requests_->stop();
   for (const auto& cache : caches_)
     cache->reflector->stop();
   changed_.notify();
@@ -106,6 +111,7 @@ void Controller::look_again() {
 
 void Controller::set_plan_config(const plan::Config& config) {
   options_.plan = config;
+  options_.plan.programmes = &programmes_;
   changed_.notify();
 }
 
@@ -126,6 +132,7 @@ MonotonicTime Controller::next_look() const {
     next = std::min(next, now + std::max(*wake_at_ - runtime_.clock.now(), Duration(1)));
   if (const auto retry = executor_->next_retry()) next = std::min(next, *retry);
   if (prices_awaited_until_) next = std::min(next, *prices_awaited_until_);
+  if (key_again_) next = std::min(next, *key_again_);
   return next;
 }
 
@@ -146,6 +153,8 @@ Task<void> Controller::loop() {
     watch_prices();
     // A pool whose price was never asked for is no input yet (a plan waits for all of them).
     prices_awaited_until_ = market_.awaiting_until();
+    if (leading_() && book_ && token_key_.empty() && !options_.observe) co_await find_token_key();
+    if (stopping_) break;
     if (leading_() && !prices_awaited_until_) pass();
   }
 }
@@ -174,8 +183,8 @@ void Controller::pass() {
     market::PoolPrice price = market_.price_of(pool);
     return std::pair(std::move(price.price), price.on_demand);
   };
-  notices_.learn(world_.nodes, {}, now);
-  picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, &notices_);
+  notices_.learn(world_.nodes, recorded_deadlines(), now);
+  picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, observed());
   const MonotonicTime built = runtime_.clock.monotonic();
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   const MonotonicTime planned = runtime_.clock.monotonic();
@@ -186,6 +195,7 @@ void Controller::pass() {
   Reconciliation result = reconciler_.reconcile(world_, picture_, plan_, memory_, trouble_of, now);
   wake_at_ = result.wake_at;
   start(std::move(result.work));
+  follow_checkpoints();
   const MonotonicTime done = runtime_.clock.monotonic();
   last_cost_ = done - started;
   facts_.build.add(built - started);

@@ -148,11 +148,14 @@ Task<Result<void>> Executor::perform(const Write& write) {
     co_return co_await write_status(*status);
   if (const auto* current = std::get_if<ConfirmCurrent>(&write))
     co_return co_await confirm(*current);
+  if (const auto* attempt = std::get_if<ConfirmAttemptOver>(&write))
+    co_return co_await confirm_over(*attempt);
   if (const auto* child = std::get_if<CreateChild>(&write)) co_return co_await create(*child);
   if (const auto* child = std::get_if<ApplyChild>(&write)) co_return co_await apply(*child);
   if (const auto* node = std::get_if<ConfirmNodeGone>(&write))
     co_return co_await confirm_gone(*node);
   if (const auto* marks = std::get_if<Annotate>(&write)) co_return co_await annotate(*marks);
+  if (const auto* once = std::get_if<CreateOnce>(&write)) co_return co_await create_once(*once);
   co_return co_await remove(std::get<DeleteObject>(write));
 }
 
@@ -205,6 +208,14 @@ Task<Result<void>> Executor::confirm(const ConfirmCurrent& write) {
   if (version != write.decided_on.str())
     co_return fail(ErrorCode::kConflict, "the object moved on from the version decided on");
   co_return Result<void>();
+}
+
+Task<Result<void>> Executor::confirm_over(const ConfirmAttemptOver& write) {
+  TRY_CO(live, co_await read_live(kube::kJobs, write.job));
+  if (!live || !owned_by(*live, write.owner)) co_return Result<void>();
+  TRY_CO(job, kube::Job::from_json(*live));
+  if (job.terminal()) co_return Result<void>();
+  co_return fail(ErrorCode::kConflict, "Job " + write.job.to_string() + " is not over");
 }
 
 Task<Result<void>> Executor::create(const CreateChild& write) {
@@ -277,6 +288,13 @@ Task<Result<void>> Executor::annotate(const Annotate& write) {
   if (patched.error().code == ErrorCode::kNotFound) co_return Result<void>();
   co_return fail(patched.error().in("annotating " + std::string(write.type.kind) + " " +
                                     write.key.to_string()));
+}
+
+Task<Result<void>> Executor::create_once(const CreateOnce& write) {
+  const auto created = co_await client_.create(write.type, write.object);
+  if (created || created.error().code == ErrorCode::kAlreadyExists) co_return Result<void>();
+  co_return fail(created.error().in("creating " + std::string(write.type.kind) + " " +
+                                    key_in(write.object).to_string()));
 }
 
 void Executor::note_failure(const kube::ObjectReference& subject, const Error& error) {

@@ -219,7 +219,66 @@ void add_inference(Families& out, const Picture& picture, const plan::Plan& plan
   }
 }
 
+void add_interruptions(Families& out, const Picture& picture, const World& world) {
+  Family notices = out.gauge("spillway_node_notices", "Nodes that will go, by the kind of notice.");
+  std::map<plan::NoticeKind, std::size_t> count;
+  for (const plan::Notice& notice : picture.snapshot.notices)
+    ++count[notice.kind];
+  constexpr std::array kKinds{std::pair(plan::NoticeKind::kInterruption, "interruption"),
+                              std::pair(plan::NoticeKind::kMaintenance, "maintenance"),
+                              std::pair(plan::NoticeKind::kDrain, "drain"),
+                              std::pair(plan::NoticeKind::kRebalance, "rebalance")};
+  for (const auto& [kind, name] : kKinds)
+    notices.add(static_cast<double>(count[kind]), {{"kind", name}});
+  Family lost = out.gauge("spillway_training_job_lost_seconds",
+                          "Compute time that interruptions of the TrainingJob have cost.");
+  Family cost = out.gauge("spillway_training_job_lost_dollars",
+                          "What the lost work of the TrainingJob had cost, in US dollars.");
+  Family step = out.gauge("spillway_training_job_verified_step",
+                          "Step of the newest checkpoint that was verified.");
+  Family committed =
+      out.gauge("spillway_training_job_checkpoint_timestamp_seconds",
+                "When the newest verified checkpoint was committed, by the store's clock.");
+  world.training_jobs.for_each([&](const Shared<api::TrainingJob>& job) {
+    const std::string ns = job->meta.key.ns.str();
+    const std::string name = job->meta.key.name.str();
+    if (const auto& interruptions = job->status.interruptions) {
+      lost.add(static_cast<double>(interruptions->lost.count()),
+               {{"namespace", ns}, {"name", name}});
+      if (interruptions->cost)
+        cost.add(static_cast<double>(interruptions->cost->micros()) / 1e6,
+                 {{"namespace", ns}, {"name", name}});
+    }
+    const auto& checkpoint = job->status.checkpoint;
+    if (!checkpoint || !checkpoint->step) return;
+    step.add(static_cast<double>(checkpoint->step->value()), {{"namespace", ns}, {"name", name}});
+    if (checkpoint->committed_at)
+      committed.add(timestamp(*checkpoint->committed_at), {{"namespace", ns}, {"name", name}});
+  });
+}
+
 // ---- of every process
+
+void add_checkpoints(Families& out, const MetricsView& view) {
+  if (view.checkpoints == nullptr || view.save_requests == nullptr) return;
+  const CheckpointBookMetrics& looks = view.checkpoints->metrics();
+  out.counter("spillway_checkpoint_looks_total", "Listings of jobs' checkpoints in their stores.")
+      .add(static_cast<double>(looks.looks));
+  out.counter("spillway_checkpoint_look_failures_total",
+              "Listings that failed; what was known before stands.")
+      .add(static_cast<double>(looks.failures));
+  out.counter("spillway_checkpoints_pruned_total", "Old checkpoints that were removed.")
+      .add(static_cast<double>(looks.pruned));
+  const SaveRequestsMetrics& saves = view.save_requests->metrics();
+  out.counter("spillway_save_requests_total", "Requests to save that were sent to pods.")
+      .add(static_cast<double>(saves.sent));
+  out.counter("spillway_save_request_failures_total",
+              "Requests to save that a pod did not take; each is repeated.")
+      .add(static_cast<double>(saves.failed));
+  out.histogram("spillway_save_request_delivery_seconds",
+                "From the decision to save to its acceptance by a pod.")
+      .add(saves.delivery);
+}
 
 void add_loop(Families& out, const MetricsView& view) {
   out.counter("spillway_passes_total", "Passes of the loop: picture, plan, reconciliation.")
@@ -370,7 +429,9 @@ MetricsView view_of(const Controller& controller, const kube::ClientMetrics& cli
           .client = &client,
           .pass = controller.facts(),
           .executor = controller.executor().metrics(),
-          .chains_in_flight = controller.executor().in_flight()};
+          .chains_in_flight = controller.executor().in_flight(),
+          .checkpoints = controller.checkpoints(),
+          .save_requests = controller.save_requests()};
 }
 
 std::vector<prometheus::MetricFamily> metric_families(const MetricsView& view,
@@ -386,6 +447,8 @@ std::vector<prometheus::MetricFamily> metric_families(const MetricsView& view,
     add_inference(out, *view.picture, *view.plan);
   }
   add_loop(out, view);
+  if (view.leading) add_interruptions(out, *view.picture, *view.world);
+  add_checkpoints(out, view);
   add_caches(out, *view.world);
   add_feeds(out, view.market);
   add_requests(out, *view.client);

@@ -9,6 +9,7 @@
 #include <spillway/core/text.h>
 
 #include "attempts.h"
+#include "checkpoint_facts.h"
 
 namespace spillway::control {
 namespace {
@@ -41,13 +42,13 @@ std::set<std::string> keys_asked_for(const std::vector<api::PodShape>& shapes) {
 class PictureBuilder::Pass {
  public:
   Pass(PictureBuilder& builder, const World& world, const Assumptions& assumptions,
-       const PriceOf& price_of, Instant now, const NoticeBook* notices)
+       const PriceOf& price_of, Instant now, const Observed& observed)
       : builder_(builder),
         world_(world),
         assumptions_(assumptions),
         price_of_(price_of),
         now_(now),
-        notices_(notices) {}
+        observed_(observed) {}
 
   Picture run() {
     add_pools();      // 1. what can be bought
@@ -250,7 +251,7 @@ class PictureBuilder::Pass {
   }
 
   NodeFate fate(const kube::Node& node) const {
-    return notices_ != nullptr ? notices_->fate(node) : fate_of(node);
+    return observed_.notices != nullptr ? observed_.notices->fate(node) : fate_of(node);
   }
 
   static plan::NodeHealth health_of(NodeFate fate) {
@@ -263,9 +264,9 @@ class PictureBuilder::Pass {
   }
 
   void add_notice(const kube::Node& node, std::size_t index) {
-    if (notices_ == nullptr) return;
-    const auto at = notices_->notices().find(NodeName(node.meta.key.name.str()));
-    if (at == notices_->notices().end()) return;
+    if (observed_.notices == nullptr) return;
+    const auto at = observed_.notices->notices().find(NodeName(node.meta.key.name.str()));
+    if (at == observed_.notices->notices().end()) return;
     const NodeNotice& notice = at->second;
     picture_.snapshot.notices.push_back({.node = index,
                                          .kind = notice.kind,
@@ -373,6 +374,7 @@ class PictureBuilder::Pass {
       children.node_lost = true;
       return true;
     }
+    if (!pod.terminal() && !pod.deleting()) children.pods.push_back(shared);
     note_replica(children, pod);
     const std::size_t node = node_of(pod);
     if (node != kNone && !pod.terminal() && !pod.deleting()) ++training_bound_[at->second][node];
@@ -425,8 +427,40 @@ class PictureBuilder::Pass {
     return demand;
   }
 
+  // Replicas that retry alone are not saved as one.
+  void add_checkpoint(std::size_t i) {
+    const api::TrainingJob& job = *picture_.training[i];
+    if (!job.spec.checkpoint || !job.spec.gang) return;
+    const TrainingChildren& children = picture_.training_children[i];
+    picture_.checkpoints[i] = checkpoint_of({.job = job,
+                                             .children = children,
+                                             .may_still_write = earlier_attempt_ending(children),
+                                             .speed_percent = speed_of(job)},
+                                            observed_, now_);
+  }
+
+  // Of the accelerator that it is placed on.
+  std::int64_t speed_of(const api::TrainingJob& job) const {
+    constexpr std::int64_t kFirstListed = 100;
+    if (!job.status.placement) return kFirstListed;
+    const auto pool = pool_index_.find(job.status.placement->pool);
+    if (pool == pool_index_.end()) return kFirstListed;
+    const AcceleratorModel& model = picture_.snapshot.pools[pool->second].model;
+    for (const api::AcceleratorChoice& choice : job.spec.accelerator.models) {
+      if (choice.name == model) return choice.speed_percent;
+    }
+    return kFirstListed;
+  }
+
+  static bool earlier_attempt_ending(const TrainingChildren& children) {
+    return children.earlier_pods || children.foreign_job ||
+           std::any_of(children.earlier.begin(), children.earlier.end(),
+                       [](const auto& earlier) { return !earlier->terminal(); });
+  }
+
   void settle_training() {
     std::size_t kept = 0;
+    picture_.checkpoints.resize(picture_.training.size());
     for (std::size_t i = 0; i < picture_.training.size(); ++i) {
       const api::TrainingJob& job = *picture_.training[i];
       const auto& placement = job.status.placement;
@@ -435,14 +469,17 @@ class PictureBuilder::Pass {
         picture_.held.push_back(picture_.training[i]);
         continue;
       }
+      add_checkpoint(i);
       picture_.snapshot.training.push_back(plan_training(i));
       if (kept != i) {
+        picture_.checkpoints[kept] = std::move(picture_.checkpoints[i]);
         picture_.training[kept] = picture_.training[i];
         picture_.training_children[kept] = std::move(picture_.training_children[i]);
       }
       ++kept;
     }
     picture_.training.resize(kept);
+    picture_.checkpoints.resize(kept);
     picture_.training_children.resize(kept);
   }
 
@@ -467,10 +504,11 @@ class PictureBuilder::Pass {
     workload.last_attempt = job.status.attempt;
     workload.user_failures = job.status.restarts_counted;
     workload.waiting_since = waiting_since(job);
-    workload.earlier_attempt_ending =
-        children.earlier_pods || children.foreign_job ||
-        std::any_of(children.earlier.begin(), children.earlier.end(),
-                    [](const auto& earlier) { return !earlier->terminal(); });
+    workload.earlier_attempt_ending = earlier_attempt_ending(children);
+    workload.restarts_without_progress =
+        job.status.checkpoint ? job.status.checkpoint->restarts_without_progress : 0;
+    if (const auto& checkpoint = picture_.checkpoints[i])
+      workload.checkpointing = checkpoint->facts;
     const auto& placement = job.status.placement;
     if (!placement) return workload;
     const auto pool = pool_index_.find(placement->pool);
@@ -479,7 +517,7 @@ class PictureBuilder::Pass {
         .pool = pool->second, .attempt = placement->attempt, .since = placement->since};
     workload.state =
         builder_.options_.observe ? plan::AttemptState::kRunning : state_of(job, children);
-    if (workload.state == plan::AttemptState::kRunning) {
+    if (workload.state == plan::AttemptState::kRunning || job.status.started_at) {
       workload.running_since = job.status.started_at
                                    ? *job.status.started_at
                                    : children.last_started_at.value_or(placement->since);
@@ -544,7 +582,7 @@ class PictureBuilder::Pass {
   const Assumptions& assumptions_;
   const PriceOf& price_of_;
   Instant now_;
-  const NoticeBook* notices_;
+  const Observed& observed_;
   Picture picture_;
   std::map<PoolName, std::size_t> pool_index_;
   std::unordered_map<ObjectKey, std::size_t> training_index_;
@@ -557,8 +595,8 @@ class PictureBuilder::Pass {
 };
 
 Picture PictureBuilder::build(const World& world, const Assumptions& assumptions,
-                              const PriceOf& price_of, Instant now, const NoticeBook* notices) {
-  return Pass(*this, world, assumptions, price_of, now, notices).run();
+                              const PriceOf& price_of, Instant now, const Observed& observed) {
+  return Pass(*this, world, assumptions, price_of, now, observed).run();
 }
 
 std::optional<PoolName> PictureBuilder::pool_of(const kube::Node& node) const {

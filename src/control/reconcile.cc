@@ -145,7 +145,8 @@ class Reconciler::Pass {
     }
     if (!reconciler_.observe_) {
       confirm_losses(work, picture_.training_children[decision.workload].lost_pods);
-      training_children(work, decision, *job, next.status, changed);
+      training_children(work, decision, *job, next.status);
+      if (!changed) confirm_current(work, kTrainingJobs, job->meta);
     }
     add(std::move(work));
   }
@@ -174,8 +175,7 @@ class Reconciler::Pass {
   }
 
   void training_children(Work& work, const plan::TrainingDecision& decision,
-                         const api::TrainingJob& job, const api::TrainingJobStatus& status,
-                         bool status_written) {
+                         const api::TrainingJob& job, const api::TrainingJobStatus& status) {
     const TrainingChildren& children = picture_.training_children[decision.workload];
     const bool over =
         decision.verdict == TrainingVerdict::kSucceed || decision.verdict == TrainingVerdict::kFail;
@@ -183,24 +183,48 @@ class Reconciler::Pass {
     for (const auto& earlier : children.earlier) {
       if (must_go(*earlier, status)) deletions.push_back(deletion_of(*earlier));
     }
-    if (children.current && !over &&
-        (!status.placement || status.placement->attempt != decided_attempt(*children.current))) {
-      if (must_go(*children.current, status)) deletions.push_back(deletion_of(*children.current));
-    }
-    if (!deletions.empty() && !status_written) {
-      work.writes.emplace_back(
-          ConfirmCurrent{kTrainingJobs, job.meta.key, job.meta.resource_version});
-    }
+    const bool ends_current =
+        children.current && !over &&
+        (!status.placement || status.placement->attempt != decided_attempt(*children.current));
+    if (ends_current && must_go(*children.current, status))
+      deletions.push_back(deletion_of(*children.current));
     const bool ending =
         !deletions.empty() || picture_.snapshot.training[decision.workload].earlier_attempt_ending;
     std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
     // After their Job: while that is not being deleted it would hold on to them. The replicas that
     // retry alone stay for their Job to count.
     if (job.spec.gang) force_out(work, children.lost_pods);
-    if (over || !status.placement || ending) return;
+    if (ends_current) hurry(work, decision, children);
+    if (over || !status.placement || ending || !decision.may_start) return;
     const bool exists =
         children.current && status.placement->attempt == decided_attempt(*children.current);
-    if (!exists) create_attempt(work, job, *status.placement);
+    if (!exists) return create_attempt(work, decision.workload, job, status);
+    // Somebody deleted it: ranks that start again would not find each other.
+    if (!children.current->terminal()) ensure_ranks_service(work, job);
+  }
+
+  // The time from SIGTERM to SIGKILL is what a notice leaves of it.
+  static void hurry(Work& work, const plan::TrainingDecision& decision,
+                    const TrainingChildren& children) {
+    if (!decision.interruption || !decision.interruption->grace) return;
+    const auto grace = std::chrono::ceil<std::chrono::seconds>(*decision.interruption->grace);
+    for (const auto& pod : children.pods) {
+      work.writes.emplace_back(DeleteObject{kube::kPods, pod->meta.key, pod->meta.uid,
+                                            kube::Propagation::kBackground, grace});
+    }
+  }
+
+  // A chain that no status write begins acts on a decision that was recorded earlier.
+  static void confirm_current(Work& work, const kube::ResourceType& type, const ObjectMeta& meta) {
+    const bool acts = std::ranges::any_of(work.writes, [](const Write& write) {
+      const auto* deletion = std::get_if<DeleteObject>(&write);
+      return std::holds_alternative<CreateChild>(write) ||
+             std::holds_alternative<ApplyChild>(write) ||
+             (deletion != nullptr && !(deletion->type == kube::kPods));
+    });
+    if (acts)
+      work.writes.insert(work.writes.begin(),
+                         ConfirmCurrent{type, meta.key, meta.resource_version});
   }
 
   static AttemptNumber decided_attempt(const kube::Job& job) {
@@ -220,19 +244,60 @@ class Reconciler::Pass {
     return DeleteObject{kube::kJobs, job.meta.key, job.meta.uid};
   }
 
-  void create_attempt(Work& work, const api::TrainingJob& job,
-                      const api::TrainingPlacement& placement) {
+  void ensure_ranks_service(Work& work, const api::TrainingJob& job) const {
+    const ObjectKey service{job.meta.key.ns, ranks_service_name(job.meta.key.name)};
+    const auto there = world_.services.find(service);
+    if (there == nullptr || !there->meta.controlled_by(job.meta.uid))
+      work.writes.emplace_back(CreateChild{kube::kServices, ranks_service(job), job.meta.uid});
+  }
+
+  void create_attempt(Work& work, std::size_t workload, const api::TrainingJob& job,
+                      const api::TrainingJobStatus& status) {
+    const api::TrainingPlacement& placement = *status.placement;
     const auto pool =
         std::find_if(picture_.pools.begin(), picture_.pools.end(),
                      [&](const auto& p) { return p->meta.key.name.str() == placement.pool.str(); });
     if (pool == picture_.pools.end()) return;
-    const ObjectKey service{job.meta.key.ns, ranks_service_name(job.meta.key.name)};
-    const auto there = world_.services.find(service);
-    if (there == nullptr || !there->meta.controlled_by(job.meta.uid)) {
-      work.writes.emplace_back(CreateChild{kube::kServices, ranks_service(job), job.meta.uid});
+    const auto& checkpoint = picture_.checkpoints[workload];
+    if (checkpoint && !can_save(job, *checkpoint)) return;
+    ensure_ranks_service(work, job);
+    confirm_earlier_over(work, job, placement.attempt,
+                         picture_.training_children[workload].earlier);
+    if (!checkpoint) {
+      work.writes.emplace_back(
+          CreateChild{kube::kJobs, attempt_job(job, placement, **pool), job.meta.uid});
+      return;
     }
+    const Secret token = job_token(reconciler_.support_.token_key, job.meta.uid);
+    work.writes.emplace_back(CreateOnce{kube::kSecrets, token_secret(job, token)});
+    api::TrainingJob decided = job;
+    decided.status = status;
+    const CheckpointWiring wiring{.store = &checkpoint->store->config,
+                                  .agent = reconciler_.support_.agent};
     work.writes.emplace_back(
-        CreateChild{kube::kJobs, attempt_job(job, placement, **pool), job.meta.uid});
+        CreateChild{kube::kJobs, attempt_job(decided, placement, **pool, &wiring), job.meta.uid});
+  }
+
+  // Without its store, or the agent, an attempt would run and save nothing; its condition says what
+  // to fix.
+  [[nodiscard]] bool can_save(const api::TrainingJob& job,
+                              const TrainingCheckpoint& checkpoint) const {
+    const bool agent_missing = job.spec.checkpoint->mode == api::CheckpointMode::kAgent &&
+                               reconciler_.support_.agent.image.empty();
+    return checkpoint.store != nullptr && !agent_missing && !reconciler_.support_.token_key.empty();
+  }
+
+  // Two attempts must never be alive together, whatever a lagging cache does not show.
+  static void confirm_earlier_over(Work& work, const api::TrainingJob& job, AttemptNumber attempt,
+                                   const std::vector<Shared<kube::Job>>& earlier) {
+    const AttemptNumber before = attempt - AttemptNumber(1);
+    if (before < AttemptNumber(1)) return;
+    const bool known_over = std::ranges::any_of(earlier, [&](const Shared<kube::Job>& other) {
+      return decided_attempt(*other) == before && other->terminal() && !other->meta.deleted_at;
+    });
+    if (!known_over)
+      work.writes.emplace_back(ConfirmAttemptOver{
+          {job.meta.key.ns, attempt_job_name(job.meta.key.name, before)}, job.meta.uid});
   }
 
   // ttlSecondsAfterFinished: the job object goes, and the garbage collector takes what it owns.
@@ -272,14 +337,15 @@ class Reconciler::Pass {
     if (!reconciler_.observe_) {
       const std::vector<Shared<kube::Pod>> lost = lost_replicas(decision.workload);
       confirm_losses(work, lost);
-      inference_children(work, decision, *object, changed);
+      inference_children(work, decision, *object);
+      if (!changed) confirm_current(work, kInferencePools, object->meta);
       force_out(work, lost);
     }
     add(std::move(work));
   }
 
   void inference_children(Work& work, const plan::InferenceDecision& decision,
-                          const api::InferencePool& object, bool status_written) {
+                          const api::InferencePool& object) {
     const std::string made_from =
         object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
     apply(work, object, kube::kServices, world_.services.find(object.meta.key), object.meta.key,
@@ -295,10 +361,6 @@ class Reconciler::Pass {
                                             target.existing->meta.uid,
                                             kube::Propagation::kBackground});
       }
-    }
-    if (!deletions.empty() && !status_written) {
-      work.writes.emplace_back(
-          ConfirmCurrent{kInferencePools, object.meta.key, object.meta.resource_version});
     }
     std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
     apply(work, object, kube::kPodDisruptionBudgets, world_.budgets.find(object.meta.key),

@@ -3,6 +3,7 @@
 #include <spillway/control/children.h>
 #include <spillway/core/text.h>
 
+#include "checkpoint_status.h"
 #include "status_parts.h"
 
 namespace spillway::control {
@@ -29,6 +30,7 @@ class TrainingStatus {
 
   NextStatus<api::TrainingJobStatus> run() {
     next_.status.observed_generation = job_.meta.generation;
+    const auto saved = saved_workload();
     switch (decision_.verdict) {
       case TrainingVerdict::kKeep: note_start(); break;
       case TrainingVerdict::kPlace:
@@ -44,6 +46,11 @@ class TrainingStatus {
       case TrainingVerdict::kSucceed: finish(true); break;
       case TrainingVerdict::kFail: finish(false); break;
     }
+    if (saved) {
+      record_checkpoint(*saved, next_);
+      record_save(*saved, next_);
+      record_start(*saved, next_);
+    }
     charge();
     say_running();
     next_.status.phase = phase();
@@ -51,6 +58,12 @@ class TrainingStatus {
   }
 
  private:
+  [[nodiscard]] std::optional<SavedWorkload> saved_workload() const {
+    const auto& checkpoint = picture_.checkpoints[decision_.workload];
+    if (!checkpoint) return std::nullopt;
+    return SavedWorkload{job_, workload_, decision_, *checkpoint, now_};
+  }
+
   [[nodiscard]] bool finishing() const {
     return decision_.verdict == TrainingVerdict::kSucceed ||
            decision_.verdict == TrainingVerdict::kFail;
@@ -65,7 +78,8 @@ class TrainingStatus {
          plural(job_.spec.replicas, "replica") + " of attempt " + attempt_text() + " run");
   }
 
-  // What the attempt that ends leaves in the books. Until checkpoints exist, all it did is lost.
+  // What the attempt that ends leaves in the books. Without checkpoints all it did is lost; with
+  // them it is known when its successor starts.
   void end_attempt() {
     if (!old_.placement) return;
     const bool had_children = children_.current != nullptr || children_.replica_lost;
@@ -75,10 +89,15 @@ class TrainingStatus {
     } else if (old_.started_at && decision_.cause != Cause::kSuspended) {
       api::Interruptions interruptions = old_.interruptions.value_or(api::Interruptions{});
       ++interruptions.count;
-      interruptions.lost += std::chrono::duration_cast<std::chrono::seconds>(
-          std::max(now_ - *old_.started_at, Duration(0)));
+      if (!picture_.checkpoints[decision_.workload]) {
+        const Duration lost = std::max(now_ - *old_.started_at, Duration(0));
+        interruptions.lost += std::chrono::duration_cast<std::chrono::seconds>(lost);
+        if (old_.cost)
+          interruptions.cost = interruptions.cost.value_or(Money()) + old_.cost->rate.over(lost);
+      }
       next_.status.interruptions = interruptions;
     }
+    if (const auto saved = saved_workload()) record_end(*saved, next_);
     next_.status.started_at.reset();
     next_.status.eta.reset();
   }
@@ -183,6 +202,9 @@ class TrainingStatus {
     } else if (!running && keeps() && !children_.trouble.empty()) {
       reason = "ReplicaNotStarting";
       message = children_.trouble;
+    } else if (!running && decision_.cause == Cause::kCheckpointUnknown) {
+      reason = std::string(plan::to_string(decision_.cause));
+      message = "waiting for the store to tell what there is to resume from";
     } else if (!running && next_.status.placement) {
       reason = "Starting";
       message = workload_.earlier_attempt_ending
@@ -204,7 +226,11 @@ class TrainingStatus {
       if (children_left) return TrainingJobPhase::kEnding;
       return job_.spec.suspend ? TrainingJobPhase::kSuspended : TrainingJobPhase::kPending;
     }
-    if (keeps() && workload_.state == AttemptState::kRunning) return TrainingJobPhase::kRunning;
+    if (keeps() && workload_.state == AttemptState::kRunning) {
+      const bool saving = decision_.interruption &&
+                          decision_.interruption->state == plan::InterruptionState::kSaving;
+      return saving ? TrainingJobPhase::kSaving : TrainingJobPhase::kRunning;
+    }
     if (keeps() && workload_.state == AttemptState::kStarting) return TrainingJobPhase::kStarting;
     return children_left ? TrainingJobPhase::kEnding : TrainingJobPhase::kPlaced;
   }

@@ -15,6 +15,7 @@
 #include <spillway/api/capacity_pool.h>
 #include <spillway/api/inference_pool.h>
 #include <spillway/api/training_job.h>
+#include <spillway/control/checkpoint_wiring.h>
 
 namespace spillway::control {
 
@@ -33,8 +34,9 @@ HourlyRate workload_rate(HourlyRate per_node, std::int64_t replicas, Accelerator
 nlohmann::json ranks_service(const api::TrainingJob& job);
 // The Job of `placement.attempt`. Ready for torchrun: MASTER_ADDR, MASTER_PORT, WORLD_SIZE and
 // RANK, and the same as PET_*, unless the template sets a variable of that name itself.
+// `wiring` is null for a job without checkpoints.
 nlohmann::json attempt_job(const api::TrainingJob& job, const api::TrainingPlacement& placement,
-                           const api::CapacityPool& pool);
+                           const api::CapacityPool& pool, const CheckpointWiring* wiring = nullptr);
 
 nlohmann::json inference_service(const api::InferencePool& inference);
 nlohmann::json inference_budget(const api::InferencePool& inference);

@@ -13,11 +13,17 @@
 //       fixed: {prices: [{instanceType: p3.2xlarge, zone: us-east-1a, perNodeHour: "0.97"}]}
 //   onDemandCatalogue: {path: /etc/spillway/on-demand.csv}
 //   placement: {moveMarginPercent: 15, minRun: 10m, restartDelay: 6m, assumedDuration: 1h}
+//   stores:
+//     - {name: main, bucket: checkpoints, region: us-east-1, prefix: training, credentials:
+//     workload}
+//   agent: {image: "registry.example.com/spillway-agent:0.1.0"}
 
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include <spillway/control/stores.h>
 #include <spillway/core/result.h>
 #include <spillway/market/config.h>
 #include <spillway/plan/plan.h>
@@ -27,6 +33,8 @@ namespace spillway::control {
 struct OperatorConfig {
   market::MarketConfig market;
   plan::Config placement;
+  std::vector<StoreConfig> stores;
+  AgentConfig agent;
 };
 
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;

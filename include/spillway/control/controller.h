@@ -3,13 +3,14 @@
 // "look again soon"; bursts fold into one pass; a plan says itself when it wants to be made again
 // without an event.
 
-#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include <spillway/control/duration_histogram.h>
 #include <spillway/control/executor.h>
 #include <spillway/control/picture.h>
 #include <spillway/control/pool_memory.h>
@@ -19,10 +20,25 @@
 #include <spillway/kube/events.h>
 #include <spillway/market/keeper.h>
 #include <spillway/plan/plan.h>
+#include <spillway/plan/programme_library.h>
 
 namespace spillway::control {
 
+// What saving and resuming needs of the world. Null: no checkpoints, and a job that wants them says
+// so in its conditions. Everything outlives the controller.
+struct CheckpointAccess {
+  const Stores* stores = nullptr;
+  cloud::HttpClient* pods = nullptr;  // speaks to pods at their addresses
+  AgentConfig agent;
+  // Of the operator: the key that the jobs' tokens are made from is kept in this Secret. It is made
+  // when it is missing, and read once.
+  ObjectKey key_secret{Namespace("spillway-system"), ObjectName("spillway-token-key")};
+  CheckpointBookOptions book;
+  SaveRequestsOptions requests;
+};
+
 struct ControllerOptions {
+  CheckpointAccess checkpoints;
   bool observe = false;
   plan::Config plan;
   // Planning takes at most 1/20 of a core: the next pass waits for the larger of these after an
@@ -33,24 +49,6 @@ struct ControllerOptions {
       std::chrono::minutes(1);  // a pass at least this often, as a guard against a missed wake-up
   ExecutorOptions executor;
   kube::ReflectorOptions reflector;
-};
-
-// How long something took, as Prometheus counts it.
-class DurationHistogram {
- public:
-  static constexpr std::array<Duration, 11> kBounds{
-      Duration(1),   Duration(2),   Duration(5),    Duration(10),   Duration(25),   Duration(50),
-      Duration(100), Duration(250), Duration(1000), Duration(2500), Duration(10000)};
-  void add(Duration took);
-  // Observations up to each bound, not cumulated; the last entry is of what took longer.
-  [[nodiscard]] const std::array<std::uint64_t, kBounds.size() + 1>& counts() const {
-    return counts_;
-  }
-  [[nodiscard]] Duration sum() const { return sum_; }
-
- private:
-  std::array<std::uint64_t, kBounds.size() + 1> counts_{};
-  Duration sum_{};
 };
 
 struct PassFacts {  // for metrics
@@ -79,12 +77,22 @@ class Controller {
   void look_again();
   void set_plan_config(const plan::Config& config);
 
+  // What a cloud's queue says of an instance. Heard again it changes nothing, so a message that is
+  // delivered twice does no harm.
+  void hear(InstanceWord word);
+  // True when what was heard of the instance has been planned with, and what followed from it was
+  // written: its message may be acknowledged.
+  [[nodiscard]] bool acted_on(const std::string& instance) const;
+
   [[nodiscard]] bool synced() const { return world_.synced(); }
   [[nodiscard]] const World& world() const { return world_; }
   [[nodiscard]] const PassFacts& facts() const { return facts_; }
   [[nodiscard]] const Picture& last_picture() const { return picture_; }
   [[nodiscard]] const plan::Plan& last_plan() const { return plan_; }
   [[nodiscard]] const Executor& executor() const { return *executor_; }
+  // Null without stores.
+  [[nodiscard]] const CheckpointBook* checkpoints() const { return book_.get(); }
+  [[nodiscard]] const SaveRequests* save_requests() const { return requests_.get(); }
   // What keeps a cache from being in step, one sentence each; empty when all is well.
   [[nodiscard]] std::vector<std::string> troubles() const;
 
@@ -99,6 +107,11 @@ class Controller {
   void pass();
   void start(std::vector<Work> work);
   void watch_prices();
+  [[nodiscard]] Observed observed() const;
+  [[nodiscard]] NoticeBook::Recorded recorded_deadlines() const;
+  void follow_checkpoints();
+  std::vector<SaveOrder> save_orders() const;
+  Task<void> find_token_key();
   [[nodiscard]] MonotonicTime next_look() const;
 
   Runtime runtime_;
@@ -115,6 +128,12 @@ class Controller {
   Reconciler reconciler_;
   PoolMemory memory_;
   NoticeBook notices_;
+  std::map<std::string, std::uint64_t> heard_;  // instance -> passes made when it was heard of
+  plan::ProgrammeLibrary programmes_;
+  std::unique_ptr<CheckpointBook> book_;
+  std::unique_ptr<SaveRequests> requests_;
+  Secret token_key_;
+  std::optional<MonotonicTime> key_again_;
   Picture picture_;
   plan::Plan plan_;
   PassFacts facts_;

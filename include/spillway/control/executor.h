@@ -68,11 +68,13 @@ class Executor {
   Task<Result<void>> perform(const Write& write);
   Task<Result<void>> write_status(const WriteStatus& write);
   Task<Result<void>> confirm(const ConfirmCurrent& write);
+  Task<Result<void>> confirm_over(const ConfirmAttemptOver& write);
   Task<Result<void>> create(const CreateChild& write);
   Task<Result<void>> apply(const ApplyChild& write);
   Task<Result<void>> remove(const DeleteObject& write);
   Task<Result<void>> confirm_gone(const ConfirmNodeGone& write);
   Task<Result<void>> annotate(const Annotate& write);
+  Task<Result<void>> create_once(const CreateOnce& write);
   // Reads the object live and takes it into the caches; used whenever an outcome is not certain.
   Task<Result<std::optional<nlohmann::json>>> read_live(kube::ResourceType type, ObjectKey key);
   void absorb(const kube::ResourceType& type, const nlohmann::json& object);

@@ -23,6 +23,8 @@ inline constexpr std::string_view kRate = "spillway.dev/rate-usd-per-hour";
 // When the placement was decided: with the pool label and the attempt label enough to rebuild a
 // lost status.
 inline constexpr std::string_view kPlacedAt = "spillway.dev/placed-at";
+// Of the Job of an attempt: the work that it resumed with, as compute time ("1h30m").
+inline constexpr std::string_view kResumedWork = "spillway.dev/resumed-compute-time";
 // Hash of what we last applied; another one means that the object has to be applied again.
 inline constexpr std::string_view kAppliedHash = "spillway.dev/applied-hash";
 // Kubernetes': of the pods of a ReplicaSet that shrinks, those with a lower cost end first; 0

@@ -38,6 +38,8 @@ struct MetricsView {
   PassFacts pass;
   ExecutorMetrics executor;
   std::size_t chains_in_flight = 0;
+  const CheckpointBook* checkpoints = nullptr;  // null without stores
+  const SaveRequests* save_requests = nullptr;
   std::size_t events_queued = 0;
   market::MarketMetrics market;
   ConfigFacts config;

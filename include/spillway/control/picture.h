@@ -12,7 +12,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include <spillway/control/checkpoint_book.h>
 #include <spillway/control/notices.h>
+#include <spillway/control/save_requests.h>
 #include <spillway/control/world.h>
 #include <spillway/market/estimate.h>
 #include <spillway/market/offering.h>
@@ -44,6 +46,19 @@ struct TrainingChildren {
   std::optional<Instant> last_started_at;  // when the latest of the running ones started
   std::string trouble;  // why a pod does not start ("ImagePullBackOff: ..."), if any
   std::vector<Shared<kube::Pod>> lost_pods;  // of any attempt: not ended, and their node is gone
+  std::vector<Shared<kube::Pod>> pods;  // of the current attempt: neither ended nor being ended
+};
+
+// What is known of a job's checkpoints, beside the plan's view of it (plan::Checkpointing).
+struct TrainingCheckpoint {
+  plan::Checkpointing facts;
+  const Stores::Store* store = nullptr;  // nullptr: not configured, or not usable
+  api::CheckpointStatus status;          // what status.checkpoint should say now
+  std::optional<CheckpointTarget> target;
+  SaveProgress progress;  // of the request in status.save
+  // The condition Checkpointed.
+  api::ConditionStatus verified = api::ConditionStatus::kUnknown;
+  std::string reason, message;
 };
 
 struct InferenceShareChildren {
@@ -68,6 +83,7 @@ struct Picture {
   std::vector<Shared<api::CapacityPool>> pools;
   std::vector<Shared<api::TrainingJob>> training;
   std::vector<TrainingChildren> training_children;
+  std::vector<std::optional<TrainingCheckpoint>> checkpoints;  // by training workload
   std::vector<Shared<api::InferencePool>> inference;
   std::vector<InferenceChildren> inference_children;
   std::set<NodeName> gone_by_word;        // nodes whose instance ended, by the word of the cloud
@@ -92,6 +108,15 @@ struct Picture {
 // What the market knows of a pool's price.
 using PriceOf = std::function<std::pair<market::NodePrice, HourlyRate>(const PoolName&)>;
 
+// What is known beyond the caches of the API server. Null: nothing of that kind.
+struct Observed {
+  const NoticeBook* notices = nullptr;
+  const Stores* stores = nullptr;
+  const CheckpointBook* checkpoints = nullptr;
+  const SaveRequests* requests = nullptr;
+  bool agent = false;  // an image for mode Agent is configured
+};
+
 struct PictureOptions {
   bool observe = false;  // nothing is created: a placement counts as running from its decision on
   Duration inference_launch_timeout = std::chrono::minutes(10);
@@ -104,9 +129,8 @@ market::StockOutMemory stock_out_memory(const api::CapacityPoolStatus& status);
 class PictureBuilder {
  public:
   explicit PictureBuilder(PictureOptions options) : options_(options) {}
-  // `notices` may be null: then nothing is known beyond what the Nodes say.
   Picture build(const World& world, const Assumptions& assumptions, const PriceOf& price_of,
-                Instant now, const NoticeBook* notices = nullptr);
+                Instant now, const Observed& observed = {});
   // The pool that each node belongs to, as of the last build.
   [[nodiscard]] std::optional<PoolName> pool_of(const kube::Node& node) const;
 

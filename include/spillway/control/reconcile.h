@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <spillway/control/pool_memory.h>
+#include <spillway/control/stores.h>
 #include <spillway/control/work.h>
 
 namespace spillway::control {
@@ -19,9 +20,17 @@ struct Reconciliation {
   std::optional<Instant> wake_at;  // when to look again although nothing happened
 };
 
+// What attempts with checkpoints are made with.
+struct CheckpointSupport {
+  AgentConfig agent;
+  Secret token_key;  // empty: not known yet, and no such attempt is begun
+};
+
 class Reconciler {
  public:
-  explicit Reconciler(bool observe) : observe_(observe) {}
+  explicit Reconciler(bool observe, CheckpointSupport support = {})
+      : observe_(observe), support_(std::move(support)) {}
+  void set_token_key(Secret key) { support_.token_key = std::move(key); }
   // `trouble_of` gives what the server said when the children of an object could not be written.
   using TroubleOf = std::function<Trouble(const kube::ObjectReference&)>;
   Reconciliation reconcile(const World& world, const Picture& picture, const plan::Plan& plan,
@@ -34,6 +43,7 @@ class Reconciler {
     std::string hash;
   };
   bool observe_;
+  CheckpointSupport support_;
   std::map<PoolName, Instant> counts_written_;        // by pool; of pools that are there
   std::unordered_map<std::string, Applied> applied_;  // by kind and key of the child; bounded
 };

@@ -28,11 +28,18 @@ struct WriteStatus {
   nlohmann::json status;
 };
 // Reads the object live; the chain goes on only if it is still at the version that was decided on.
-// Before deletions that no status write precedes (kubernetes.md §4, circuit breaker).
+// Before anything is done to children that no status write precedes (kubernetes.md §4, circuit
+// breaker): after a restart the caches may show a past in which another placement was in force.
 struct ConfirmCurrent {
   kube::ResourceType type;
   ObjectKey key;
   ResourceVersion decided_on;
+};
+// Reads the Job of an earlier attempt live; the chain goes on only if it is gone, or terminal.
+// Before the next attempt is created, unless the cache has it as terminal: that does not pass.
+struct ConfirmAttemptOver {
+  ObjectKey job;
+  Uid owner;
 };
 // Creates; an object of that name that has our owner already is success.
 struct CreateChild {
@@ -67,8 +74,14 @@ struct Annotate {
   ObjectKey key;
   nlohmann::json annotations;
 };
-using Write = std::variant<WriteStatus, ConfirmCurrent, CreateChild, ApplyChild, DeleteObject,
-                           ConfirmNodeGone, Annotate>;
+// Creates an object whose name belongs to its owner alone; one that is there is it, and need not be
+// read (Secrets are never read).
+struct CreateOnce {
+  kube::ResourceType type;
+  nlohmann::json object;
+};
+using Write = std::variant<WriteStatus, ConfirmCurrent, ConfirmAttemptOver, CreateChild, ApplyChild,
+                           DeleteObject, ConfirmNodeGone, Annotate, CreateOnce>;
 
 struct Work {
   kube::ObjectReference subject;

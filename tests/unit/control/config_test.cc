@@ -87,6 +87,38 @@ TEST(Config, credentials_come_from_the_environment_unless_a_directory_is_named) 
   }
 }
 
+TEST(Config, stores_have_a_bucket_an_address_and_an_identity) {
+  const auto config = parse_config(R"(
+stores:
+  - {name: main, bucket: my-checkpoints, region: eu-west-1, prefix: training}
+  - name: inside
+    bucket: checkpoints
+    endpoint: https://s3.example.com:9000
+    credentials: {directory: /var/run/secrets/store}
+    caFile: /etc/spillway/ca.pem
+    prune: true
+    pods: {endpoint: "http://10.0.0.1:9000", credentials: {secret: keys}}
+agent: {image: "registry.example.com/spillway-agent:1"}
+)");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_EQ(config->stores.size(), 2U);
+  const StoreConfig& main = config->stores[0];
+  EXPECT_EQ(main.s3.endpoint.host, "s3.eu-west-1.amazonaws.com");
+  EXPECT_EQ(main.s3.addressing, storage::Addressing::kVirtualHost);
+  EXPECT_EQ(main.credentials, CredentialSource::kWorkload);
+  EXPECT_EQ(main.pods.credentials, "web-identity");
+  EXPECT_FALSE(main.prune);
+  const StoreConfig& inside = config->stores[1];
+  EXPECT_EQ(inside.s3.addressing, storage::Addressing::kPath) << "of an endpoint of one's own";
+  EXPECT_EQ(inside.credentials_folder, "/var/run/secrets/store");
+  EXPECT_EQ(inside.pods.secret, "keys");
+  EXPECT_EQ(inside.pods.endpoint->port, 9000);
+  EXPECT_TRUE(inside.prune);
+  EXPECT_EQ(config->agent.image, "registry.example.com/spillway-agent:1");
+  EXPECT_EQ(uri_of(main, job_key(main, {Namespace("team-a"), ObjectName("llama")}, Uid("u1"))),
+            "s3://my-checkpoints/training/team-a/llama/u1/");
+}
+
 struct Refused {
   const char* yaml;
   const char* sentence;  // the whole of it
@@ -101,9 +133,9 @@ TEST_P(ConfigRefuses, with_a_sentence_that_says_what_to_write) {
 INSTANTIATE_TEST_SUITE_P(
     UnknownKeys, ConfigRefuses,
     ::testing::Values(
-        Refused{
-            "placement: {}\nfeed: []\n",
-            "line 2: 'feed' is not a known key: write one of feeds, onDemandCatalogue, placement"},
+        Refused{"placement: {}\nfeed: []\n",
+                "line 2: 'feed' is not a known key: write one of feeds, onDemandCatalogue, "
+                "placement, stores, agent"},
         Refused{"feeds:\n  - name: a\n    awsspot: {region: us-east-1}\n",
                 "line 3: 'awsspot' is not a known key in 'feeds[0]': write one of name, awsSpot, "
                 "file, fixed, "
@@ -123,6 +155,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "line 1: 'type' is not a known key in 'feeds[0].fixed.prices[0]': write one of "
                 "instanceType, zone, "
                 "perNodeHour"},
+        Refused{"stores: [{name: main}]",
+                "line 1: 'stores[0]' has no 'bucket': write one, such as my-checkpoints"},
+        Refused{"stores: [{name: a, bucket: one}, {name: a, bucket: two}]",
+                "line 1: 'stores[1]' has the name 'a' of another store: give each its own"},
+        Refused{"stores: [{name: a, bucket: one, pods: {credentials: mine}}]",
+                "line 1: 'stores[0].pods.credentials' has to be web-identity, container, "
+                "environment or {secret: NAME}, a Secret of the workload's namespace"},
         Refused{"onDemandCatalogue: {file: /x}",
                 "line 1: 'file' is not a known key in 'onDemandCatalogue': write one of path"},
         Refused{"placement:\n  stockOutBase: 2m\n",
@@ -152,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "assumedDuration"},
         Refused{"- 1\n",
                 "line 1: the file has to be a mapping with the keys feeds, onDemandCatalogue, "
-                "placement"},
+                "placement, stores, agent"},
         Refused{"feeds: {name: a}",
                 "line 1: 'feeds' has to be a list: begin each element with '- '"},
         Refused{"feeds: [{file: {path: /x}}]",

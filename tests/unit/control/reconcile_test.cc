@@ -243,6 +243,37 @@ TEST(Reconcile, a_finished_job_goes_when_its_time_to_live_has_passed) {
   EXPECT_EQ(std::get<DeleteObject>(work[0].writes[1]).type, kTrainingJobs);
 }
 
+// ---- caches of the past
+
+TEST(Reconcile, what_a_recorded_placement_asks_for_is_made_when_it_is_still_in_force) {
+  WorldBuilder builder = base();
+  builder.training(placed(1));
+  const plan::Plan plan = training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep});
+  auto work = work_for("TrainingJob", builder.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  json recorded = placed(1);
+  recorded["status"] = api::write(work[0].assumed_training_job->status);
+  WorldBuilder next = base();
+  next.training(recorded);
+  work = work_for("TrainingJob", next.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_FALSE(work[0].writes.empty());
+  EXPECT_TRUE(std::holds_alternative<ConfirmCurrent>(work[0].writes.front()));
+  EXPECT_TRUE(std::holds_alternative<CreateChild>(work[0].writes.back()));
+}
+TEST(Reconcile, a_later_attempt_is_created_when_the_one_before_is_gone_or_over) {
+  WorldBuilder builder = base();
+  builder.training(placed(2));
+  const plan::Plan plan = training_plan({.workload = 0, .verdict = TrainingVerdict::kKeep});
+  const auto work = work_for("TrainingJob", builder.world, plan);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_GE(work[0].writes.size(), 2U);
+  const auto* look = std::get_if<ConfirmAttemptOver>(&work[0].writes[work[0].writes.size() - 2]);
+  ASSERT_NE(look, nullptr);
+  EXPECT_EQ(look->job.name.str(), "llama-1");
+  EXPECT_TRUE(std::holds_alternative<CreateChild>(work[0].writes.back()));
+}
+
 // ---- lost nodes
 
 TEST(ReconcileLoss, looks_at_the_node_decides_ends_the_job_and_forces_its_pods_out) {

@@ -1,0 +1,111 @@
+#pragma once
+// What is known of the checkpoints in the stores: jobs' prefixes are listed and judged in the
+// background, and a pass reads what was found. An error is never an answer: what was known before
+// stands, and the sentence says what to fix.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <spillway/async/timers.h>
+#include <spillway/control/stores.h>
+#include <spillway/plan/checkpointing.h>
+#include <spillway/storage/checkpoint_search.h>
+
+namespace spillway::control {
+
+// What a pass wants looked at.
+struct CheckpointTarget {
+  Uid job;
+  const Stores::Store* store = nullptr;  // never null; its `objects` neither; outlives the book
+  storage::Key prefix;
+  storage::CheckpointFormat format{};
+  storage::Expectation expectation;
+  bool allow_unverified = false;
+  // The longest time between two looks; the first is made at once.
+  Duration every = std::chrono::minutes(1);
+  // Pods of an attempt that has ended are still there: they may yet write.
+  bool may_still_write = false;
+  // Of old checkpoints, `keep` are to stay and this one too; nullopt: nothing is removed.
+  struct Pruning {
+    std::int32_t keep = 3;
+    std::optional<storage::Key> in_use;
+  };
+  std::optional<Pruning> pruning;
+};
+
+struct FoundCheckpoints {
+  bool looked = false;                             // at least once without an error
+  std::optional<storage::FoundCheckpoint> newest;  // verified (or taken unverified), of the last
+                                                   // look that succeeded
+  // What is newer and does not count, with the reason.
+  std::optional<storage::FoundCheckpoint> passed_over;
+  bool uncertain = false;  // something newer is unknown: it may yet prove good
+  std::string trouble;     // of the last look, when it failed
+};
+
+struct CheckpointBookOptions {
+  std::size_t max_looks = 64;  // under way
+  Duration retry_base = std::chrono::seconds(1);
+  Duration retry_cap = std::chrono::seconds(30);
+};
+
+struct CheckpointBookMetrics {
+  std::uint64_t looks = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t pruned = 0;
+  std::uint64_t prune_failures = 0;
+};
+
+// Control thread only.
+class CheckpointBook {
+ public:
+  using Options = CheckpointBookOptions;
+  // `changed` is called when a look has told something new. Everything outlives the book's tasks.
+  CheckpointBook(Runtime runtime, TaskGroup& tasks, std::function<void()> changed,
+                 Options options = {});
+
+  // Once a pass: looks at these, forgets all others.
+  void want(std::vector<CheckpointTarget> targets);
+  // What was found; nullptr for a job that nothing is known of.
+  [[nodiscard]] const FoundCheckpoints* find(const Uid& job) const;
+  // `may_still_write` as of now: a look that began before it was over proves nothing about what
+  // came after.
+  [[nodiscard]] plan::StoreSight sight(const Uid& job, bool may_still_write) const;
+
+  // Starts looks as they become due, until stop().
+  Task<void> run();
+  void stop();
+  [[nodiscard]] const CheckpointBookMetrics& metrics() const { return metrics_; }
+
+ private:
+  struct Entry {
+    CheckpointTarget target;
+    FoundCheckpoints found;
+    bool looking = false;
+    int failures = 0;
+    MonotonicTime due{};
+    std::optional<MonotonicTime> succeeded;     // when the last good look began
+    std::optional<MonotonicTime> last_writers;  // when somebody could last write
+  };
+  Task<void> look(Uid job);
+  void note(Entry& entry, Result<storage::SearchResult> result, MonotonicTime began);
+  Task<void> prune(CheckpointTarget target);
+  MonotonicTime start_due();
+
+  Runtime runtime_;
+  TaskGroup& tasks_;
+  std::function<void()> changed_;
+  Options options_;
+  std::map<Uid, Entry> entries_;
+  std::size_t looking_ = 0;
+  Signal wake_;
+  CheckpointBookMetrics metrics_;
+  bool stopping_ = false;
+};
+
+}  // namespace spillway::control

@@ -1,0 +1,177 @@
+#include <spillway/control/checkpoint_book.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <spillway/core/log.h>
+
+namespace spillway::control {
+namespace {
+
+bool same(const std::optional<storage::FoundCheckpoint>& a,
+          const std::optional<storage::FoundCheckpoint>& b) {
+  if (a.has_value() != b.has_value()) return false;
+  return !a || (a->candidate.folder == b->candidate.folder &&
+                a->judgement.validity == b->judgement.validity &&
+                a->judgement.reason == b->judgement.reason &&
+                a->judgement.committed_at == b->judgement.committed_at);
+}
+
+}  // namespace
+
+CheckpointBook::CheckpointBook(Runtime runtime, TaskGroup& tasks, std::function<void()> changed,
+                               Options options)
+    : runtime_(runtime),
+      tasks_(tasks),
+      changed_(std::move(changed)),
+      options_(options),
+      wake_(runtime.timers) {}
+
+void CheckpointBook::want(std::vector<CheckpointTarget> targets) {
+  const MonotonicTime now = runtime_.clock.monotonic();
+  std::map<Uid, Entry> wanted;
+  bool sooner = false;
+  for (CheckpointTarget& target : targets) {
+    const Uid job = target.job;
+    const auto known = entries_.find(job);
+    Entry entry = known == entries_.end() ? Entry{.due = now} : std::move(known->second);
+    if (target.may_still_write) entry.last_writers = now;
+    const bool stale = entry.last_writers && !target.may_still_write &&
+                       (!entry.succeeded || *entry.succeeded <= *entry.last_writers);
+    if (entry.failures == 0) {
+      const MonotonicTime due = stale ? now : std::min(entry.due, now + target.every);
+      sooner = sooner || due < entry.due || known == entries_.end();
+      entry.due = due;
+    }
+    entry.target = std::move(target);
+    wanted.emplace(job, std::move(entry));
+  }
+  entries_ = std::move(wanted);
+  if (sooner) wake_.notify();
+}
+
+const FoundCheckpoints* CheckpointBook::find(const Uid& job) const {
+  const auto at = entries_.find(job);
+  return at == entries_.end() ? nullptr : &at->second.found;
+}
+
+plan::StoreSight CheckpointBook::sight(const Uid& job, bool may_still_write) const {
+  const auto at = entries_.find(job);
+  if (at == entries_.end()) return plan::StoreSight::kBehind;
+  const Entry& entry = at->second;
+  const bool good = entry.succeeded && !may_still_write &&
+                    (!entry.last_writers || *entry.succeeded > *entry.last_writers);
+  if (good && !entry.found.uncertain) return plan::StoreSight::kCurrent;
+  return entry.failures > 0 || (good && entry.found.uncertain) ? plan::StoreSight::kUnreadable
+                                                               : plan::StoreSight::kBehind;
+}
+
+Task<void> CheckpointBook::run() {
+  while (!stopping_) {
+    const MonotonicTime next = start_due();
+    co_await wake_.wait(next);
+  }
+}
+
+void CheckpointBook::stop() {
+  stopping_ = true;
+  wake_.notify();
+}
+
+// Starts what is due, the longest due first; returns when the next is.
+MonotonicTime CheckpointBook::start_due() {
+  const MonotonicTime now = runtime_.clock.monotonic();
+  MonotonicTime next = MonotonicTime::max();
+  std::vector<std::pair<MonotonicTime, Uid>> due;
+  for (const auto& [job, entry] : entries_) {
+    if (entry.looking) continue;
+    if (entry.due <= now) {
+      due.emplace_back(entry.due, job);
+    } else {
+      next = std::min(next, entry.due);
+    }
+  }
+  std::ranges::sort(due);
+  for (const auto& [at, job] : due) {
+    if (looking_ >= options_.max_looks) break;  // an end of one wakes us
+    ++looking_;
+    entries_.at(job).looking = true;
+    tasks_.spawn(look(job));
+  }
+  return next;
+}
+
+Task<void> CheckpointBook::look(Uid job) {
+  const CheckpointTarget target = entries_.at(job).target;
+  const MonotonicTime began = runtime_.clock.monotonic();
+  ++metrics_.looks;
+  auto result = co_await storage::find_newest_valid(runtime_, *target.store->objects, target.prefix,
+                                                    target.format, target.expectation);
+  --looking_;
+  const bool found_all = result.has_value();
+  const auto at = entries_.find(job);
+  if (at != entries_.end()) {
+    at->second.looking = false;
+    note(at->second, std::move(result), began);
+  }
+  wake_.notify();
+  if (found_all && target.pruning && !stopping_) co_await prune(target);
+}
+
+void CheckpointBook::note(Entry& entry, Result<storage::SearchResult> result, MonotonicTime began) {
+  const MonotonicTime now = runtime_.clock.monotonic();
+  const FoundCheckpoints before = entry.found;
+  const bool first = !entry.succeeded;
+  if (!result) {
+    ++metrics_.failures;
+    Duration delay = options_.retry_base;
+    for (int i = 0; i < entry.failures && delay < options_.retry_cap; ++i)
+      delay *= 2;
+    ++entry.failures;
+    entry.due = now + std::min(delay, options_.retry_cap);
+    entry.found.trouble = result.error().message;
+  } else {
+    entry.failures = 0;
+    entry.due = now + entry.target.every;
+    entry.succeeded = began;
+    FoundCheckpoints found{.looked = true, .newest = result->newest};
+    if (!result->passed_over.empty()) found.passed_over = result->passed_over.front();
+    found.uncertain = result->uncertain();
+    const bool taken = entry.target.allow_unverified && found.passed_over &&
+                       found.passed_over->judgement.validity == storage::Validity::kUnknown;
+    if (taken) {
+      found.newest = std::exchange(found.passed_over, std::nullopt);
+      found.uncertain = false;
+    }
+    entry.found = std::move(found);
+  }
+  const bool news = first || entry.found.trouble != before.trouble ||
+                    !same(entry.found.newest, before.newest) ||
+                    !same(entry.found.passed_over, before.passed_over) ||
+                    (entry.last_writers && !entry.target.may_still_write);
+  if (news) changed_();
+}
+
+// Removes what is older than what is to stay, the marker first. A failure is tried again with the
+// next look.
+Task<void> CheckpointBook::prune(CheckpointTarget target) {
+  storage::ObjectStore& objects = *target.store->objects;
+  auto valid = co_await storage::list_valid(runtime_, objects, target.prefix, target.format,
+                                            target.expectation);
+  if (!valid) co_return;
+  const auto old = storage::prunable(*valid, target.pruning->keep, target.pruning->in_use);
+  for (const storage::Candidate& candidate : old) {
+    if (stopping_) co_return;
+    const auto removed = co_await storage::remove_checkpoint(objects, target.format, candidate);
+    if (!removed) {
+      ++metrics_.prune_failures;
+      log::warning("an old checkpoint could not be removed",
+                   {{"folder", candidate.folder.str()}, {"error", removed.error().message}});
+      co_return;
+    }
+    ++metrics_.pruned;
+    log::info("an old checkpoint was removed", {{"folder", candidate.folder.str()}});
+  }
+}
+
+}  // namespace spillway::control

@@ -1,0 +1,156 @@
+// The part of the loop that is about saving and resuming: what a pass hands to the books that work
+// in the background, and what it takes from them.
+
+#include <nlohmann/json.hpp>
+
+#include <spillway/api/agent_protocol.h>
+#include <spillway/control/checkpoint_wiring.h>
+#include <spillway/control/controller.h>
+#include <spillway/control/keys.h>
+#include <spillway/core/log.h>
+#include <spillway/core/text.h>
+
+#include "checkpoint_facts.h"
+
+namespace spillway::control {
+namespace {
+
+using nlohmann::json;
+
+constexpr Duration kKeyAgain = std::chrono::seconds(10);
+constexpr std::string_view kKeyField = "key";
+
+// A field of a Secret as the API server has it: base64, which is as good a key as what it encodes.
+Secret key_in(const json& object) {
+  return Secret(object.value("/data/key"_json_pointer, std::string()));
+}
+
+cloud::Url pod_url(const std::string& ip, std::int64_t port, std::string_view path) {
+  const bool v6 = ip.find(':') != std::string::npos;
+  return {.scheme = "http",
+          .host = v6 ? "[" + ip + "]" : ip,
+          .port = static_cast<std::uint16_t>(port),
+          .path = std::string(path)};
+}
+
+SaveOrder::Pod address_of(const kube::Pod& pod, const api::CheckpointSpec& spec) {
+  if (spec.mode == api::CheckpointMode::kNative) {
+    return {.uid = pod.meta.uid,
+            .save = pod_url(pod.ip, spec.trigger.http->port, spec.trigger.http->path)};
+  }
+  return {.uid = pod.meta.uid,
+          .save = pod_url(pod.ip, api::agent::kPort, api::agent::kSavePath),
+          .status = pod_url(pod.ip, api::agent::kPort, api::agent::kStatusPath)};
+}
+
+}  // namespace
+
+void Controller::hear(InstanceWord word) {
+  constexpr std::size_t kMost = 4 * NoticeBook::kMaxInstances;
+  if (heard_.size() > kMost) heard_.clear();  // then messages are told once more, no harm done
+  heard_.emplace(word.instance, facts_.passes);
+  if (notices_.hear(std::move(word))) changed_.notify();
+}
+
+// The pass after the one that planned with it comes when its chains have ended.
+bool Controller::acted_on(const std::string& instance) const {
+  const auto at = heard_.find(instance);
+  return at != heard_.end() && facts_.passes > at->second && executor_->in_flight() == 0;
+}
+
+Observed Controller::observed() const {
+  return {.notices = &notices_,
+          .stores = options_.checkpoints.stores,
+          .checkpoints = book_.get(),
+          .requests = requests_.get(),
+          .agent = !options_.checkpoints.agent.image.empty()};
+}
+
+// After a restart only: the deadlines of notices that were recorded with the saves they led to, for
+// the nodes that the pods of these jobs are on.
+NoticeBook::Recorded Controller::recorded_deadlines() const {
+  NoticeBook::Recorded recorded;
+  if (facts_.passes > 0) return recorded;
+  world_.pods.for_each([&](const std::shared_ptr<const kube::Pod>& pod) {
+    const auto name = pod->meta.labels.find(label::kTrainingJob);
+    if (!name || pod->node.empty() || pod->terminal()) return;
+    const auto job = world_.training_jobs.find({pod->meta.key.ns, ObjectName(*name)});
+    if (job == nullptr || !job->status.save) return;
+    const api::SaveStatus& save = *job->status.save;
+    if (save.reason != api::SaveReason::kNotice || save.attempt != job->status.attempt) return;
+    const NodeName node(pod->node.str());
+    const auto [at, fresh] = recorded.emplace(node, save.deadline);
+    if (!fresh) at->second = std::min(at->second, save.deadline);
+  });
+  return recorded;
+}
+
+void Controller::follow_checkpoints() {
+  if (!book_) return;
+  std::vector<CheckpointTarget> targets;
+  for (const auto& checkpoint : picture_.checkpoints) {
+    if (checkpoint && checkpoint->target) targets.push_back(*checkpoint->target);
+  }
+  book_->want(std::move(targets));
+  if (!options_.observe && !token_key_.empty()) requests_->want(save_orders());
+}
+
+std::vector<SaveOrder> Controller::save_orders() const {
+  std::vector<SaveOrder> orders;
+  for (const plan::TrainingDecision& decision : plan_.training) {
+    const auto& step = decision.interruption;
+    if (!step || !step->ask || !step->save) continue;
+    const api::TrainingJob& job = *picture_.training[decision.workload];
+    const auto stored = world_.training_jobs.find(job.meta.key);
+    const api::SaveStatus& save = *step->save;
+    const bool recorded = stored != nullptr && stored->status.save &&
+                          stored->status.save->attempt == save.attempt &&
+                          stored->status.save->requested_at == save.requested_at &&
+                          stored->status.save->state == api::SaveState::kRequested;
+    SaveOrder order{.job = job.meta.uid,
+                    .id = save_id(save),
+                    .attempt = save.attempt,
+                    .deadline = save.deadline,
+                    .reason = std::string(api::to_string(save.reason)),
+                    .token = job_token(token_key_, job.meta.uid),
+                    .agent = job.spec.checkpoint->mode == api::CheckpointMode::kAgent,
+                    .recorded = recorded};
+    for (const auto& pod : picture_.training_children[decision.workload].pods) {
+      if (!pod->ip.empty()) order.pods.push_back(address_of(*pod, *job.spec.checkpoint));
+    }
+    orders.push_back(std::move(order));
+  }
+  return orders;
+}
+
+// Read, or made by whoever comes first.
+Task<void> Controller::find_token_key() {
+  const ObjectKey& where = options_.checkpoints.key_secret;
+  if (key_again_ && runtime_.clock.monotonic() < *key_again_) co_return;
+  auto found = co_await client_.get(kube::kSecrets, where);
+  if (!found && found.error().code == ErrorCode::kNotFound) {
+    std::string key;
+    for (int i = 0; i < 4; ++i)
+      key += hex(runtime_.random.next());
+    json secret = {{"metadata", {{"name", where.name.str()}, {"namespace", where.ns.str()}}},
+                   {"type", "Opaque"},
+                   {"immutable", true},
+                   {"stringData", {{std::string(kKeyField), key}}}};
+    found = co_await client_.create(kube::kSecrets, std::move(secret));
+    if (!found && found.error().code == ErrorCode::kAlreadyExists)
+      found = co_await client_.get(kube::kSecrets, where);
+  }
+  if (found) token_key_ = key_in(*found);
+  if (!token_key_.empty()) {
+    reconciler_.set_token_key(token_key_);
+    key_again_.reset();
+    co_return;
+  }
+  key_again_ = runtime_.clock.monotonic() + kKeyAgain;
+  log::warning(
+      "attempts with checkpoints wait: the key of their tokens is not to be had",
+      {{"secret", where.to_string()},
+       {"error", found ? std::string("it has no field 'key': delete it") : found.error().message}});
+}
+
+}  // namespace spillway::control
