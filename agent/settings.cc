@@ -86,7 +86,7 @@ Result<storage::S3Uri> checkpoint_uri(const EnvironmentLookup& lookup) {
 Result<storage::Rank> read_rank(const EnvironmentLookup& lookup) {
   TRY(rank, number(lookup, variables::kRank, 0));
   TRY(world_size, number(lookup, variables::kWorldSize, 1));
-  TRY(writers, number(lookup, kWritersVariable, world_size));
+  TRY(writers, number(lookup, variables::kCheckpointWriters, world_size));
   if (world_size < 1 || world_size > 99'999 || rank >= world_size || writers < 1) {
     return invalid("RANK has to be below WORLD_SIZE, and both from 0 to 99999");
   }
@@ -161,6 +161,10 @@ Result<SyncSettings> read_sync_settings(const EnvironmentLookup& lookup) {
   settings.job = std::move(job);
   settings.trigger = std::move(trigger);
   settings.token = Secret(std::move(token));
+  if (!optional_text(lookup, variables::kResumeFrom).empty()) {
+    TRY(step, number(lookup, variables::kResumeStep, -1));
+    if (step >= 0) settings.resumed_at = storage::TrainingStep(step);
+  }
   return settings;
 }
 

@@ -15,9 +15,6 @@
 
 namespace spillway::agent {
 
-// How many pods save a part of each checkpoint; the variable is optional and WORLD_SIZE without it.
-inline constexpr const char* kWritersVariable = "SPILLWAY_CHECKPOINT_WRITERS";
-
 struct StoreSettings {
   storage::S3Config s3;
   std::string credentials = "environment";  // or "web-identity", "container", a folder
@@ -53,6 +50,7 @@ struct SyncSettings {
   JobSettings job;
   Trigger trigger;
   Secret token;
+  std::optional<storage::TrainingStep> resumed_at;  // what `restore` put there is not new
 };
 Result<SyncSettings> read_sync_settings(const cloud::EnvironmentLookup& lookup);
 

@@ -55,7 +55,8 @@ Task<void> Sync::run() {
 }
 
 Duration Sync::pause() const {
-  const bool saving = status_.request && status_.request->open();
+  const bool saving = (status_.request && status_.request->open()) ||
+                      runtime_.clock.monotonic() < look_closely_until_;
   if (failing_ && !saving) return times_.pause_after_error;
   return saving ? times_.look_while_saving : times_.look;
 }
@@ -73,7 +74,8 @@ Task<void> Sync::pass() {
   failing_ = false;
   const bool news = !sight->unfinished.empty() && sight->unfinished != last_problem_;
   if (news) log::debug("the newest folder is not finished", {{"why", sight->unfinished}});
-  if (auto checkpoint = next_upload(*sight)) co_await upload(*std::move(checkpoint));
+  auto next = co_await next_upload(*std::move(sight));
+  if (next) co_await upload(*std::move(next));
 }
 
 Task<void> Sync::announce() {
@@ -102,12 +104,54 @@ Task<void> Sync::ask() {
   ask_at_ = runtime_.clock.monotonic() + times_.ask_again;
 }
 
-std::optional<LocalCheckpoint> Sync::next_upload(LocalSight& sight) const {
+// What this pod may still bring: steps behind its newest one only where others wait for it there.
+Task<std::optional<LocalCheckpoint>> Sync::next_upload(LocalSight sight) {
   const storage::Rank& rank = settings_.job.rank;
-  if (rank.index >= rank.world_size || sight.finished.empty()) return std::nullopt;
-  LocalCheckpoint& newest = sight.finished.front();
-  if (uploaded_ && newest.step <= *uploaded_) return std::nullopt;
-  return std::move(newest);
+  if (rank.index >= rank.world_size) co_return std::nullopt;
+  // What this attempt began with is in the store, under the attempt that wrote it.
+  const auto known = [this](const LocalCheckpoint& checkpoint) {
+    return uploaded_.contains(checkpoint.step) ||
+           (settings_.resumed_at && checkpoint.step <= *settings_.resumed_at);
+  };
+  const bool news = !sight.finished.empty() && !known(sight.finished.front());
+  std::set<storage::TrainingStep> there;
+  for (const LocalCheckpoint& checkpoint : sight.finished)
+    there.insert(checkpoint.step);
+  std::erase_if(uploaded_, [&](storage::TrainingStep step) { return !there.contains(step); });
+  std::erase_if(sight.finished, known);
+  if (sight.finished.empty()) co_return std::nullopt;
+  if (news) others_pause_ = Duration(0);
+  const bool look =
+      rank.world_size > 1 && there.size() > 1 && (news || runtime_.clock.monotonic() >= others_at_);
+  if (look) {
+    others_pause_ = std::clamp(others_pause_ * 2, times_.look, times_.others_longest);
+    others_at_ = runtime_.clock.monotonic() + others_pause_;
+    const auto others = co_await steps_of_others();
+    for (LocalCheckpoint& checkpoint : sight.finished) {
+      if (others.contains(checkpoint.step)) co_return std::move(checkpoint);
+    }
+  }
+  if (!news) co_return std::nullopt;
+  co_return std::move(sight.finished.front());
+}
+
+// Steps of this attempt that are newer than the newest complete one and that some rank committed.
+Task<std::set<storage::TrainingStep>> Sync::steps_of_others() {
+  std::set<storage::TrainingStep> steps;
+  const storage::Key prefix = storage::attempt_prefix(settings_.job.prefix, settings_.job.attempt);
+  storage::ListRequest request{.prefix = prefix};
+  const auto listing = co_await store_.list(std::move(request));
+  if (!listing) co_return steps;  // then the newest goes first; the upload meets the same error
+  for (const storage::Candidate& candidate :
+       storage::find_candidates(settings_.job.prefix, listing->objects)) {
+    const auto manifests = std::count_if(
+        candidate.files.begin(), candidate.files.end(), [](const storage::ObjectInfo& file) {
+          return storage::parse_manifest_name(file.key.str()).has_value();
+        });
+    if (manifests >= settings_.job.rank.world_size) break;  // older ones do not count any more
+    if (manifests > 0) steps.insert(candidate.step);
+  }
+  co_return steps;
 }
 
 bool Sync::answers_request(const LocalCheckpoint& checkpoint) const {
@@ -130,7 +174,8 @@ Task<void> Sync::upload(LocalCheckpoint checkpoint) {
 
 void Sync::note_commit(const LocalCheckpoint& checkpoint, const Committed& committed) {
   last_problem_.clear();
-  uploaded_ = committed.step;
+  uploaded_.insert(committed.step);
+  if (status_.saved && status_.saved->step > committed.step) return;  // brought for the others
   status_.saved =
       SavedCheckpoint{.step = committed.step,
                       .uri = storage::to_string({settings_.store.s3.bucket, committed.folder}),
@@ -147,6 +192,7 @@ void Sync::note_commit(const LocalCheckpoint& checkpoint, const Committed& commi
   status_.request->state = RequestState::kSaved;
   status_.request->message.clear();
   ask_at_.reset();
+  look_closely_until_ = runtime_.clock.monotonic() + times_.look_closely;
 }
 
 void Sync::note_failure(const Error& error) {

@@ -5,10 +5,13 @@
 //   Received ──program asked──> Saving ──newer files finished──> Uploading ──manifest──> Saved
 //       └───────────── deadline, or a later attempt has begun ──────────────────> Failed
 //
-// Uploads go one after another, the newest first; what became old meanwhile is passed over. After
-// SIGTERM (stop()) it uploads what is finished and not there yet, and ends.
+// Uploads go one after another, the newest first; what became old meanwhile is passed over. Of
+// several writers each prefers a step that another one has committed already: else ranks that save
+// often would upload different steps for ever, and none would be complete. After SIGTERM (stop())
+// it uploads what is finished and not there yet, and ends.
 
 #include <optional>
+#include <set>
 
 #include "save_requests.h"
 #include "settings.h"
@@ -20,7 +23,10 @@ namespace spillway::agent {
 struct SyncTimes {
   Duration look = std::chrono::seconds(2);  // between two looks at the directory
   Duration look_while_saving = std::chrono::milliseconds(200);
+  // After a request was met: ranks that were asked one after the other may save once more.
+  Duration look_closely = std::chrono::seconds(10);
   Duration ask_again = std::chrono::seconds(1);          // when the program was not reached
+  Duration others_longest = std::chrono::minutes(1);     // between two looks for their steps
   Duration pause_after_error = std::chrono::seconds(5);  // of an upload
 };
 
@@ -41,7 +47,8 @@ class Sync {
   Task<void> announce();
   Task<void> ask();
   Task<void> upload(LocalCheckpoint checkpoint);
-  [[nodiscard]] std::optional<LocalCheckpoint> next_upload(LocalSight& sight) const;
+  Task<std::optional<LocalCheckpoint>> next_upload(LocalSight sight);
+  Task<std::set<storage::TrainingStep>> steps_of_others();
   void note_commit(const LocalCheckpoint& checkpoint, const Committed& committed);
   void note_failure(const Error& error);
   void expire();
@@ -57,9 +64,12 @@ class Sync {
   Uploader uploader_;
   Signal wake_;
   AgentStatus status_;
-  std::optional<storage::TrainingStep> uploaded_;        // the newest that is committed
+  std::set<storage::TrainingStep> uploaded_;             // committed; of those in the directory
   std::optional<storage::TrainingStep> before_request_;  // newest finished when it came
   std::optional<MonotonicTime> ask_at_;
+  MonotonicTime look_closely_until_{};
+  MonotonicTime others_at_{};  // when to look for steps of others again
+  Duration others_pause_{};
   std::string last_problem_;  // logged once, not every pass
   bool announced_ = false;
   bool fenced_ = false;

@@ -277,5 +277,61 @@ TEST_F(SyncTest, a_pod_that_does_not_save_uploads_nothing_but_passes_the_request
   EXPECT_EQ(newest(), std::nullopt);
 }
 
+TEST_F(SyncTest, meets_the_other_ranks_at_the_step_that_they_have) {
+  settings_.job.rank = {.index = 0, .world_size = 2};
+  start();
+  checkpoint(40);
+  time_.run_for(std::chrono::seconds(3));
+  EXPECT_EQ(status()["saved"]["step"], 40);
+  // Rank 1 was later: it committed 50, while there are 50 and 60 here.
+  checkpoint(50);
+  checkpoint(60);
+  store_.write("job/attempt-0003/step-000000000050/MANIFEST-00001-of-00002.json", "{}");
+  time_.run_for(std::chrono::milliseconds(2100));
+  EXPECT_TRUE(
+      store_.objects.contains("job/attempt-0003/step-000000000050/MANIFEST-00000-of-00002.json"));
+  time_.run_for(std::chrono::seconds(5));
+  EXPECT_EQ(status()["saved"]["step"], 60);
+  // A step behind its newest one is brought as well when the others wait there, ...
+  checkpoint(70);
+  checkpoint(80);
+  time_.run_for(std::chrono::seconds(5));
+  EXPECT_FALSE(
+      store_.objects.contains("job/attempt-0003/step-000000000070/MANIFEST-00000-of-00002.json"));
+  store_.write("job/attempt-0003/step-000000000070/MANIFEST-00001-of-00002.json", "{}");
+  time_.run_for(std::chrono::seconds(5));
+  EXPECT_TRUE(
+      store_.objects.contains("job/attempt-0003/step-000000000070/MANIFEST-00000-of-00002.json"));
+  EXPECT_EQ(status()["saved"]["step"], 80);
+  // ... unless a newer one is complete.
+  checkpoint(65);
+  store_.write("job/attempt-0003/step-000000000065/MANIFEST-00001-of-00002.json", "{}");
+  time_.run_for(std::chrono::seconds(5));
+  EXPECT_FALSE(
+      store_.objects.contains("job/attempt-0003/step-000000000065/MANIFEST-00000-of-00002.json"));
+}
+
+TEST_F(SyncTest, does_not_bring_back_what_was_restored) {
+  settings_.resumed_at = storage::TrainingStep(40);
+  checkpoint(40);
+  start();
+  time_.run_for(std::chrono::seconds(5));
+  EXPECT_EQ(newest(), std::nullopt);
+  checkpoint(50);
+  time_.run_for(std::chrono::seconds(5));
+  EXPECT_EQ(newest(), 50);
+}
+
+TEST_F(SyncTest, looks_closely_for_a_while_after_a_request_was_met) {
+  start();
+  http_.on_request = [&] { checkpoint(8); };
+  ask("r-1");
+  time_.run_for(std::chrono::seconds(3));
+  EXPECT_EQ(status()["request"]["state"], "Saved");
+  checkpoint(9);
+  time_.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(status()["saved"]["step"], 9);
+}
+
 }  // namespace
 }  // namespace spillway::agent
