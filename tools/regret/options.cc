@@ -167,6 +167,13 @@ Result<Setup> check(const Options& options) {
           fmt::format("'{}' is left out: its availability never changes.", trace.name));
       continue;
     }
+    if (trace.most_at_once > static_cast<double>(options.instances)) {
+      setup.remarks.push_back(
+          fmt::format("'{}' counts up to {:.0f} instances; {} needed at once here (--instances).",
+                      trace.name, trace.most_at_once,
+                      options.instances == 1 ? std::string("one is")
+                                             : fmt::format("{} are", options.instances)));
+    }
     traces.push_back(std::move(trace));
   }
   if (traces.empty())

@@ -125,12 +125,16 @@ Result<Trace> parse_trace(std::string_view text, const std::string& name, std::i
     return invalid(
         fmt::format("'{}' has no list \"data\" with one number per tick: {}", name, kFormat));
   }
-  Trace trace{
-      .name = name, .zone = Zone(name.substr(0, name.find('_'))), .tick = tick, .available = {}};
+  Trace trace{.name = name,
+              .zone = Zone(name.substr(0, name.find('_'))),
+              .tick = tick,
+              .available = {},
+              .most_at_once = 0};
   trace.available.reserve(data->size());
   for (std::size_t i = 0; i < data->size(); ++i) {
     TRY(one, sample((*data)[i], i, name, instances));
     trace.available.push_back(one);
+    trace.most_at_once = std::max(trace.most_at_once, (*data)[i].get<double>());
   }
   if (trace.mean_availability() < kLeastMeanAvailability) {
     return invalid(

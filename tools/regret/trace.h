@@ -20,6 +20,7 @@ struct Trace {
   Zone zone;         // the part of the name before the first "_"
   Seconds tick = 0;  // sampling step
   std::vector<std::uint8_t> available;  // per tick: 1 = the instances asked for could be had
+  double most_at_once = 0;              // instances that could be had in the best tick
 
   [[nodiscard]] double mean_availability() const;
   [[nodiscard]] bool has_transition() const;

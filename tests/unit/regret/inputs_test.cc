@@ -29,6 +29,7 @@ TEST(Trace, CountsInstancesAndNamesItsZone) {
   EXPECT_EQ(trace->tick, 600);
   EXPECT_EQ(trace->zone, Zone("us-west-2a"));
   EXPECT_THAT(trace->available, ElementsAre(0, 0, 1));
+  EXPECT_EQ(trace->most_at_once, 4);
 }
 
 TEST(Trace, RefusesAGapANegativeNumberAndAFraction) {
