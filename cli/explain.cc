@@ -181,19 +181,42 @@ Json document_of(const Kind& object, Json now) {
   return document;
 }
 
-// "llama: 4, chat: 2" of those who sit in a pool, now or by the plan.
-std::string tenants(const Outlook& outlook, const PoolName& pool,
-                    std::vector<Seat> Prospect::* seats) {
-  Table table({{"NAMESPACE"}, {"WORKLOAD"}, {"REPLICAS", true}, {"USD/H", true}});
+// Who sits in a pool: by `before` now, by `after` as planned.
+struct Tenant {
+  const Prospect* workload = nullptr;
+  const Seat* seat = nullptr;
+};
+std::vector<Tenant> tenants(const Outlook& outlook, const PoolName& pool,
+                            std::vector<Seat> Prospect::* seats) {
+  std::vector<Tenant> found;
   for (const Prospect& prospect : outlook.workloads) {
     for (const Seat& seat : prospect.*seats) {
-      if (seat.pool != pool) continue;
-      table.row({prospect.key.ns.str(),
-                 (prospect.training ? "tj/" : "ipool/") + prospect.key.name.str(),
-                 grouped(seat.replicas), rate_text(seat.rate)});
+      if (seat.pool == pool) found.push_back({.workload = &prospect, .seat = &seat});
     }
   }
-  return table.empty() ? "    nobody\n" : indented(table.text());
+  return found;
+}
+
+std::string tenants_text(const std::vector<Tenant>& tenants) {
+  if (tenants.empty()) return "    nobody\n";
+  Table table({{"NAMESPACE"}, {"WORKLOAD"}, {"REPLICAS", true}, {"USD/H", true}});
+  for (const Tenant& tenant : tenants) {
+    const std::string prefix = tenant.workload->training ? "tj/" : "ipool/";
+    table.row({tenant.workload->key.ns.str(), prefix + tenant.workload->key.name.str(),
+               grouped(tenant.seat->replicas), rate_text(tenant.seat->rate)});
+  }
+  return indented(table.text());
+}
+
+Json tenants_document(const std::vector<Tenant>& tenants) {
+  Json list = Json::array();
+  for (const Tenant& tenant : tenants) {
+    list.push_back({{"kind", tenant.workload->kind()},
+                    {"namespace", tenant.workload->key.ns.str()},
+                    {"name", tenant.workload->key.name.str()},
+                    {"replicas", tenant.seat->replicas}});
+  }
+  return list;
 }
 
 std::string life_text(const market::Offering& offering) {
@@ -201,6 +224,26 @@ std::string life_text(const market::Offering& offering) {
   std::string words = "a new node " + time_span(*offering.life.fresh) + " on average";
   if (offering.life.residual) words += ", those that run " + time_span(*offering.life.residual);
   return words;
+}
+
+const PoolOutlook* find(const Outlook& outlook, const PoolName& name) {
+  const auto at = std::find_if(outlook.pools.begin(), outlook.pools.end(),
+                               [&](const auto& pool) { return pool.name == name; });
+  return at == outlook.pools.end() ? nullptr : &*at;
+}
+
+std::string outlook_text(const PoolOutlook& pool) {
+  Facts seen;
+  seen.add("Price", price_text(pool.offering.price));
+  if (pool.offering.on_demand > HourlyRate())
+    seen.add("On demand", "$" + pool.offering.on_demand.to_string() + " per node-hour");
+  seen.add("Nodes", fmt::format("{} ready, {} at most", pool.ready_nodes, pool.max_nodes));
+  seen.add("Accelerators", fmt::format("{} there, {} used, {} free", pool.use.capacity.value(),
+                                       pool.use.used.value(), pool.use.free.value()));
+  seen.add("Availability", std::string(api::to_string(pool.offering.availability)));
+  seen.add("Not before", pool.offering.retry_at);
+  seen.add("Life", life_text(pool.offering));
+  return seen.text();
 }
 
 }  // namespace
@@ -300,61 +343,34 @@ Explanation explain(const api::InferencePool& pool, const std::optional<Now>& no
 }
 
 Explanation explain(const api::CapacityPool& pool, const std::optional<Now>& now) {
+  const PoolName name(pool.meta.key.name.str());
   Facts facts;
   facts.add("Tier", std::string(api::to_string(pool.spec.tier)));
   facts.add("Nodes", fmt::format("{} with {} x {} in {}", pool.spec.instance_type.str(),
                                  pool.spec.accelerator.per_node.value(),
                                  pool.spec.accelerator.model.str(), pool.spec.location.zone.str()));
-  if (pool.status.interruptions_last_day > 0)
+  if (pool.status.interruptions_last_day > 0) {
     facts.add("Interrupted",
               plural(pool.status.interruptions_last_day, "node") + " in the last day");
-  const PoolName name(pool.meta.key.name.str());
-  const PoolOutlook* outlook = nullptr;
-  if (now) {
-    const auto& pools = now->outlook.pools;
-    const auto at =
-        std::find_if(pools.begin(), pools.end(), [&](const auto& p) { return p.name == name; });
-    if (at != pools.end()) outlook = &*at;
   }
-  std::string text = "CapacityPool " + name.str() + "\n" + titled("As recorded", facts.text()) +
-                     titled("Conditions", conditions_text(pool.status.conditions));
+  Explanation told{.text = "CapacityPool " + name.str() + "\n" +
+                           titled("As recorded", facts.text()) +
+                           titled("Conditions", conditions_text(pool.status.conditions))};
+  const PoolOutlook* outlook = now ? find(now->outlook, name) : nullptr;
   Json document = nullptr;
   if (outlook != nullptr) {
-    Facts seen;
-    seen.add("Price", price_text(outlook->offering.price));
-    if (outlook->offering.on_demand > HourlyRate())
-      seen.add("On demand", "$" + outlook->offering.on_demand.to_string() + " per node-hour");
-    seen.add("Nodes",
-             fmt::format("{} ready, {} at most", outlook->ready_nodes, outlook->max_nodes));
-    seen.add("Accelerators",
-             fmt::format("{} there, {} used, {} free", outlook->use.capacity.value(),
-                         outlook->use.used.value(), outlook->use.free.value()));
-    seen.add("Availability", std::string(api::to_string(outlook->offering.availability)));
-    seen.add("Not before", outlook->offering.retry_at);
-    seen.add("Life", life_text(outlook->offering));
-    text +=
-        titled("As the plan sees it at " + format_instant(now->outlook.at),
-               seen.text() + "  Who is there\n" + tenants(now->outlook, name, &Prospect::before) +
-                   "  Who would be there\n" + tenants(now->outlook, name, &Prospect::after));
+    const auto here = tenants(now->outlook, name, &Prospect::before);
+    const auto planned = tenants(now->outlook, name, &Prospect::after);
+    told.text += titled("As the plan sees it at " + format_instant(now->outlook.at),
+                        outlook_text(*outlook) + "  Who is there\n" + tenants_text(here) +
+                            "  Who would be there\n" + tenants_text(planned));
     document = to_document(*outlook);
     document["at"] = format_instant(now->outlook.at);
-    for (const auto& [key, seats] : {std::pair{"workloads", &Prospect::before},
-                                     std::pair{"plannedWorkloads", &Prospect::after}}) {
-      Json list = Json::array();
-      for (const Prospect& prospect : now->outlook.workloads) {
-        for (const Seat& seat : prospect.*seats) {
-          if (seat.pool == name) {
-            list.push_back({{"kind", prospect.kind()},
-                            {"namespace", prospect.key.ns.str()},
-                            {"name", prospect.key.name.str()},
-                            {"replicas", seat.replicas}});
-          }
-        }
-      }
-      document[key] = std::move(list);
-    }
+    document["workloads"] = tenants_document(here);
+    document["plannedWorkloads"] = tenants_document(planned);
   }
-  return {.text = text, .document = document_of(pool, std::move(document))};
+  told.document = document_of(pool, std::move(document));
+  return told;
 }
 
 }  // namespace spillway::cli

@@ -37,6 +37,13 @@ std::string headline_dollars(Money amount) {
   return "$" + grouped(amount.scaled(1, 1'000'000).micros());
 }
 
+std::string deadlines_below(const sim::SimulationTotals& totals) {
+  std::string text = "of " + grouped(totals.deadlines);
+  if (totals.deadlines_infeasible > 0)
+    text += "; " + grouped(totals.deadlines_infeasible) + " could not be met";
+  return text;
+}
+
 }  // namespace
 
 std::string headline(const sim::SimulationReport& report) {
@@ -65,7 +72,7 @@ std::string tiles(const sim::SimulationReport& report) {
        grouped(totals.nodes_taken) + " nodes taken, " + grouped(totals.launches_refused) +
            " launches refused");
   tile("Work lost", hours(totals.lost) + "\u00a0h", "computed again");
-  tile("Deadlines missed", grouped(totals.deadline_misses), "of " + grouped(totals.deadlines),
+  tile("Deadlines missed", grouped(totals.deadline_misses), deadlines_below(totals),
        totals.deadline_misses > 0);
   return out + "</dl>";
 }

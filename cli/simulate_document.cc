@@ -42,6 +42,7 @@ Json totals_of(const sim::SimulationTotals& totals) {
   document["failed"] = totals.failed;
   document["deadlines"] = totals.deadlines;
   document["deadlineMisses"] = totals.deadline_misses;
+  document["deadlinesInfeasible"] = totals.deadlines_infeasible;
   return document;
 }
 

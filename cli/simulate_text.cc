@@ -32,7 +32,12 @@ std::string money_share(Money part, Money whole) {
 
 std::string deadlines_text(const SimulationTotals& totals) {
   if (totals.deadlines == 0) return "none stated";
-  return fmt::format("{} of {} missed", totals.deadline_misses, totals.deadlines);
+  std::string text = fmt::format("{} of {} missed", totals.deadline_misses, totals.deadlines);
+  if (totals.deadlines_infeasible > 0) {
+    text +=
+        fmt::format(", and {} shorter than the work when submitted", totals.deadlines_infeasible);
+  }
+  return text;
 }
 
 std::string totals_text(const SimulationReport& report) {

@@ -173,7 +173,8 @@ sim::SimulationReport sample_report(const SampleSize& size) {
                    .training_jobs = size.training_jobs,
                    .finished = size.training_jobs,
                    .deadlines = 3,
-                   .deadline_misses = 1};
+                   .deadline_misses = 1,
+                   .deadlines_infeasible = 2};
   report.notes = {"TrainingJob research/pretrain-1 states no duration: it is taken for an hour."};
   report.writes = 4'321;
   report.passes = 8'765;

@@ -19,8 +19,9 @@ TEST(SimulateText, prints_every_figure_that_was_asked_for) {
   for (const char* words :
        {"Simulated 2020-01-05 00:00 to 2020-02-04 00:00 UTC (30 d), seed 7", "Cost", "On demand",
         "Saved", "Interruptions  31  (27 nodes taken and 9 launches refused by the market)",
-        "11.0 h of compute", "1 of 3 missed", "BASELINE AND THE OTHER TIERS", "87.5 %", "TEAMS",
-        "foundation", "(none stated)", "pretrain-", "Note: TrainingJob"})
+        "11.0 h of compute", "1 of 3 missed, and 2 shorter than the work",
+        "BASELINE AND THE OTHER TIERS", "87.5 %", "TEAMS", "foundation", "(none stated)",
+        "pretrain-", "Note: TrainingJob"})
     EXPECT_THAT(text, HasSubstr(words));
 }
 
