@@ -6,15 +6,18 @@
 // Every possibility is priced as the expected cost of the whole rest of the job, in dollars, from
 // the tabulated programme (spot_programme.h): its window or gap's age says how long capacity lasts,
 // the slack what a loss would cost. Where offerings differ in price, an offering costs the
-// difference to the expected later price for as long as a stay on it is expected to last. So
-// choosing a zone, moving, waiting and on-demand are compared in one currency. The cheapest wins; a
-// tie keeps what is.
+// difference to the expected later price for as long as its own window is expected to last, a
+// dearer one at most until a cheaper one comes up. So choosing a zone, moving, waiting and
+// on-demand are compared in one currency. The cheapest wins; a tie keeps what is, and leaving
+// running spot for other spot, or spot on offer for waiting, has to gain a quarter of a changeover.
+// Spot at or above the on-demand price is launched only when that is the last resort
+// (kOnlyPossible).
 //
-// The deadline is a wall, not a cost: when the time left no longer holds the work and two
-// changeovers ("forced"), on-demand is the only answer, unless the job is on spot already, which
-// may go on until its window ends (placement.md 2). A job whose `work_left` shrinks as it runs is
-// meant, that is one with checkpoints; work that an interruption would lose belongs into
-// `changeover`.
+// The deadline is a wall, not a cost: when the time left no longer holds the work, two changeovers
+// and the margin ("forced"), on-demand is the only answer, unless the job is on spot already, which
+// may go on until its window ends (placement.md 2), or, begun while on-demand was stocked out,
+// until on-demand is back. A job whose `work_left` shrinks as it runs is meant, that is one with
+// checkpoints; work that an interruption would lose belongs into `changeover`.
 
 #include <cstddef>
 #include <memory>
