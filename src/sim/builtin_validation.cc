@@ -1,13 +1,13 @@
-#include <regex>
-
 #include "builtins.h"
+#include "pattern.h"
 
 // The checks that Spillway can run into when it, or a user's template, is wrong.
 namespace spillway::sim {
 namespace {
 
+// All of the text.
 bool matches(const std::string& text, const char* pattern) {
-  return std::regex_match(text, std::regex(pattern));
+  return matches_pattern(text, "^(" + std::string(pattern) + ")$");
 }
 
 void required(Causes& causes, const std::string& field, const std::string& detail = "") {

@@ -212,18 +212,44 @@ Applied manage_apply(const Schema& schema, const json& live, const json& config,
   return result;
 }
 
-bool same_content(const json& a, const json& b) {
-  const auto content = [](json object) {
-    const auto metadata = object.find("metadata");
-    if (metadata == object.end()) return object;
-    metadata->erase("resourceVersion");
-    if (metadata->contains("managedFields")) {
-      for (json& entry : (*metadata)["managedFields"])
-        entry.erase("time");
+namespace {
+
+// Equal but for some fields of these two objects themselves.
+template <class Same>
+bool same_fields(const json& a, const json& b, const Same& same) {
+  if (!a.is_object() || !b.is_object()) return a == b;
+  const auto covers = [&](const json& one, const json& other) {
+    for (const auto& [field, value] : one.items()) {
+      const auto there = other.find(field);
+      if (!same(field, &value, there == other.end() ? nullptr : &*there)) return false;
     }
-    return object;
+    return true;
   };
-  return content(a) == content(b);
+  return covers(a, b) && covers(b, a);
+}
+
+bool same_but_for_time(const json& a, const json& b) {
+  return same_fields(a, b, [](const std::string& field, const json* one, const json* other) {
+    return field == "time" || (other != nullptr && *one == *other);
+  });
+}
+
+bool same_metadata(const json& a, const json& b) {
+  return same_fields(a, b, [](const std::string& field, const json* one, const json* other) {
+    if (field == "resourceVersion") return true;
+    if (other == nullptr) return false;
+    if (field != "managedFields" || !one->is_array() || !other->is_array()) return *one == *other;
+    return std::ranges::equal(*one, *other, same_but_for_time);
+  });
+}
+
+}  // namespace
+
+bool same_content(const json& a, const json& b) {
+  return same_fields(a, b, [](const std::string& field, const json* one, const json* other) {
+    if (other == nullptr) return false;
+    return field == "metadata" ? same_metadata(*one, *other) : *one == *other;
+  });
 }
 
 }  // namespace spillway::sim

@@ -35,19 +35,19 @@ std::uint64_t version_of(const json& object) {
 
 // What a watch hears of a change, by its selector; an object that leaves it is told as it was last,
 // at the version at which it left.
-struct Heard {
-  std::string_view type;  // empty: nothing
-  json object;
-};
-Heard heard(const LabelSelector& selector, const Change& change) {
+std::string_view heard(const LabelSelector& selector, const Change& change) {
   const bool was = change.before && selector.matches(labels_of(*change.before));
   const bool is =
       change.kind != ChangeKind::kDeleted && selector.matches(labels_of(*change.object));
-  if (is) return {.type = was ? "MODIFIED" : "ADDED", .object = *change.object};
-  if (!was) return {};
-  Heard gone{.type = "DELETED", .object = *change.before};
-  gone.object["metadata"]["resourceVersion"] = std::to_string(change.version);
-  return gone;
+  if (is) return was ? "MODIFIED" : "ADDED";
+  return was ? "DELETED" : "";
+}
+
+WatchFrame frame_of(std::string_view type, const Change& change) {
+  if (type != "DELETED") return frame_of(type, change.key, change.version, *change.object);
+  json gone = *change.before;
+  gone["metadata"]["resourceVersion"] = std::to_string(change.version);
+  return frame_of(type, change.key, change.version, gone);
 }
 
 json bookmark_object(const Kind& kind, std::uint64_t version) {
@@ -185,12 +185,12 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
     watch.sink({.type = "ERROR", .line = line_of("ERROR", gone.to_json())});
     return;
   }
-  for (const Change& change : store_.history()) {
-    if (change.version <= from || !(change.type == watch.kind->type)) continue;
+  for (auto at = store_.after(from); at != store_.history().end(); ++at) {
+    const Change& change = *at;
+    if (!(change.type == watch.kind->type)) continue;
     if (!watch.ns.empty() && change.key.ns != watch.ns) continue;
-    const Heard told = heard(watch.selector, change);
-    if (!told.type.empty())
-      watch.sink(frame_of(told.type, change.key, change.version, told.object));
+    if (const std::string_view type = heard(watch.selector, change); !type.empty())
+      watch.sink(frame_of(type, change));
   }
 }
 
@@ -198,9 +198,8 @@ void ApiServer::tell_watches(const Change& change) {
   for (const auto& [id, watch] : watches_) {
     if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns))
       continue;
-    const Heard told = heard(watch.selector, change);
-    if (!told.type.empty())
-      watch.sink(frame_of(told.type, change.key, change.version, told.object));
+    if (const std::string_view type = heard(watch.selector, change); !type.empty())
+      watch.sink(frame_of(type, change));
   }
 }
 

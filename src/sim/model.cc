@@ -60,8 +60,11 @@ OwnerIndex::OwnerIndex(ApiServer& server) : server_(server) {
 
 void OwnerIndex::note(const Change& change) {
   const Child child{change.type.to_string(), change.key};
-  const auto owners = [](const Object& object) {
-    return object->at("metadata").value("ownerReferences", json::array());
+  const auto owners = [](const Object& object) -> const json& {
+    static const json none = json::array();
+    const json& metadata = object->at("metadata");
+    const auto found = metadata.find("ownerReferences");
+    return found == metadata.end() ? none : *found;
   };
   if (change.before) {
     for (const json& owner : owners(change.before)) {

@@ -1,5 +1,6 @@
 #include <spillway/sim/object_store.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <spillway/core/check.h>
@@ -19,8 +20,21 @@ std::string_view to_string(ChangeKind kind) {
 
 const Collection& ObjectStore::collection(const kube::ResourceType& type) const {
   static const Collection none;
-  const auto found = collections_.find(type.to_string());
-  return found == collections_.end() ? none : found->second;
+  for (const Kept& kept : collections_) {
+    if (kept.type.plural == type.plural && kept.type.group == type.group) return kept.objects;
+  }
+  return none;
+}
+
+Collection& ObjectStore::kept(const kube::ResourceType& type) {
+  for (Kept& kept : collections_) {
+    if (kept.type.plural == type.plural && kept.type.group == type.group) return kept.objects;
+  }
+  return collections_.emplace_back(Kept{.type = type, .objects = {}}).objects;
+}
+
+std::deque<Change>::const_iterator ObjectStore::after(std::uint64_t version) const {
+  return std::ranges::upper_bound(history_, version, {}, &Change::version);
 }
 
 Object ObjectStore::find(const kube::ResourceType& type, const ObjectKey& key) const {
@@ -32,7 +46,7 @@ Object ObjectStore::find(const kube::ResourceType& type, const ObjectKey& key) c
 Object ObjectStore::put(const kube::ResourceType& type, const ObjectKey& key, json object) {
   ++version_;
   object["metadata"]["resourceVersion"] = std::to_string(version_);
-  Object& place = collections_[type.to_string()][key];
+  Object& place = kept(type)[key];
   Object before = std::exchange(place, std::make_shared<const json>(std::move(object)));
   const Object now = place;
   record({.kind = before ? ChangeKind::kModified : ChangeKind::kAdded,
@@ -45,7 +59,7 @@ Object ObjectStore::put(const kube::ResourceType& type, const ObjectKey& key, js
 }
 
 void ObjectStore::erase(const kube::ResourceType& type, const ObjectKey& key) {
-  auto& objects = collections_[type.to_string()];
+  auto& objects = kept(type);
   const auto found = objects.find(key);
   SPILLWAY_CHECK(found != objects.end());
   ++version_;
@@ -64,7 +78,7 @@ void ObjectStore::erase(const kube::ResourceType& type, const ObjectKey& key) {
 void ObjectStore::follow(const Change& change) {
   SPILLWAY_CHECK(change.version > version_);
   version_ = change.version;
-  Collection& objects = collections_[change.type.to_string()];
+  Collection& objects = kept(change.type);
   if (change.kind == ChangeKind::kDeleted)
     objects.erase(change.key);
   else
@@ -74,11 +88,11 @@ void ObjectStore::follow(const Change& change) {
 
 void ObjectStore::record(Change change) {
   history_.push_back(std::move(change));
-  if (history_.size() > kMaxHistory) {
+  if (history_.size() > history_limit_) {
     compacted_ = history_.front().version;
     history_.pop_front();
   }
-  const Change told = history_.back();  // a listener may look at the history
+  const Change& told = history_.back();  // nobody changes the store while it is told
   for (const Listener& listener : listeners_)
     listener(told);
 }

@@ -1,7 +1,8 @@
 #include <spillway/sim/schema.h>
 
 #include <algorithm>
-#include <regex>
+
+#include "pattern.h"
 
 namespace spillway::sim {
 namespace {
@@ -173,8 +174,7 @@ class Checker {
       add("FieldValueTooLong", path,
           "Too long: may not be more than " + std::to_string(*schema.max_length) + " bytes");
     }
-    if (!schema.pattern.empty() &&
-        !std::regex_search(text, std::regex(schema.pattern, std::regex::ECMAScript))) {
+    if (!schema.pattern.empty() && !matches_pattern(text, schema.pattern)) {
       invalid(path, value, "should match '" + schema.pattern + "'");
     }
   }

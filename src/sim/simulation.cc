@@ -21,7 +21,14 @@ using nlohmann::json;
 constexpr std::int64_t kCostPoints = 500;
 constexpr Duration kDefaultPoll = std::chrono::minutes(5);
 constexpr Duration kDefaultFreshness = std::chrono::minutes(15);
-constexpr Duration kCheckEvery = std::chrono::hours(1);  // the invariants
+// A month has no use for what guards against faults that nobody injects: watches that are renewed
+// often, a pass in every quiet minute, a history for watches that fell far behind. And what is
+// decided a second later costs the same.
+constexpr Duration kCheckEvery = std::chrono::hours(6);  // the invariants
+constexpr Duration kFoldWindow = std::chrono::seconds(1);
+constexpr auto kWatchTimeout = std::chrono::hours(6);
+constexpr Duration kLongestRest = std::chrono::minutes(10);
+constexpr std::size_t kHistory = 2000;
 // CPU and memory are not what is short: no catalogue says what an instance type has of them.
 constexpr const char* kPlentyCpu = "100000";
 constexpr const char* kPlentyMemory = "1Pi";
@@ -79,6 +86,9 @@ WorldOptions options_of(const SimulationInput& input, const Scene& scene, TimeRa
   WorldOptions options{.seed = input.seed, .start = range.from};
   options.operator_options.controller.plan = input.config.placement;
   options.operator_options.feeds = feeds_of(scene, input.config.market);
+  options.operator_options.controller.longest_rest = kLongestRest;
+  options.operator_options.controller.fold_window = kFoldWindow;
+  options.operator_options.controller.reflector.watch_timeout = kWatchTimeout;
   options.check_every = kCheckEvery;
   return options;
 }
@@ -105,6 +115,7 @@ class Run {
         replay_(world_, books_, range, input.seed ^ 0x6d61726b6574ULL) {}
 
   Result<SimulationReport> play() {
+    world_.server().limit_history(kHistory);
     for (const auto& [name, ns] : scene_.namespaces)
       world_.submit(ns);
     for (const ScenePool& pool : scene_.pools)

@@ -27,10 +27,19 @@ std::string version_of(const json& object) {
 }
 
 // Everything that is neither metadata nor status: a change of it is a new generation.
-json desired(json object) {
-  for (const char* part : {"metadata", "status", "kind", "apiVersion"})
-    object.erase(part);
-  return object;
+bool same_desired(const json& a, const json& b) {
+  const auto beside = [](const std::string& part) {
+    return part == "metadata" || part == "status" || part == "kind" || part == "apiVersion";
+  };
+  const auto covers = [&](const json& one, const json& other, bool compare) {
+    for (const auto& [part, value] : one.items()) {
+      if (beside(part)) continue;
+      const auto there = other.find(part);
+      if (there == other.end() || (compare && *there != value)) return false;
+    }
+    return true;
+  };
+  return covers(a, b, true) && covers(b, a, false);
 }
 
 bool deleting(const json& object) {
@@ -286,7 +295,7 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
   check_finalizers(kind, object, *live, causes);
   kind.validate(object, live.get(), causes);
   if (!causes.empty()) return invalid_object(kind.type, key.name, causes);
-  if (kind.generation && desired(object) != desired(*live)) {
+  if (kind.generation && !same_desired(object, *live)) {
     object["metadata"]["generation"] = old_metadata.value("generation", std::int64_t{0}) + 1;
   }
   if (kind.keeps_fields && !fields_managed)

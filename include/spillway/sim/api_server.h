@@ -97,6 +97,7 @@ class ApiServer {
   // For a replica: what another server did.
   void follow(const Change& change) { store_.follow(change); }
 
+  void limit_history(std::size_t changes) { store_.limit_history(changes); }
   // Forgets the history: watches and continued lists from before are answered 410 from now on.
   void compact();
   // Ends every watch that is behind, as the ERROR event inside the stream does.

@@ -52,19 +52,29 @@ class ObjectStore {
   // schedules).
   void listen(Listener listener) { listeners_.push_back(std::move(listener)); }
 
-  // The changes after `version`, oldest first; they are all there when version >= compacted().
+  // What is kept of the history, oldest first. All changes after `version` are there when version
+  // >= compacted(); they begin at after(version).
   [[nodiscard]] const std::deque<Change>& history() const { return history_; }
+  [[nodiscard]] std::deque<Change>::const_iterator after(std::uint64_t version) const;
   [[nodiscard]] std::uint64_t compacted() const { return compacted_; }
+  // Keeps at most so many changes from the next one on (at least 1).
+  void limit_history(std::size_t changes) { history_limit_ = changes; }
   // Forgets the history up to `version`, as etcd's compaction does.
   void compact(std::uint64_t version);
 
  private:
   void record(Change change);
 
-  static constexpr std::size_t kMaxHistory = 20'000;
+  std::size_t history_limit_ = 20'000;
   std::uint64_t version_ = 1'000;  // not 1: nothing may depend on where it begins
   std::uint64_t compacted_ = 1'000;
-  std::map<std::string, Collection> collections_;  // by "jobs.batch"
+  // A dozen kinds: looking through them is cheaper than any map. Addresses are stable.
+  struct Kept {
+    kube::ResourceType type;
+    Collection objects;
+  };
+  Collection& kept(const kube::ResourceType& type);
+  std::deque<Kept> collections_;
   std::deque<Change> history_;
   std::vector<Listener> listeners_;
 };
