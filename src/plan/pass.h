@@ -44,7 +44,7 @@ struct Job {
   bool user_failure = false;
   TrainingVerdict out = TrainingVerdict::kWait;  // the verdict of a job that is kOut
   std::optional<Beneficiary> displaced_by;
-  std::optional<InterruptionStep> step;  // when it is to save
+  Boxed<InterruptionStep> step;  // when it is to save
   bool saving = false;  // it is to leave and may not end yet: what is chosen is for the time after
 
   // Its bound replicas keep their room although it is to leave. Whoever was displaced has promised

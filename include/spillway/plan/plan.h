@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include <spillway/plan/boxed.h>
 #include <spillway/plan/checkpointing.h>
 #include <spillway/plan/snapshot.h>
 
@@ -111,7 +112,7 @@ struct TrainingDecision {
   // Set for a job with checkpoints whose attempt is to leave or to save. While it may not end yet
   // the verdict is kKeep, `cause` says why it is to leave, and `nominated` is the pool in which
   // room is held for its next attempt. For a job that is being deleted: may_end releases it.
-  std::optional<InterruptionStep> interruption;
+  Boxed<InterruptionStep> interruption;
   std::optional<std::size_t> nominated;
 
   // For a placement whose children are not created: whether they may be (an earlier attempt has

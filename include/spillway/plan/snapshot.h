@@ -22,6 +22,7 @@
 #include <spillway/core/object.h>
 #include <spillway/core/time.h>
 #include <spillway/market/offering.h>
+#include <spillway/plan/boxed.h>
 #include <spillway/plan/checkpointing.h>
 #include <spillway/plan/hazard.h>
 
@@ -182,7 +183,7 @@ struct TrainingWorkload {
                                            // work since then is rework
   std::vector<Bound> bound;                // replicas of the placement's attempt
   LossKind loss = LossKind::kUnexplained;  // with kLost
-  std::optional<Checkpointing> checkpointing;
+  Boxed<Checkpointing> checkpointing;
   std::int64_t restarts_without_progress = 0;  // as in status
   // Measured from one decision to the next where it is known: from placement to all ranks running
   // (and, after a resume, to the first new step). nullopt: Config::restart_delay.
