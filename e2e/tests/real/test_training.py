@@ -46,3 +46,5 @@ def test_a_gang_runs_and_after_the_loss_of_a_node_runs_again_elsewhere(
     assert {job.journal(2, rank).fingerprint for rank in (0, 1)} == {expected}
     assert status.get("restartsCounted", 0) == 0, "the loss of a node is not the program's fault"
     history.assert_one_attempt_at_a_time()
+    undisturbed.close()
+    job.close()

@@ -3,7 +3,7 @@
 from cluster import wait_until
 
 from . import manifests
-from .pods import container_log
+from .pods import open_log, read_log
 from .trainer import Journal
 from .world import POOL_LABEL, is_true
 
@@ -33,6 +33,16 @@ class RealPool:
         """The cloud takes the machine, and its Node with it."""
         self._machines.remove(name)
         self._names.discard(name)
+
+    def lose_silently(self, name):
+        """The power goes; the cloud removes the Node when Kubernetes has found out."""
+        self._machines.kill(name)
+        wait_until(lambda: self._is_silent(name), 60, f"{name} to be found silent")
+        self.lose(name)
+
+    def _is_silent(self, name):
+        conditions = self._world.api.get(f"/api/v1/nodes/{name}")["status"]["conditions"]
+        return any(c["type"] == "Ready" and c["status"] == "Unknown" for c in conditions)
 
     def close(self):
         """The machines that are left belong to no pool any more."""
@@ -66,7 +76,8 @@ class TrainerJob:
         world.api.create(world.path("trainingjobs"), manifest)
         self.training = world.training(name)
         self._machines = machines
-        self._seen = {}
+        self._seen = {}  # (attempt, rank) -> pod
+        self._logs = {}  # (attempt, rank) -> open file
 
     def pods(self, attempt):
         """Rank -> pod; those that are gone are as they were last seen."""
@@ -76,10 +87,22 @@ class TrainerJob:
         return {rank: pod for (of, rank), pod in self._seen.items() if of == attempt}
 
     def journal(self, attempt, rank):
-        pod = self.pods(attempt).get(rank)
-        if pod is None:
-            raise LookupError(f"attempt {attempt} has no pod of rank {rank}")
-        return Journal(container_log(self._machines, pod, CONTAINER))
+        """What a rank has said. Once asked for, it is there to its end, whatever becomes of the pod
+        and its node; before there is any, LookupError.
+        """
+        if (attempt, rank) not in self._logs:
+            pod = self.pods(attempt).get(rank)
+            if pod is None:
+                raise LookupError(f"attempt {attempt} has no pod of rank {rank}")
+            file = open_log(self._machines, pod, CONTAINER)
+            if file is None:
+                raise LookupError(f"rank {rank} of attempt {attempt} has said nothing yet")
+            self._logs[attempt, rank] = file
+        return Journal(read_log(self._logs[attempt, rank]))
+
+    def close(self):
+        for file in self._logs.values():
+            file.close()
 
     def nodes(self, attempt):
         return {pod["spec"].get("nodeName") for pod in self.pods(attempt).values()}

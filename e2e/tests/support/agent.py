@@ -1,0 +1,57 @@
+"""Stores, the agent's image and notices, as an administrator and a node agent bring them about."""
+
+from .object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+
+STORE = "main"
+BUCKET = "checkpoints"
+PREFIX = "training"
+SECRET = "checkpoint-store"
+KEYS = {"access-key-id": ACCESS_KEY_ID, "secret-access-key": SECRET_ACCESS_KEY}
+
+
+def configuration(store, directory, agent_image=None):
+    """What the operator's configuration file says of one store. The operator has its own copy of
+    the keys, in `directory`; pods read them from a Secret of their namespace.
+    """
+    folder = directory / "store-keys"
+    folder.mkdir()
+    for name, value in KEYS.items():
+        (folder / name).write_text(value)
+    access = {
+        "credentials": {"directory": str(folder)},
+        "pods": {"credentials": {"secret": SECRET}},
+    }
+    main = {
+        "name": STORE,
+        "bucket": BUCKET,
+        "prefix": PREFIX,
+        "region": store.region,
+        "endpoint": store.endpoint,
+        **access,
+    }
+    agent = {"agent": {"image": agent_image}} if agent_image else {}
+    return {"stores": [main], **agent}
+
+
+def allow_uploads(world):
+    """The Secret from which the pods of the world's namespace write to the store."""
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET},
+        "stringData": KEYS,
+    }
+    world.api.create(f"/api/v1/namespaces/{world.namespace}/secrets", secret)
+
+
+def give_notice(api, node, deadline):
+    """As the node agent marks its Node (spillway/api/agent_protocol.h)."""
+    path = f"/api/v1/nodes/{node}"
+    taints = api.get(path)["spec"].get("taints", [])
+    taint = {"key": "spillway.dev/interruption", "value": "interruption", "effect": "NoSchedule"}
+    annotations = {
+        "spillway.dev/interruption-deadline": deadline.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "spillway.dev/interruption-source": "aws-metadata",
+    }
+    marks = {"metadata": {"annotations": annotations}, "spec": {"taints": [*taints, taint]}}
+    api.patch(path, marks)
