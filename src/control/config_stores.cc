@@ -122,7 +122,9 @@ Result<std::vector<StoreConfig>> read_stores(const Value& list) {
 Result<AgentConfig> read_agent(const Value& value) {
   TRY(section, Section::open(value, {"image"}));
   AgentConfig agent;
-  TRY(image, text_or(section["image"], ""));
+  const Value written = section["image"];
+  if (written.node.IsScalar() && written.node.Scalar().empty()) return agent;  // not configured
+  TRY(image, text_or(written, ""));
   agent.image = std::move(image);
   return agent;
 }

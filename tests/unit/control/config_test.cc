@@ -68,8 +68,8 @@ TEST(Config, reads_every_key) {
 }
 
 TEST(Config, everything_may_be_left_out) {
-  for (const std::string yaml :
-       {"", "# nothing\n", "feeds:\nplacement:\nonDemandCatalogue:\n", "feeds: []\n", "{}"}) {
+  for (const std::string yaml : {"", "# nothing\n", "feeds:\nplacement:\nonDemandCatalogue:\n",
+                                 "feeds: []\n", "{}", "stores: []\nagent: {image: \"\"}\n"}) {
     const auto config = parse_config(yaml);
     ASSERT_TRUE(config) << yaml << ": " << config.error().message;
     EXPECT_EQ(config->market, market::MarketConfig{}) << yaml;
