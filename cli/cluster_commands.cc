@@ -21,6 +21,7 @@ std::string ignored_text(const std::vector<std::string>& kinds) {
   for (const std::string& kind : kinds)
     ++count[kind];
   std::vector<std::string> parts;
+  parts.reserve(count.size());
   for (const auto& [kind, number] : count)
     parts.push_back(std::to_string(number) + " " + kind);
   return "left out of the plan, which looks at Spillway's kinds: " + join(parts, ", ");
@@ -47,7 +48,7 @@ Result<WithFiles> apply_files(const Options& options, const PlanOptions& plan,
 // The object as the operator recorded it: from the list, or alone when lists are forbidden.
 template <class Kind>
 Result<std::shared_ptr<const Kind>> object_of(Cluster& cluster, const kube::Store<Kind>& store,
-                                              kube::ResourceType type, ObjectKey key) {
+                                              kube::ResourceType type, const ObjectKey& key) {
   if (auto found = store.find(key)) return found;
   auto json = cluster.get(type, key);
   if (!json && json.error().code == ErrorCode::kNotFound) {
@@ -63,7 +64,7 @@ Result<std::shared_ptr<const Kind>> object_of(Cluster& cluster, const kube::Stor
 template <class Kind>
 Result<Explanation> explain_object(Cluster& cluster, const Reading& reading,
                                    const kube::Store<Kind>& store, kube::ResourceType type,
-                                   ObjectKey key, const plan::Config& config) {
+                                   const ObjectKey& key, const plan::Config& config) {
   TRY(object, object_of(cluster, store, type, key));
   std::optional<Now> now;
   if (reading.missing.empty()) {
@@ -71,7 +72,7 @@ Result<Explanation> explain_object(Cluster& cluster, const Reading& reading,
     now = Now{.outlook = preview.outlook(), .alternatives = {}};
     constexpr bool kTraining = std::is_same_v<Kind, api::TrainingJob>;
     if constexpr (!std::is_same_v<Kind, api::CapacityPool>)
-      now->alternatives = preview.alternatives_now({.training = kTraining, .key = std::move(key)});
+      now->alternatives = preview.alternatives_now({.training = kTraining, .key = key});
   }
   return explain(*object, now);
 }

@@ -358,7 +358,7 @@ Explanation explain(const api::CapacityPool& pool, const std::optional<Now>& now
                            titled("Conditions", conditions_text(pool.status.conditions))};
   const PoolOutlook* outlook = now ? find(now->outlook, name) : nullptr;
   Json document = nullptr;
-  if (outlook != nullptr) {
+  if (now && outlook != nullptr) {
     const auto here = tenants(now->outlook, name, &Prospect::before);
     const auto planned = tenants(now->outlook, name, &Prospect::after);
     told.text += titled("As the plan sees it at " + format_instant(now->outlook.at),

@@ -114,13 +114,13 @@ Prospect prospect_of(const Picture& picture, const plan::InferenceDecision& deci
 }
 
 template <class Kind>
-Prospect aside(const Kind& object, bool training, Change change, std::string cause,
-               std::string sentence) {
+Prospect aside(const Kind& object, bool training, Change change, const std::string& cause,
+               const std::string& sentence) {
   return {.training = training,
           .key = object.meta.key,
           .change = change,
-          .cause = std::move(cause),
-          .sentence = std::move(sentence)};
+          .cause = cause,
+          .sentence = sentence};
 }
 
 }  // namespace

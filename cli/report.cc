@@ -15,7 +15,8 @@ namespace spillway::cli {
 namespace {
 
 std::string outcome(const sim::SimulationTotals& totals) {
-  if (!totals.saved || totals.on_demand_equivalent == Money()) return "";
+  if (!totals.saved || !totals.on_demand_equivalent || *totals.on_demand_equivalent == Money())
+    return "";
   const bool less = *totals.saved >= Money();
   const Money difference = less ? *totals.saved : Money() - *totals.saved;
   const double part = static_cast<double>(difference.micros()) /
@@ -62,7 +63,7 @@ std::string tiles(const sim::SimulationReport& report) {
   tile("Cost", dollars(totals.cost),
        dollars(totals.split.idle_cost + totals.split.starting_cost) + " of it idle or starting");
   tile("On demand", dollars(totals.on_demand_equivalent), "the hours that work was charged for");
-  const std::string part = totals.saved
+  const std::string part = totals.saved && totals.on_demand_equivalent
                                ? percent(static_cast<double>(totals.saved->micros()),
                                          static_cast<double>(totals.on_demand_equivalent->micros()))
                                : "";

@@ -1,6 +1,7 @@
 // The two large figures: where the work ran, and what it cost.
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -74,14 +75,15 @@ Use use_of(const sim::SimulationReport& report, const TimeAxis& time) {
   return use;
 }
 
+// Empty when the price on demand was asked for and is not known throughout.
 std::string line(const std::vector<sim::CostPoint>& curve, const TimeAxis& time,
                  const ValueAxis& axis, bool on_demand) {
   std::string path;
   for (const sim::CostPoint& point : curve) {
-    if (on_demand && !point.on_demand_equivalent) return "";
-    const Money amount = on_demand ? *point.on_demand_equivalent : point.cost;
+    const std::optional<Money> amount = on_demand ? point.on_demand_equivalent : point.cost;
+    if (!amount) return "";
     path += (path.empty() ? "M" : "L") + coordinate(time.x(point.at)) + " " +
-            coordinate(axis.y(static_cast<double>(amount.micros()) / 1e6));
+            coordinate(axis.y(static_cast<double>(amount->micros()) / 1e6));
   }
   return path;
 }
@@ -171,9 +173,8 @@ std::string use_figure(const sim::SimulationReport& report, const TimeAxis& time
 std::string cost_figure(const sim::SimulationReport& report, const TimeAxis& time) {
   const auto& curve = report.cost_curve;
   if (curve.empty()) return "";
-  Money largest = curve.back().cost;
-  if (curve.back().on_demand_equivalent)
-    largest = std::max(largest, *curve.back().on_demand_equivalent);
+  const sim::CostPoint& last = curve.back();
+  const Money largest = std::max(last.cost, last.on_demand_equivalent.value_or(Money()));
   if (largest <= Money()) return "";
   const ValueAxis axis(static_cast<double>(largest.micros()) / 1e6);
   std::string content = grid(axis);
@@ -182,7 +183,6 @@ std::string cost_figure(const sim::SimulationReport& report, const TimeAxis& tim
   if (const std::string dear = line(curve, time, axis, true); !dear.empty())
     content += "<path class=\"dear\" d=\"" + dear + "\"/>";
   content += "<path class=\"cost\" d=\"" + line(curve, time, axis, false) + "\"/>";
-  const sim::CostPoint& last = curve.back();
   const double cost_y = axis.y(static_cast<double>(last.cost.micros()) / 1e6);
   std::string labels = end_label(cost_y, dollars(last.cost), "it cost");
   std::string label = "Cumulated cost: " + dollars(last.cost);

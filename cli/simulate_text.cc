@@ -52,7 +52,7 @@ std::string totals_text(const SimulationReport& report) {
   fact(out, "On demand",
        totals.on_demand_equivalent ? dollars(totals.on_demand_equivalent)
                                    : "not known (see the notes)");
-  if (totals.saved) {
+  if (totals.saved && totals.on_demand_equivalent) {
     const std::string part = money_share(*totals.saved, *totals.on_demand_equivalent);
     fact(out, "Saved", dollars(*totals.saved) + (part.empty() ? "" : "  (" + part + ")"));
   }
@@ -117,6 +117,7 @@ std::string outcome_text(const WorkloadRow& row) {
 
 std::string workloads_text(const SimulationReport& report, bool all) {
   std::vector<const WorkloadRow*> rows;
+  rows.reserve(report.workloads.size());
   for (const WorkloadRow& row : report.workloads)
     rows.push_back(&row);
   std::sort(rows.begin(), rows.end(), dearer<const WorkloadRow>);

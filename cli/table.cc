@@ -44,6 +44,7 @@ void Table::remark(std::string_view sentence) {
 std::string Table::text() const {
   if (lines_.empty()) return "";
   std::vector<std::size_t> widths;
+  widths.reserve(columns_.size());
   for (const Column& column : columns_)
     widths.push_back(display_width(column.title));
   for (const Line& line : lines_) {
