@@ -14,7 +14,8 @@ Seconds rounded_up(Seconds time, Seconds tick) {
 
 constexpr double kWeekSeconds = 7 * 24 * 3600;
 
-// By tick, from the seed and the start of the window: every policy meets the same outages.
+// By tick, from the seed and the start of the window: every policy meets the same outages. A whole
+// tick lies between two, else they would be one that is longer than said.
 std::vector<std::uint8_t> outages_of(const OnDemandOutages& rules, const Window& window,
                                      std::size_t ticks) {
   std::vector<std::uint8_t> is_out(ticks, 0);
@@ -25,7 +26,7 @@ std::vector<std::uint8_t> outages_of(const OnDemandOutages& rules, const Window&
   double at = 0;
   while (at < static_cast<double>(ticks) * tick) {
     const double share = (static_cast<double>(random.next() >> 11) + 1) * 0x1p-53;  // (0, 1]
-    const double from = at - std::log(share) * mean_pause;
+    const double from = at + 2 * tick - std::log(share) * mean_pause;
     at = from + static_cast<double>(rules.length);
     for (auto t = static_cast<std::size_t>(from / tick);
          t < ticks && static_cast<double>(t) * tick < at; ++t)
