@@ -17,7 +17,7 @@ struct Headline {
 };
 
 [[nodiscard]] std::string to_table(const StudyResult& result, const Headline& headline);
-// Keys: rules (as given), windows[], optimum, policies{}, differences[]; docs/policy-quality.md
+// Keys: description, optimum, windows[], policies{}, differences[]; docs/policy-quality.md
 // describes them.
 [[nodiscard]] nlohmann::ordered_json to_json(const StudyResult& result, const Headline& headline);
 
