@@ -110,7 +110,8 @@ TEST(Preview, a_new_job_starts_where_it_is_cheapest_and_lists_what_else_there_is
   EXPECT_EQ(job.change, Change::kStart);
   ASSERT_EQ(job.after.size(), 1u);
   EXPECT_EQ(job.after[0].pool.str(), "spot-a");
-  EXPECT_EQ(job.after[0].rate->to_string(), "3.60");  // two replicas of two of four accelerators
+  EXPECT_EQ(job.after[0].rate,
+            HourlyRate::parse("3.60").value());  // two replicas of two of four accelerators
   ASSERT_FALSE(job.alternatives.empty());
   EXPECT_EQ(job.alternatives[0].pool.str(), "od-a");
   EXPECT_EQ(outlook.pools.size(), 2u);
@@ -212,7 +213,7 @@ TEST(Plan, a_file_changes_the_spec_and_keeps_what_runs) {
   EXPECT_EQ(job->spec.priority, 7);
   EXPECT_EQ(job->meta.generation, 2);
   EXPECT_EQ(job->meta.uid.str(), "uid-llama");
-  EXPECT_EQ(job->status.placement->attempt, AttemptNumber(3));
+  EXPECT_EQ(job->status.placement.value_or(api::TrainingPlacement{}).attempt, AttemptNumber(3));
 }
 
 TEST(Explain, tells_what_is_recorded_and_what_the_plan_would_do) {
