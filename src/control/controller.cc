@@ -186,6 +186,7 @@ void Controller::pass() {
   notices_.learn(world_.nodes, recorded_deadlines(), now);
   picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, observed());
   const MonotonicTime built = runtime_.clock.monotonic();
+  memory_.show_market(picture_);
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   const MonotonicTime planned = runtime_.clock.monotonic();
   memory_.learn(picture_, plan_, now);

@@ -35,15 +35,16 @@ void PoolMemory::learn(const Picture& picture, const plan::Plan& plan, Instant n
     current.emplace(name, std::move(fresh));
   }
   pools_ = std::move(current);
-  learn_nodes(picture, now);
+  const std::set<PoolName> losses = learn_nodes(picture, now);
   learn_launches(picture, plan, now);
+  learn_market(picture, plan, losses, now);
   for (auto& [name, known] : pools_) {
     while (!known.interruptions.empty() && now - known.interruptions.front() >= kDay)
       known.interruptions.pop_front();
   }
 }
 
-void PoolMemory::learn_nodes(const Picture& picture, Instant now) {
+std::set<PoolName> PoolMemory::learn_nodes(const Picture& picture, Instant now) {
   std::set<std::size_t> working;
   for (const auto& workload : picture.snapshot.training) {
     for (const plan::Bound& bound : workload.bound)
@@ -68,8 +69,10 @@ void PoolMemory::learn_nodes(const Picture& picture, Instant now) {
                                      .seen_at = now,
                                      .worked = worked});
   }
+  std::set<PoolName> losses;
   for (const auto& [name, node] : nodes_) {
     if (seen.contains(name) || !node.worked) continue;
+    losses.insert(node.pool);
     const auto pool = pools_.find(node.pool);
     if (pool == pools_.end()) continue;
     pool->second.life =
@@ -80,6 +83,41 @@ void PoolMemory::learn_nodes(const Picture& picture, Instant now) {
       pool->second.interruptions.pop_front();
   }
   nodes_ = std::move(seen);
+  return losses;
+}
+
+// A spot pool is there while it has a node that works or could, and is not there when a launch
+// failed or its last node was taken. Between sightings nothing is assumed (plan/hazard.h).
+void PoolMemory::learn_market(const Picture& picture, const plan::Plan& plan,
+                              const std::set<PoolName>& losses, Instant now) {
+  std::vector<bool> is_there(picture.snapshot.pools.size());
+  for (const plan::Node& node : picture.snapshot.nodes)
+    is_there[node.pool] = is_there[node.pool] || node.usable;
+  std::vector<bool> failed(picture.snapshot.pools.size());
+  for (const plan::StockOut& failure : plan.stock_outs)
+    failed[failure.pool] = true;
+  for (std::size_t i = 0; i < picture.snapshot.pools.size(); ++i) {
+    const plan::Pool& pool = picture.snapshot.pools[i];
+    if (pool.tier != api::Tier::kSpot) continue;
+    plan::HazardMemory& market = pools_.at(pool.name).market;
+    if (failed[i] || (!is_there[i] && losses.contains(pool.name))) {
+      market.see(plan::MarketState::kGap, now);
+    } else if (is_there[i]) {
+      market.see(plan::MarketState::kWindow, now);
+    }
+  }
+}
+
+void PoolMemory::show_market(Picture& picture) const {
+  for (plan::Pool& pool : picture.snapshot.pools) {
+    const auto known = pools_.find(pool.name);
+    if (known == pools_.end() || !known->second.market.state()) continue;
+    const plan::HazardMemory& market = known->second.market;
+    pool.seen_state = market.state();
+    pool.seen_at = market.seen_at();
+    pool.seen_age = market.age();
+    pool.hazard = market.scale();
+  }
 }
 
 void PoolMemory::learn_launches(const Picture& picture, const plan::Plan& plan, Instant now) {

@@ -4,10 +4,12 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include <spillway/control/picture.h>
+#include <spillway/plan/hazard.h>
 #include <spillway/plan/plan.h>
 
 namespace spillway::control {
@@ -17,6 +19,11 @@ class PoolMemory {
   // Learns from this pass: nodes that vanished with work on them are losses, launches that failed
   // or succeeded are noted. Call once a pass, before the accessors.
   void learn(const Picture& picture, const plan::Plan& plan, Instant now);
+
+  // Puts what was learnt of each spot pool's windows and gaps into the picture, for the plan that
+  // is made of it. Unlike lives and stock-outs it is in no status: after a restart it is learnt
+  // anew.
+  void show_market(Picture& picture) const;
 
   [[nodiscard]] const market::LifeSums& life(const PoolName& pool) const;
   [[nodiscard]] const market::StockOutMemory& stock_outs(const PoolName& pool) const;
@@ -30,6 +37,7 @@ class PoolMemory {
     market::LifeSums life;
     market::StockOutMemory stock_outs;
     std::deque<Instant> interruptions;
+    plan::HazardMemory market;  // spot only
   };
   struct SeenNode {
     PoolName pool;
@@ -37,7 +45,10 @@ class PoolMemory {
     Instant seen_at{};
     bool worked = false;  // replicas of ours were bound to it when it was last seen
   };
-  void learn_nodes(const Picture& picture, Instant now);
+  // Pools that lost a node which worked.
+  std::set<PoolName> learn_nodes(const Picture& picture, Instant now);
+  void learn_market(const Picture& picture, const plan::Plan& plan,
+                    const std::set<PoolName>& losses, Instant now);
   void learn_launches(const Picture& picture, const plan::Plan& plan, Instant now);
 
   std::map<PoolName, Known> pools_;
