@@ -1,6 +1,8 @@
 // spillway-agent: brings the checkpoints of a pod to an object store and back, and a node's notices
 // to its Node. All it is told, it is told by its environment (README.md).
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -122,6 +124,13 @@ int run_node() {
   return ran ? 0 : refuse(ran.error());
 }
 
+// Chunks of several megabytes come and go: by default each would be fresh pages from the system.
+// sync gives them back after an upload.
+void keep_chunks() {
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
 int run(int argc, char** argv) {
   const std::string role = argc == 2 ? argv[1] : "";
   if (role == "--version") {
@@ -133,6 +142,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   log::configure(log::Format::kJson, log::Level::kInfo);
+  keep_chunks();
   if (role == "restore") return run_restore();
   if (role == "sync") return run_sync();
   if (role == "node") return run_node();

@@ -134,7 +134,11 @@ Task<Result<Bytes>> fetch(const Runtime* runtime, storage::ObjectStore* store, s
   }
   for (auto& [writer, parts] : by_folder) {
     const storage::Key from(folder.str() + writer);
-    TRY_VOID_CO(co_await storage::download_files(*runtime, *store, from, std::move(parts), target));
+    // A node that loses power starts its init containers again: nothing is gained by waiting for
+    // the disk.
+    const storage::TransferOptions options{.durable = false};
+    TRY_VOID_CO(co_await storage::download_files(*runtime, *store, from, std::move(parts), target,
+                                                 options));
   }
   co_return bytes;
 }

@@ -161,7 +161,10 @@ class ConnectionOver final : public BeastConnection {
     error.clear();
     co_await http::async_read_header(stream_.stream(), buffer, parser,
                                      asio::redirect_error(asio::use_awaitable, error));
-    if (!error && !parser.is_done()) {
+    const bool known_length = !error && !parser.is_done() && parser.content_length();
+    if (known_length) {
+      error = co_await read_body(parser, buffer);
+    } else if (!error && !parser.is_done()) {
       co_await http::async_read(stream_.stream(), buffer, parser,
                                 asio::redirect_error(asio::use_awaitable, error));
     }
@@ -192,6 +195,23 @@ class ConnectionOver final : public BeastConnection {
   }
 
  private:
+  // Straight to where it stays: the parser would take it through its own buffer, 64 KiB a time.
+  Task<SystemError> read_body(http::response_parser<http::string_body>& parser,
+                              beast::flat_buffer& buffer) {
+    std::string& body = parser.get().body();
+    body.resize(static_cast<std::size_t>(*parser.content_length()));
+    const std::size_t early =
+        asio::buffer_copy(asio::buffer(body), buffer.data());  // came with the head
+    buffer.consume(early);
+    SystemError error;
+    // asio::async_read would ask for 64 KiB a time.
+    for (std::size_t have = early; have < body.size() && !error;) {
+      have += co_await stream_.stream().async_read_some(
+          asio::buffer(body) + have, asio::redirect_error(asio::use_awaitable, error));
+    }
+    co_return error;
+  }
+
   static tl::unexpected<Error> unreached(const std::string& doing, const SystemError& error) {
     return fail(ErrorCode::kUnavailable, doing + ": " + error.message());
   }

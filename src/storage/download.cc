@@ -58,6 +58,7 @@ class Download {
     };
     TRY_VOID_CO(
         co_await for_each_parallel(runtime_, chunks_.size(), options_.parallel, std::move(item)));
+    if (!options_.durable) co_return Result<void>();
     for (Receiving& file : files_) {
       TRY_VOID_CO(file.file.sync());
     }

@@ -20,6 +20,8 @@ struct TransferOptions {
   // Chunks in memory never exceed this, unless a single one does.
   Bytes memory = Bytes(std::int64_t{32} << 20);
   int parallel = 8;  // requests in flight
+  // Of downloads: wait until the files are on the disk and not only in its cache.
+  bool durable = true;
 };
 
 struct FileToSend {
@@ -34,9 +36,9 @@ Task<Result<std::vector<ManifestPart>>> upload_files(const Runtime& runtime, Obj
                                                      Key folder, std::vector<FileToSend> files,
                                                      TransferOptions options = {});
 
-// Fetches the parts from below `folder` into the directory `target`, which exists and is empty, and
-// makes them durable. An object whose bytes are not those of the manifest is kRejected. What was
-// written before an error stays: the caller renames the directory only after success.
+// Fetches the parts from below `folder` into the directory `target`, which exists and is empty. An
+// object whose bytes are not those of the manifest is kRejected. What was written before an error
+// stays: the caller renames the directory only after success.
 Task<Result<void>> download_files(const Runtime& runtime, ObjectStore& store, Key folder,
                                   std::vector<ManifestPart> parts, std::string target,
                                   TransferOptions options = {});

@@ -23,11 +23,11 @@ def free_port():
 
 
 class Store:
-    def __init__(self, url):
+    def __init__(self, url, verify=None):
         self.url = url
         self.client = boto3.client(
-            "s3", endpoint_url=url, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
-            config=botocore.config.Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
+            "s3", endpoint_url=url, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=SECRET, verify=verify,
+            config=botocore.config.Config(signature_version="s3v4", s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}),
         )
 
     def keys(self, prefix=""):

@@ -1,47 +1,14 @@
 """A store behind a private authority."""
 
-import datetime
-import ipaddress
-
 import pytest
+from certificates import write_certificates
 from conftest import BUCKET, Store, Versitygw
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-
-def certificate(common_name, issuer=None, issuer_key=None, is_ca=False):
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(issuer.subject if issuer else subject)
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-    )
-    if not is_ca:
-        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer_key or key, hashes.SHA256()), key
-
-
-def pem(item):
-    if isinstance(item, x509.Certificate):
-        return item.public_bytes(serialization.Encoding.PEM)
-    return item.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
 
 
 @pytest.fixture
 def secure(tmp_path):
     """(url, path of the authority's certificate)"""
-    authority, authority_key = certificate("test authority", is_ca=True)
-    own, own_key = certificate("store", authority, authority_key)
-    for name, item in (("ca", authority), ("cert", own), ("key", own_key)):
-        (tmp_path / f"{name}.pem").write_bytes(pem(item))
-    server = Versitygw(tmp_path, "--cert", str(tmp_path / "cert.pem"), "--key", str(tmp_path / "key.pem"))
+    server = Versitygw(tmp_path, *write_certificates(tmp_path))
     (tmp_path / "data" / BUCKET).mkdir()
     yield server.url.replace("http://", "https://"), tmp_path / "ca.pem"
     server.stop()
@@ -54,3 +21,14 @@ def test_a_store_of_a_private_authority_is_trusted_only_with_its_certificate(sec
     assert refused["error"] == "Unavailable" and "is not accepted" in refused["message"], refused
     assert "tag" in store.probe("put", "k", "over TLS", PROBE_CA=str(authority))
     assert store.probe("get", "k", PROBE_CA=str(authority))["text"] == "over TLS"
+
+
+def test_large_bodies_are_left_to_tls(secure, tmp_path):
+    url, authority = secure
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    target.mkdir()
+    (source / "large").write_bytes(bytes(range(256)) * 80_000)
+    answer = Store(url).probe("round-trip", str(source), "f/", str(target), PROBE_CA=str(authority))
+    assert "error" not in answer, answer
+    assert (target / "large").read_bytes() == (source / "large").read_bytes()

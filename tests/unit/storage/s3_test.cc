@@ -83,6 +83,19 @@ TEST_F(S3, signs_every_request_for_the_region_with_the_hash_of_its_body) {
   EXPECT_EQ(header(0, "If-None-Match"), "*");
 }
 
+TEST_F(S3, leaves_large_bodies_to_tls_and_signs_them_without_it) {
+  const std::string large(100'000, 'x');
+  run(store_->put(Key("a"), large, WriteCondition::kNone));
+  EXPECT_EQ(header(0, "X-Amz-Content-Sha256"), cloud::sha256_hex(large));
+  S3Config secure = config();
+  secure.endpoint = cloud::parse_url("https://s3.example.com").value();
+  store_ = make_s3_store(runtime_, http_, *credentials_, secure);
+  run(store_->put(Key("a"), large, WriteCondition::kNone));
+  EXPECT_EQ(header(1, "X-Amz-Content-Sha256"), "UNSIGNED-PAYLOAD");
+  run(store_->put(Key("a"), "small", WriteCondition::kNone));
+  EXPECT_EQ(header(2, "X-Amz-Content-Sha256"), cloud::sha256_hex("small"));
+}
+
 TEST_F(S3, follows_a_listing_to_its_last_page) {
   const auto page = [](const std::string& key, const std::string& token) {
     return answer(200, "<ListBucketResult><IsTruncated>" +
