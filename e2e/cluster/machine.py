@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-from . import tools
+from . import metadata_service, tools
 from .network import ip
 from .processes import Process, process_start_time
 from .waiting import wait_until
@@ -72,6 +72,7 @@ class Machine:
         self._process = Process(self.directory, "machine")
         self._first_process = None  # as this machine sees it
         self._socket = self.directory / "containerd.sock"
+        self._metadata = self.directory / "metadata.json"
 
     @property
     def address(self):
@@ -82,7 +83,7 @@ class Machine:
         return self._process.pid is not None
 
     def log(self, program):
-        """The path of the log of containerd, kubelet, kube-proxy or the machine itself."""
+        """The path of the log of containerd, kubelet, kube-proxy, metadata or the machine."""
         return self.directory / "logs" / f"{program}.log"
 
     @property
@@ -121,6 +122,20 @@ class Machine:
 
     def connect(self):
         ip("link", "set", self._outside, "up")
+
+    def announce_interruption(self, deadline):
+        """The cloud says to the machine, and to nobody else, that it will be taken then."""
+        time = deadline.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._write_metadata({"spot/instance-action": {"action": "terminate", "time": time}})
+        return time
+
+    def withdraw_interruption(self):
+        self._write_metadata({})
+
+    def _write_metadata(self, said):
+        partial = self._metadata.with_suffix(".partial")
+        partial.write_text(json.dumps(said))
+        partial.replace(self._metadata)
 
     def load_image(self, archive):
         """Makes an image known on this node; `archive` is one of images.write_image."""
@@ -179,7 +194,9 @@ class Machine:
             "address": self.address,
             "prefix": self._network.prefix_length,
             "gateway": self._network.address,
+            "metadata": metadata_service.ADDRESS,
         }
+        self._write_metadata({})
         specification = {
             "name": self.name,
             "state": str(state),
@@ -207,6 +224,10 @@ class Machine:
                 "command": ["containerd", f"--config={self.directory / 'containerd.toml'}"],
                 "socket": str(self._socket),
                 "then": imports,
+            },
+            {
+                "name": "metadata",
+                "command": [sys.executable, metadata_service.__file__, str(self._metadata)],
             },
             {"name": "kubelet", "command": kubelet},
             {

@@ -1,9 +1,9 @@
 """The first process of a real node: what boot and service manager are on a machine of its own.
 
 usage: machine_init.py SPECIFICATION.json, started by machine.py inside namespaces of its own
-(mount, network, process, host name). It prepares them, runs containerd, kubelet and kube-proxy, and
-ends with an error when one of them ends. When it is killed the kernel kills everything on the node:
-that is a power cut.
+(mount, network, process, host name). It prepares them, runs containerd, kubelet, kube-proxy and the
+cloud's metadata service, and ends with an error when one of them ends. When it is killed the kernel
+kills everything on the node: that is a power cut.
 
 Nothing outside the namespaces is changed but the node's control groups.
 """
@@ -88,6 +88,7 @@ def set_up_network(network):
     wait_for(lambda: "eth0" in {name for _, name in socket.if_nameindex()}, "eth0")
     bridge = network["bridge"]
     run("ip", "link", "set", "lo", "up")
+    run("ip", "address", "add", f"{network['metadata']}/32", "dev", "lo")
     run("ip", "link", "add", bridge, "type", "bridge")
     run("ip", "link", "set", "eth0", "master", bridge, "up")
     run("ip", "address", "add", f"{network['address']}/{network['prefix']}", "dev", bridge)

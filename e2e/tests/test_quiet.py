@@ -167,5 +167,6 @@ def test_the_writes_for_a_service_are_few(world):
     assert again["patch deployments"] == 1
     assert again["patch inferencepools/status"] <= 1 + 2 * 2
     assert again["create events"] <= 1
-    others = {"patch deployments", "patch inferencepools/status", "create events"}
+    assert again["patch pods"] <= 2, "each replica that leaves is marked once"
+    others = {"patch deployments", "patch inferencepools/status", "patch pods", "create events"}
     assert set(again) <= others, "the Service and the budget stay as they are"

@@ -41,10 +41,14 @@ def kubectl(cluster):
 
 
 @pytest.fixture(scope="session")
-def installation(cluster, kubectl):
-    """CRDs, ServiceAccount and rights of the chart; those for checkpoints included."""
+def installation(cluster, kubectl, agent_image):
+    """CRDs, ServiceAccount and rights of the chart, those for checkpoints included; the agent on
+    every node, with what holds it to its own Node.
+    """
     some_store = json.dumps([{"name": "any", "bucket": "any-bucket"}])
-    made = install(kubectl, cluster.version, "--set-json", f"config.stores={some_store}")
+    values = ["--set-json", f"config.stores={some_store}"]
+    values += ["--set", f"nodeAgent.enabled=true,config.agent.image={agent_image}"]
+    made = install(kubectl, cluster.version, *values)
     made.configuration["stores"] = []  # each test names its own
     return made
 

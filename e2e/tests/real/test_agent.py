@@ -1,5 +1,5 @@
-"""spillway-agent on real nodes, driven by hand: its containers beside the trainer in plain Jobs, a
-node's notice from a metadata service. What the tests of interruptions add is the operator.
+"""spillway-agent on real nodes: its containers beside the trainer in plain Jobs, driven by hand;
+the chart's DaemonSet. What the tests of interruptions add is the operator.
 """
 
 import datetime
@@ -9,7 +9,6 @@ import pytest
 
 from cluster import wait_until
 from support.gang_job import DIRECTORY, RANKS, SYNC, GangJob, agent_containers, gang_job
-from support.metadata_server import MetadataServer
 from support.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY, ObjectStore
 
 WAIT = 90  # seconds: far above what is needed
@@ -182,88 +181,26 @@ def test_a_deleted_gang_saves_within_its_grace(start, store, namespace):
     assert wait_until(committed, WAIT, "what SIGTERM made it save to be in the store") >= 20
 
 
-NODE_AGENT = "node-agent"
-
-
-def node_agent_manifests(image, metadata_url, node):
-    """The role `node` with what it needs of the API server, on one node."""
-    account = {"kind": "ServiceAccount", "name": NODE_AGENT}
-    role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRole",
-        "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}],
-    }
-    name_of_node = {"fieldRef": {"fieldPath": "spec.nodeName"}}
-    container = {
-        "name": "agent",
-        "image": image,
-        "args": ["node"],
-        "env": [
-            {"name": "NODE_NAME", "valueFrom": name_of_node},
-            {"name": "SPILLWAY_CLOUD", "value": "aws"},
-            {"name": "SPILLWAY_METADATA_URL", "value": metadata_url},
-        ],
-    }
-    pod = {
-        "serviceAccountName": NODE_AGENT,
-        "nodeSelector": {"kubernetes.io/hostname": node},
-        "containers": [container],
-        "terminationGracePeriodSeconds": 5,
-    }
-
-    def objects(namespace):
-        name = f"{NODE_AGENT}-{namespace}"
-        subject = {**account, "namespace": namespace}
-        reference = {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": name,
-        }
-        return [
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": NODE_AGENT}},
-            {**role, "metadata": {"name": name}},
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRoleBinding",
-                "metadata": {"name": name},
-                "roleRef": reference,
-                "subjects": [subject],
-            },
-            {
-                "apiVersion": "apps/v1",
-                "kind": "DaemonSet",
-                "metadata": {"name": NODE_AGENT},
-                "spec": {
-                    "selector": {"matchLabels": {"app": NODE_AGENT}},
-                    "template": {"metadata": {"labels": {"app": NODE_AGENT}}, "spec": pod},
-                },
-            },
-        ]
-
-    return objects
-
-
 def test_a_notice_of_the_metadata_service_marks_the_node_and_a_withdrawn_one_unmarks_it(
-    cluster, machines, agent_image, kubectl, namespace
+    machines, installation, kubectl
 ):
-    with MetadataServer(cluster.address) as metadata:
-        manifests_of = node_agent_manifests(agent_image, metadata.url, "node-b")
-        kubectl.apply(manifests_of(namespace), f"--namespace={namespace}")
-        wait_until(lambda: metadata.asked > 2, WAIT, "the agent to ask")
-        assert not marks(kubectl, "node-b")[0]
+    """The chart's DaemonSet, with the rights and under the policy that the chart gives it."""
+    node = machines["node-b"]
+    wait_until(lambda: node.log("metadata").read_text().count("instance-action") > 2, WAIT, "asks")
+    assert not marks(kubectl, "node-b")[0]
 
-        deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=120)
-        said = metadata.interrupt(deadline)
-        taint, annotations = wait_until(
-            lambda: (found := marks(kubectl, "node-b"))[0] and found, WAIT, "the taint"
-        )
-        assert (taint["value"], taint["effect"]) == ("interruption", "NoSchedule")
-        assert annotations["spillway.dev/interruption-deadline"] == said
-        assert annotations["spillway.dev/interruption-source"] == "aws-metadata"
-        assert not marks(kubectl, "node-a")[0]
+    deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=120)
+    said = node.announce_interruption(deadline)
+    taint, annotations = wait_until(
+        lambda: (found := marks(kubectl, "node-b"))[0] and found, WAIT, "the taint"
+    )
+    assert (taint["value"], taint["effect"]) == ("interruption", "NoSchedule")
+    assert annotations["spillway.dev/interruption-deadline"] == said
+    assert annotations["spillway.dev/interruption-source"] == "aws-metadata"
+    assert not marks(kubectl, "node-a")[0]
 
-        metadata.withdraw()
-        wait_until(lambda: not any(marks(kubectl, "node-b")), WAIT, "the marks to be gone")
+    node.withdraw_interruption()
+    wait_until(lambda: not any(marks(kubectl, "node-b")), WAIT, "the marks to be gone")
 
 
 def marks(kubectl, node):

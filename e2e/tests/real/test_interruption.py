@@ -37,13 +37,13 @@ def pool(world, machines):
     made.close()
 
 
-def interrupt(world, pool, job, history, attempt, seconds, replacement):
+def interrupt(machines, pool, job, history, attempt, seconds, replacement):
     """The cloud takes the node of one rank of `attempt`; returns what that took."""
     victim = job.pods(attempt)[attempt % 2]["spec"]["nodeName"]
     told_at = datetime.datetime.now(datetime.timezone.utc)
     told_step = max(job.journal(attempt, rank).step for rank in (0, 1))
     if seconds:
-        agent.give_notice(world.api, victim, told_at + datetime.timedelta(seconds=seconds))
+        machines[victim].announce_interruption(told_at + datetime.timedelta(seconds=seconds))
     else:
         pool.lose_silently(victim)
     wait_until(lambda: job.journal(attempt + 1, 0).of("step"), WAIT, "a step of the next attempt")
@@ -60,7 +60,7 @@ def interrupt(world, pool, job, history, attempt, seconds, replacement):
     return found
 
 
-def run_through(world, pool, job):
+def run_through(world, machines, pool, job):
     """All interruptions, one attempt each, with work in between."""
     history = world.record(TRAINING_JOBS)
     found = []
@@ -68,7 +68,7 @@ def run_through(world, pool, job):
         begun = wait_until(lambda a=attempt: job.journal(a, 0).started_at_step + 1, WAIT, "a start")
         job.wait_step(attempt, begun + 250, WAIT)
         found.append(
-            interrupt(world, pool, job, history, attempt, seconds, f"replacement-{attempt}")
+            interrupt(machines, pool, job, history, attempt, seconds, f"replacement-{attempt}")
         )
     status = job.wait_complete(WAIT)
     print(table(found))
@@ -103,7 +103,7 @@ def test_a_gang_in_agent_mode_ends_with_the_same_bits_whatever_takes_its_nodes(
     job = TrainerJob(
         world, machines, trainer_image, "fit", flags, checkpoint=checkpoint, totalSteps=STEPS
     )
-    found, status = run_through(world, pool, job)
+    found, status = run_through(world, machines, pool, job)
     check(job, status, found, expected)
     job.close()
 
@@ -125,6 +125,6 @@ def test_a_gang_in_native_mode_ends_with_the_same_bits_whatever_takes_its_nodes(
     job = TrainerJob(
         world, machines, trainer_image, "fit", flags, checkpoint=checkpoint, totalSteps=STEPS
     )
-    found, status = run_through(world, pool, job)
+    found, status = run_through(world, machines, pool, job)
     check(job, status, found, expected)
     job.close()

@@ -72,7 +72,7 @@ def test_suspending_saves_first_and_resuming_goes_on_from_there(job, expected_we
 
 
 def test_a_store_that_is_down_at_the_notice_costs_work_but_never_all_of_it(
-    world, job, store, expected_weights
+    machines, job, store, expected_weights
 ):
     expected = expected_weights(*MODEL)
     verified = wait_until(
@@ -83,7 +83,7 @@ def test_a_store_that_is_down_at_the_notice_costs_work_but_never_all_of_it(
         job.journal(1, rank)
     store.stop()
     deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=20)
-    agent.give_notice(world.api, victim, deadline)
+    machines[victim].announce_interruption(deadline)
     status = job.training.wait(
         lambda status: status.get("save", {}).get("state") == "GivenUp", "to give the save up", WAIT
     )

@@ -1,4 +1,4 @@
-"""Stores, the agent's image and notices, as an administrator and a node agent bring them about."""
+"""Stores and the agent's image, as an administrator configures them."""
 
 from .object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
@@ -42,16 +42,3 @@ def allow_uploads(world):
         "stringData": KEYS,
     }
     world.api.create(f"/api/v1/namespaces/{world.namespace}/secrets", secret)
-
-
-def give_notice(api, node, deadline):
-    """As the node agent marks its Node (spillway/api/agent_protocol.h)."""
-    path = f"/api/v1/nodes/{node}"
-    taints = api.get(path)["spec"].get("taints", [])
-    taint = {"key": "spillway.dev/interruption", "value": "interruption", "effect": "NoSchedule"}
-    annotations = {
-        "spillway.dev/interruption-deadline": deadline.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "spillway.dev/interruption-source": "aws-metadata",
-    }
-    marks = {"metadata": {"annotations": annotations}, "spec": {"taints": [*taints, taint]}}
-    api.patch(path, marks)

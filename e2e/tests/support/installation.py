@@ -22,11 +22,10 @@ class Installation:
     """
 
     def __init__(self, objects):
-        account = _only(objects, "ServiceAccount")
         deployment = _only(objects, "Deployment")
         configuration = _only(objects, "ConfigMap")
         self.namespace = NAMESPACE
-        self.service_account = account["metadata"]["name"]
+        self.service_account = deployment["spec"]["template"]["spec"]["serviceAccountName"]
         self.user = f"system:serviceaccount:{NAMESPACE}:{self.service_account}"
         self.flags = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
         self.configuration = yaml.safe_load(configuration["data"]["config.yaml"])
