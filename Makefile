@@ -1,6 +1,6 @@
 # The commands of every day. `make demo` and `make test` install what they lack (scripts/setup).
 .DEFAULT_GOAL := help
-.PHONY: help install setup build test unit e2e demo demo-stop format lint generate clean
+.PHONY: help install setup build test unit crash-matrix e2e demo demo-stop format lint generate clean
 
 PRESET ?= release
 PREFIX ?= /usr/local
@@ -8,7 +8,7 @@ BUILD := build/$(PRESET)
 JOBS ?= 2
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything that building and testing needs, where it is missing
 	@scripts/setup test
@@ -24,6 +24,12 @@ test: ## Run every test, after installing what is missing and building (PRESET=.
 
 unit: build ## Run the tests that need no cluster
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j$(JOBS) --label-exclude e2e
+
+crash-matrix: ## Run the simulator's fault matrices in full: every fault at every write (SPILLWAY_SEED=n: another seed)
+	cmake --preset $(PRESET)
+	cmake --build $(BUILD) -j$(JOBS) --target sim_scenario_test
+	seq 0 $$(($(JOBS) - 1)) | SPILLWAY_MATRIX=full xargs -P$(JOBS) -I{} env GTEST_TOTAL_SHARDS=$(JOBS) GTEST_SHARD_INDEX={} \
+	  $(BUILD)/tests/sim/sim_scenario_test --gtest_brief=1 --gtest_filter='*MatrixTest*'
 
 e2e: build ## Run the tests on a real control plane (ARGS="-k name" selects)
 	SPILLWAY_BUILD_DIR=$(BUILD) e2e/run-tests $(ARGS)

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include "builtins.h"
@@ -197,6 +198,32 @@ void create_service(json& service) {
   standard(spec, "ipFamilies", json::array({"IPv4"}));
   standard(spec, "ipFamilyPolicy", "SingleStack");
   service["status"] = {{"loadBalancer", json::object()}};
+}
+
+std::string base64(std::string_view text) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 3) {
+    const auto byte = [&](std::size_t at) {
+      return at < text.size() ? static_cast<unsigned>(static_cast<unsigned char>(text[at])) : 0U;
+    };
+    const unsigned three = byte(i) << 16U | byte(i + 1) << 8U | byte(i + 2);
+    const std::size_t there = std::min<std::size_t>(text.size() - i, 3);
+    for (std::size_t digit = 0; digit < 4; ++digit)
+      out +=
+          digit <= there ? kDigits[three >> (18U - 6U * static_cast<unsigned>(digit)) & 63U] : '=';
+  }
+  return out;
+}
+
+void default_secret(json& secret) {
+  standard(secret, "type", "Opaque");
+  const auto texts = secret.find("stringData");
+  if (texts == secret.end()) return;
+  for (const auto& [name, text] : texts->items())
+    secret["data"][name] = base64(text.get<std::string>());
+  secret.erase("stringData");
 }
 
 }  // namespace spillway::sim

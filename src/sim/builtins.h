@@ -27,6 +27,9 @@ void default_service(json& service);
 void create_pod(json& pod);
 void create_job(json& job);
 void create_service(json& service);
+// stringData goes into data.
+void default_secret(json& secret);
+std::string base64(std::string_view text);
 
 using Causes = std::vector<Cause>;
 void validate_job(const json& job, const json* before, Causes& causes);

@@ -5,6 +5,8 @@
 
 #include <spillway/core/text.h>
 
+#include "target.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -22,6 +24,10 @@ std::string collection_of(const std::string& target) {
   if (parts.size() < 4) return {};
   const std::string plural(parts.back());
   return parts[1] == "api" ? plural : plural + "." + std::string(parts[2]);
+}
+
+bool names_version(const kube::HttpRequest& request) {
+  return request.target.find("resourceVersion=") != std::string::npos;
 }
 
 // Of a collection, not of one object: "/api/v1/nodes", "/apis/batch/v1/namespaces/a/jobs".
@@ -98,6 +104,10 @@ ApiServer& Connection::reader() const {
   return other != nullptr ? *other : server_;
 }
 
+bool Connection::lists_from_the_past() const {
+  return faults_.lists_from_the_past && faults_.lists_from_the_past();
+}
+
 void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request,
                           const RequestFate& fate) {
   const std::weak_ptr<Exchange> waiting = exchange;
@@ -112,7 +122,8 @@ void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpR
   };
   const std::size_t record = writes_->size() - 1;
   const bool write = kube::mutating(request.method);
-  ApiServer& asked = is_list(request) ? reader() : server_;
+  const bool as_of_now = !is_list(request) || (!lists_from_the_past() && !names_version(request));
+  ApiServer& asked = as_of_now ? server_ : reader();
   time_.after(delays_.request + fate.delay, [server = &asked, come_back, fate, write, record,
                                              log = writes_, request = std::move(request)] {
     if (fate.fate == Fate::kLost) return;
@@ -277,6 +288,12 @@ Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request,
   const auto state = std::make_shared<StreamState>(timers_, collection_of(request.target));
   const std::weak_ptr<StreamState> weak = state;
   state->server = &reader();
+  const std::uint64_t now = server_.store().version();
+  const std::uint64_t seen = state->server->store().version();
+  if (!lists_from_the_past() && !names_version(request) && seen < now) {
+    const Refusal behind = version_too_large(now, seen).value();
+    co_return kube::StreamResponse{.head = json_response(behind.code, behind.to_json())};
+  }
   const ApiServer::Opened opened = state->server->open(request, [this, weak](WatchFrame frame) {
     if (const auto there = weak.lock(); there && !there->closed) forward(there, std::move(frame));
   });

@@ -24,25 +24,14 @@ std::string name_of(const kube::ResourceType& type, const ObjectKey& key) {
 
 // Fields that are amounts of time or money, or sentences that name them.
 bool varies(const std::string& field) {
-  constexpr std::array kFields = {"uid",
-                                  "resourceVersion",
-                                  "creationTimestamp",
-                                  "managedFields",
-                                  "deletionTimestamp",
-                                  "cost",
-                                  "eta",
-                                  "lostSeconds",
-                                  "message",
-                                  "life",
-                                  "note",
-                                  "controller-uid",
-                                  "batch.kubernetes.io/controller-uid",
-                                  "clusterIP",
-                                  "clusterIPs",
-                                  "observedAt",
-                                  "uncountedTerminatedPods",
-                                  "spillway.dev/placed-at",
-                                  "spillway.dev/applied-hash"};  // of content that names uids
+  constexpr std::array kFields = {
+      "uid", "resourceVersion", "creationTimestamp", "managedFields", "deletionTimestamp", "cost",
+      "eta", "lostSeconds", "message", "life", "note", "controller-uid",
+      "batch.kubernetes.io/controller-uid", "clusterIP", "clusterIPs", "observedAt",
+      "uncountedTerminatedPods",
+      // what was saved when
+      "checkpoint", "progress", "save", "ended", "resumeFrom", "spillway.dev/resumed-compute-time",
+      "spillway.dev/placed-at", "spillway.dev/applied-hash"};  // of content that names uids
   return std::ranges::find(kFields, field) != kFields.end();
 }
 
@@ -52,11 +41,36 @@ bool is_instant(const json& value) {
   return text.size() >= 20 && text[4] == '-' && text[10] == 'T' && parse_instant(text).has_value();
 }
 
+// "spillway-token-6f1c...": the part that is an identity.
+std::string without_uid(std::string text) {
+  constexpr std::size_t kLength = 36;
+  constexpr std::array<std::size_t, 4> kDashes = {8, 13, 18, 23};
+  for (std::size_t at = 0; at + kLength <= text.size(); ++at) {
+    bool is_uid = true;
+    for (std::size_t i = 0; i < kLength && is_uid; ++i) {
+      const bool dash = std::ranges::find(kDashes, i) != kDashes.end();
+      const char c = text[at + i];
+      is_uid = dash ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    }
+    if (is_uid) text.replace(at, kLength, "<uid>");
+  }
+  return text;
+}
+
+// A variable of a container that says where to go on.
+bool is_resume_point(const json& value) {
+  return value.value("name", json()).is_string() && value.contains("value") &&
+         value["name"].get_ref<const std::string&>().starts_with("SPILLWAY_RESUME_");
+}
+
 void normalise(json& value) {
   if (value.is_array()) {
+    std::erase_if(value.get_ref<json::array_t&>(),
+                  [](const json& item) { return item.is_object() && is_resume_point(item); });
     for (json& item : value)
       normalise(item);
   }
+  if (value.is_string()) value = without_uid(value.get<std::string>());
   if (!value.is_object()) return;
   for (auto at = value.begin(); at != value.end();) {
     if (varies(at.key())) {

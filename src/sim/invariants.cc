@@ -34,6 +34,10 @@ std::int64_t accelerators_of(const json& pod, const std::string& resource) {
 
 }  // namespace
 
+Invariants::Invariants(const ApiServer& server)
+    : server_(server),
+      costs_(server, [this](std::string sentence) { complain(std::move(sentence)); }) {}
+
 void Invariants::complain(std::string sentence) {
   if (violations_.size() < kMaxViolations && said_.insert(sentence).second)
     violations_.push_back(std::move(sentence));
@@ -50,6 +54,7 @@ void Invariants::check(MonotonicTime now) {
     }
   }
   check_capacity(now);
+  costs_.look();
 }
 
 void Invariants::check_attempts() {
@@ -80,6 +85,7 @@ void Invariants::check_attempts() {
 void Invariants::check_training_job(const std::string& name, const json& job) {
   const std::string uid = job.at("metadata").at("uid");
   check_cost(name, job);
+  check_deadline(name, job);
   const std::string end = condition_holds(job, "Complete") ? "Complete"
                           : condition_holds(job, "Failed") ? "Failed"
                                                            : "";
@@ -93,6 +99,47 @@ void Invariants::check_training_job(const std::string& name, const json& job) {
   attempts_[uid] = attempt;
   const std::string tier = job.value("/status/placement/tier"_json_pointer, "");
   if (!tier.empty()) check_tiers(job.at("spec"), tier, name);
+}
+
+// The job may run on demand, there is a pool for that, and when it was made there was time enough.
+bool Invariants::feasible(const json& job) const {
+  const json& spec = job.at("spec");
+  const auto deadline = parse_instant(spec.value("deadline", ""));
+  const auto duration = parse_duration(spec.value("duration", ""));
+  const auto created =
+      parse_instant(job.value("/metadata/creationTimestamp"_json_pointer, std::string()));
+  if (!deadline || !duration || !created || *created + *duration + kDeadlineReserve > *deadline)
+    return false;
+  const json tiers = spec.value("tiers", json::array());
+  if (!tiers.empty() && std::ranges::find(tiers, json("OnDemand")) == tiers.end()) return false;
+  const Collection& pools = server_.all(control::kCapacityPools);
+  return std::ranges::any_of(pools, [&](const auto& entry) {
+    const json& pool = entry.second->at("spec");
+    const std::string model = pool.at("accelerator").at("model");
+    return pool.at("tier") == "OnDemand" &&
+           spec.at("accelerator").at("models").at(0).at("name") == model;
+  });
+}
+
+// No deadline that was feasible is missed; not the operator's fault: a program that fails, a user
+// who suspends, a cloud without on-demand capacity.
+void Invariants::check_deadline(const std::string& name, const json& job) {
+  if (!job.at("spec").contains("deadline")) return;
+  const std::string uid = job.at("metadata").at("uid");
+  if (!feasible_.contains(uid)) feasible_[uid] = feasible(job);
+  const Collection& pools = server_.all(control::kCapacityPools);
+  const bool stocked_out = std::ranges::any_of(pools, [](const auto& entry) {
+    return entry.second->at("spec").at("tier") == "OnDemand" &&
+           entry.second->value("/status/availability"_json_pointer, "") == "StockedOut";
+  });
+  const bool excused = job.at("spec").value("suspend", false) || condition_holds(job, "Failed") ||
+                       is_deleting(job) || stocked_out;
+  if (excused) feasible_[uid] = false;
+  if (!feasible_[uid]) return;
+  const Instant deadline = parse_instant(job.at("spec").at("deadline").get<std::string>()).value();
+  const auto finished = parse_instant(job.value("/status/finishedAt"_json_pointer, ""));
+  const bool in_time = finished ? *finished <= deadline : server_.clock().now() <= deadline;
+  if (!in_time) complain(name + " missed its deadline, which was feasible");
 }
 
 void Invariants::check_tiers(const json& spec, const std::string& tier, const std::string& who) {

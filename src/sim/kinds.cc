@@ -183,9 +183,7 @@ std::vector<Kind> make_kinds() {
   kinds.push_back({.type = kube::kSecrets,
                    .schema = plain_schema(),
                    .unconditional = true,
-                   .set_defaults = [](json& object) {
-                     if (!object.contains("type")) object["type"] = "Opaque";
-                   }});
+                   .set_defaults = default_secret});
   kinds.push_back({.type = kube::kLeases, .schema = plain_schema(), .unconditional = false});
   kinds.push_back({.type = kube::kEvents, .schema = plain_schema(), .unconditional = true});
   for (Kind& kind : kinds) {

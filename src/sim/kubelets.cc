@@ -116,9 +116,13 @@ void Kubelets::start(const ObjectKey& key, const json& pod) {
   plan(key, pod, bound + std::chrono::seconds(told(pod, "start-seconds").value_or(2)),
        [this, key, bound](const json& now) {
          if (is_deleting(now) || phase_of(now) != "Pending") return;
+         const std::uint32_t number = ++addresses_;
          edit(kube::kPods, key, "status", [&](json& next) {
            json& status = next["status"];
            status["phase"] = "Running";
+           status["podIP"] = "10." + std::to_string(number >> 16U & 255U) + "." +
+                             std::to_string(number >> 8U & 255U) + "." +
+                             std::to_string(number & 255U);
            status["startTime"] = format_instant(bound);
            for (const char* type : {"Initialized", "ContainersReady", "Ready"})
              set_condition(status, type, true, "", "", stamp());

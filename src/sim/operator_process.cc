@@ -49,7 +49,7 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
           kube::EventLimits{})),
       market_(make_market(runtime_, prices, options)),
       controller_(std::make_unique<control::Controller>(
-          runtime_, client_, *market_, *events_, [this] { return leading(); }, options.controller)),
+          runtime_, client_, *market_, *events_, [this] { return leading(); }, connect(options))),
       control_tasks_(time.executor(), timers_),
       election_tasks_(time.executor(), timers_),
       tasks_(time.executor(), timers_) {
@@ -58,6 +58,20 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
   tasks_.spawn(events_->run());
   control_tasks_.spawn(controller_->run());
   if (elector_) election_tasks_.spawn(elector_->run());
+}
+
+control::ControllerOptions OperatorProcess::connect(const OperatorOptions& options) {
+  control::ControllerOptions connected = options.controller;
+  if (!options.checkpoints) return connected;
+  const SimulatedCheckpoints& checkpoints = *options.checkpoints;
+  to_stores_ = checkpoints.to_stores();
+  to_pods_ = checkpoints.to_pods();
+  stores_ = std::make_unique<control::Stores>(runtime_, checkpoints.stores, *to_stores_,
+                                              checkpoints.environment);
+  connected.checkpoints.stores = stores_.get();
+  connected.checkpoints.pods = to_pods_.get();
+  connected.checkpoints.agent = checkpoints.agent;
+  return connected;
 }
 
 OperatorProcess::~OperatorProcess() {
@@ -71,6 +85,8 @@ void OperatorProcess::kill() {
   events_->stop(time_.monotonic());
   if (elector_) elector_->stop();
   connection_.close();
+  if (to_stores_) to_stores_->shut_down();
+  if (to_pods_) to_pods_->shut_down();
   timers_.kill();
 }
 

@@ -193,6 +193,10 @@ void World::launch_operator(std::size_t seat) {
     const FaultPlan& now = faults_of(seat);
     return now.reader ? now.reader() : nullptr;
   };
+  faults.lists_from_the_past = [this, seat] {
+    const FaultPlan& now = faults_of(seat);
+    return now.lists_from_the_past && now.lists_from_the_past();
+  };
   there.process = std::make_unique<OperatorProcess>(
       time_, server_, prices_, options_.seed + lives_, options_of_life(seat), std::move(faults),
       [this, seat] {

@@ -416,6 +416,12 @@ void secrets(Script& s) {
           {"kind", "Secret"},
           {"metadata", {{"name", "u"}}},
           {"data", {{"token", "c2VjcmV0"}}}});
+  s.post("secret in plain text", kSecrets,
+         {{"apiVersion", "v1"},
+          {"kind", "Secret"},
+          {"metadata", {{"name", "x"}, {"namespace", "default"}}},
+          {"immutable", true},
+          {"stringData", {{"key", "0123456789abcdef0"}, {"other", "\u00e9\n"}}}});
   s.remove("secret", kSecrets + "/t", {{"preconditions", {{"uid", "${secret.uid}"}}}});
   s.remove("secret that is gone", kSecrets + "/t");
 }

@@ -16,7 +16,7 @@ class ScenarioTest : public ::testing::TestWithParam<Scenario> {
 };
 
 TEST_P(ScenarioTest, ends_as_it_has_to_and_is_quiet_then) {
-  const Outcome outcome = run(GetParam(), std::nullopt);
+  const Outcome outcome = run(GetParam());
   EXPECT_THAT(outcome.problems, IsEmpty());
   EXPECT_EQ(outcome.writes_in_quiet_hour, 0U);
   RecordProperty("writes", static_cast<int>(outcome.writes.size()));

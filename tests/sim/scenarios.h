@@ -34,8 +34,9 @@ struct Scenario {
   std::string name;
   std::function<void(World&)> prepare;  // before the operator starts
   std::function<void(World&)>
-      script;         // asks for what happens later (world.time().after) and returns
-  Duration duration;  // after this everything is quiet
+      script;             // asks for what happens later (world.time().after) and returns
+  Duration duration;      // after this everything is quiet
+  bool competes = false;  // several workloads, or shares of one, want the same room
   std::function<std::vector<std::string>(World&)>
       expectations;  // what is not as it has to be at the end
 };
@@ -53,8 +54,9 @@ struct Outcome {
   std::uint64_t crashes = 0;
   std::size_t writes_in_quiet_hour = 0;  // Events included
 };
+// What happens to a run: asked for before the story begins.
+using Arrangement = std::function<void(World&)>;
 // Runs a story to its end and an hour beyond.
-Outcome run(const Scenario& scenario, std::optional<CrashPlan> crash, std::uint64_t seed = 1,
-            FaultPlan faults = {});
+Outcome run(const Scenario& scenario, const Arrangement& arrange = {}, std::uint64_t seed = 1);
 
 }  // namespace spillway::sim

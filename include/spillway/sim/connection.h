@@ -77,6 +77,9 @@ struct FaultPlan {
   // that everything else goes to. A GET of one object is answered by that server in any case, as
   // etcd answers it whichever API server is asked.
   std::function<ApiServer*()> reader;
+  // Kubernetes answers a list that names no version, and the first events of a watch that names
+  // none, as of now, whichever server is asked. True here: from the reader's past all the same.
+  std::function<bool()> lists_from_the_past;
 };
 
 struct WriteRecord {
@@ -117,6 +120,7 @@ class Connection final : public kube::Transport {
                 const RequestFate& fate);
   void die();
   [[nodiscard]] ApiServer& reader() const;
+  [[nodiscard]] bool lists_from_the_past() const;
 
   VirtualTime& time_;
   ProcessTimers& timers_;

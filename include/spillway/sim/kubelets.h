@@ -33,6 +33,7 @@ class Kubelets final : public Model {
   void plan(const ObjectKey& key, const nlohmann::json& pod, Instant when,
             std::function<void(const nlohmann::json&)> act);
 
+  std::uint32_t addresses_ = 0;  // given to pods so far
   std::set<std::string> silent_;
   std::set<std::pair<std::string, std::string>> planned_;  // uid and step: each is planned once
 };

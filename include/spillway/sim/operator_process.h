@@ -8,7 +8,10 @@
 #include <optional>
 #include <vector>
 
+#include <spillway/cloud/credentials.h>
+#include <spillway/cloud/http.h>
 #include <spillway/control/controller.h>
+#include <spillway/control/stores.h>
 #include <spillway/kube/lease.h>
 #include <spillway/sim/connection.h>
 #include <spillway/sim/price_book.h>
@@ -23,6 +26,16 @@ struct SimulatedFeed {
   Duration freshness = std::chrono::minutes(15);
 };
 
+// The object stores and the pods as one process reaches them. What the functions make belongs to
+// the process; what it speaks to outlives it.
+struct SimulatedCheckpoints {
+  std::vector<control::StoreConfig> stores;
+  std::function<std::unique_ptr<cloud::HttpClient>()> to_stores;
+  std::function<std::unique_ptr<cloud::HttpClient>()> to_pods;
+  cloud::EnvironmentLookup environment;  // the operator's credentials
+  control::AgentConfig agent{.image = "spillway-agent:1"};
+};
+
 struct OperatorOptions {
   control::ControllerOptions controller;
   kube::ClientOptions client;
@@ -32,6 +45,8 @@ struct OperatorOptions {
   // Set: it leads only while it holds the lease, as the program does. The identity is that of the
   // process, unique among all lives of all operators.
   std::optional<kube::LeaseOptions> lease;
+  // Set: jobs may save and resume (spec.checkpoint).
+  std::optional<SimulatedCheckpoints> checkpoints;
 };
 
 class OperatorProcess {
@@ -61,6 +76,7 @@ class OperatorProcess {
   [[nodiscard]] Connection& connection() { return connection_; }
 
  private:
+  control::ControllerOptions connect(const OperatorOptions& options);
   void on_leadership(bool leads);
   Task<void> end_in_order(MonotonicTime until);
 
@@ -76,6 +92,9 @@ class OperatorProcess {
   kube::Client client_;
   std::unique_ptr<kube::EventRecorder> events_;
   std::unique_ptr<market::MarketKeeper> market_;
+  std::unique_ptr<cloud::HttpClient> to_stores_;
+  std::unique_ptr<cloud::HttpClient> to_pods_;
+  std::unique_ptr<control::Stores> stores_;
   std::unique_ptr<control::Controller> controller_;
   bool shutting_down_ = false;
   TaskGroup control_tasks_;

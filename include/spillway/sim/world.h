@@ -80,7 +80,12 @@ class World {
              const nlohmann::json& merge_patch);
   void remove(const kube::ResourceType& type, const std::string& name);
 
+  // Keeps what a story brings along (models, stores) as long as the operators may use it.
+  void keep(std::shared_ptr<void> thing) { kept_.push_back(std::move(thing)); }
+
   // ---- the operator
+  // Of every life from the next start on.
+  OperatorOptions& operator_options() { return options_.operator_options; }
   // The first one has seat 0, each standby the next. A process that dies by a fault or loses its
   // leadership is started again in its seat.
   void start_operator();
@@ -170,6 +175,7 @@ class World {
   MonotonicTime next_check_{};
   std::string history_;
   bool keeps_history_ = false;
+  std::vector<std::shared_ptr<void>> kept_;
   std::vector<Seat> seats_;
 };
 

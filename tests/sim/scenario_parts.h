@@ -1,0 +1,31 @@
+#pragma once
+// What the stories are told with.
+
+#include <string>
+#include <vector>
+
+#include <spillway/control/world.h>
+
+#include "scenarios.h"
+
+namespace spillway::sim {
+
+using Problems = std::vector<std::string>;
+
+inline void expect(Problems& problems, bool holds, const std::string& otherwise) {
+  if (!holds) problems.push_back(otherwise);
+}
+inline void expect_equal(Problems& problems, const std::string& what, const std::string& found,
+                         const std::string& wanted) {
+  expect(problems, found == wanted, what + " is \"" + found + "\" instead of \"" + wanted + "\"");
+}
+// Of a TrainingJob in the namespace "default"; 0 when it never had one.
+int attempt_of(World& world, const std::string& name);
+// Two spot zones, on demand above them; spot-a is the cheapest.
+void usual_market(World& world);
+
+std::vector<Scenario> training_scenarios();
+std::vector<Scenario> loss_scenarios();
+std::vector<Scenario> inference_scenarios();
+
+}  // namespace spillway::sim
