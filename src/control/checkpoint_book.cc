@@ -35,7 +35,8 @@ void CheckpointBook::want(std::vector<CheckpointTarget> targets) {
     const Uid job = target.job;
     const auto known = entries_.find(job);
     Entry entry = known == entries_.end() ? Entry{.due = now} : std::move(known->second);
-    if (target.may_still_write) entry.last_writers = now;
+    const bool has_ended = target.ended.value() > 0 && target.ended != entry.target.ended;
+    if (target.may_still_write || has_ended) entry.last_writers = now;
     const bool stale = entry.last_writers && !target.may_still_write &&
                        (!entry.succeeded || *entry.succeeded <= *entry.last_writers);
     if (entry.failures == 0) {

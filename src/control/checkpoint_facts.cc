@@ -23,6 +23,8 @@ constexpr Duration kUrgent = seconds(1);
 constexpr Duration kOftenest = seconds(10);
 constexpr Duration kSeldomest = std::chrono::minutes(5);
 constexpr int kLooksPerInterval = 4;
+// A checkpoint without its marker is being written for as long as parts of it come this often.
+constexpr Duration kPatience = std::chrono::minutes(10);
 
 // In mode Agent the agent's manifest commits, whatever the program writes.
 storage::CheckpointFormat format_of(const api::CheckpointSpec& spec) {
@@ -109,7 +111,9 @@ class Facts {
     }
     const bool saving = status.save && status.placement && status.save->attempt == status.attempt &&
                         status.save->state == api::SaveState::kRequested;
-    const bool waits = saving || may_still_write_ || status.ended.has_value();
+    const bool starts = status.placement && status.ended && children_.current == nullptr;
+    const bool waits = saving || may_still_write_ || starts;
+    if (status.ended) target.ended = status.ended->attempt;
     target.every =
         waits ? kUrgent : std::clamp(spec_.interval / kLooksPerInterval, kOftenest, kSeldomest);
     const bool runs = children_.current != nullptr && !saving && !status.ended;
@@ -146,13 +150,25 @@ class Facts {
     }
     status.state = found->newest ? CheckpointState::kCommitted : CheckpointState::kUnknown;
     status.message.clear();
-    if (found->passed_over) {
+    if (found->passed_over && in_progress(*found->passed_over)) {
+      if (!found->newest) status.state = CheckpointState::kSaving;
+    } else if (found->passed_over) {
       const storage::Judgement& judgement = found->passed_over->judgement;
       status.state = judgement.validity == storage::Validity::kUnknown ? CheckpointState::kUnknown
                                                                        : CheckpointState::kInvalid;
       status.message = shorten(
           "step " + std::to_string(judgement.step.value()) + ": " + judgement.reason, kMaxSentence);
     }
+  }
+
+  // Its last part was stored so lately that its marker may yet come.
+  bool in_progress(const storage::FoundCheckpoint& found) const {
+    if (!children_.current || !job_.status.placement ||
+        found.judgement.attempt != job_.status.placement->attempt)
+      return false;
+    return std::ranges::any_of(found.candidate.files, [this](const storage::ObjectInfo& file) {
+      return now_ - file.modified_at < kPatience;
+    });
   }
 
   static bool older(const storage::FoundCheckpoint& found, const api::CheckpointStatus& known) {

@@ -104,10 +104,13 @@ void add_volume(json& pod_spec, json volume) {
 }
 
 json agent_container(std::string_view name, std::string_view role, const std::string& image) {
-  return {{"name", name},
-          {"image", image},
-          {"args", json::array({role})},
-          {"securityContext", {{"allowPrivilegeEscalation", false}}}};
+  return {
+      {"name", name},
+      {"image", image},
+      {"args", json::array({role})},
+      // Admitted where pod security is restricted, if the template's pod is.
+      {"securityContext",
+       {{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", json::array({"ALL"})}}}}}};
 }
 
 json rank_variable() {

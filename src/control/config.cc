@@ -7,6 +7,7 @@
 
 #include <yaml-cpp/eventhandler.h>
 
+#include "config_notices.h"
 #include "config_reader.h"
 #include "config_stores.h"
 
@@ -171,7 +172,7 @@ Result<plan::Config> read_placement(const Value& value) {
 
 Result<OperatorConfig> read_document(const YAML::Node& document) {
   TRY(top, Section::open({document, ""},
-                         {"feeds", "onDemandCatalogue", "placement", "stores", "agent"}));
+                         {"feeds", "onDemandCatalogue", "placement", "stores", "agent", "notices"}));
   OperatorConfig config;
   TRY_VOID(for_each(top["feeds"], [&](const Value& element) -> Result<void> {
     TRY(feed, read_feed(element));
@@ -190,6 +191,8 @@ Result<OperatorConfig> read_document(const YAML::Node& document) {
   config.stores = std::move(stores);
   TRY(agent, read_agent(top["agent"]));
   config.agent = std::move(agent);
+  TRY(notices, read_notices(top["notices"]));
+  config.notices = std::move(notices);
   TRY_VOID(market::validate(config.market));
   return config;
 }

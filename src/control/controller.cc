@@ -187,7 +187,9 @@ void Controller::pass() {
   picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, observed());
   const MonotonicTime built = runtime_.clock.monotonic();
   memory_.show_market(picture_);
+  save_record_.show(picture_);
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
+  save_record_.learn(picture_, plan_);
   const MonotonicTime planned = runtime_.clock.monotonic();
   memory_.learn(picture_, plan_, now);
   const auto trouble_of = [this](const kube::ObjectReference& subject) {

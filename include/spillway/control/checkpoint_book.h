@@ -30,6 +30,9 @@ struct CheckpointTarget {
   Duration every = std::chrono::minutes(1);
   // Pods of an attempt that has ended are still there: they may yet write.
   bool may_still_write = false;
+  // The attempt that ended last and whose successor has not begun; 0: none. What is listed before
+  // this is known proves nothing about what the attempt wrote.
+  AttemptNumber ended;
   // Of old checkpoints, `keep` are to stay and this one too; nullopt: nothing is removed.
   struct Pruning {
     std::int32_t keep = 3;

@@ -17,12 +17,15 @@
 //     - {name: main, bucket: checkpoints, region: us-east-1, prefix: training, credentials:
 //     workload}
 //   agent: {image: "registry.example.com/spillway-agent:0.1.0"}
+//   notices: {sqs: {queue: "https://sqs...", region: us-east-1, credentials: workload}}
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <spillway/control/event_queue.h>
 #include <spillway/control/stores.h>
 #include <spillway/core/result.h>
 #include <spillway/market/config.h>
@@ -35,6 +38,7 @@ struct OperatorConfig {
   plan::Config placement;
   std::vector<StoreConfig> stores;
   AgentConfig agent;
+  std::optional<EventQueueConfig> notices;  // EventBridge by SQS
 };
 
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;

@@ -15,6 +15,7 @@
 #include <spillway/control/picture.h>
 #include <spillway/control/pool_memory.h>
 #include <spillway/control/reconcile.h>
+#include <spillway/control/save_record.h>
 #include <spillway/control/world.h>
 #include <spillway/kube/client.h>
 #include <spillway/kube/events.h>
@@ -130,6 +131,7 @@ class Controller {
   NoticeBook notices_;
   std::map<std::string, std::uint64_t> heard_;  // instance -> passes made when it was heard of
   plan::ProgrammeLibrary programmes_;
+  SaveRecord save_record_;
   std::unique_ptr<CheckpointBook> book_;
   std::unique_ptr<SaveRequests> requests_;
   Secret token_key_;
