@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include <spillway/cloud/beast_http_client.h>
+#include <spillway/cloud/workload_identity.h>
 #include <spillway/core/check.h>
 #include <spillway/core/log.h>
 #include <spillway/market/feed.h>
@@ -101,14 +102,44 @@ Loop::Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::
                                                               environment)
                           : nullptr),
       market_(runtime, config.market, feeds_of(runtime, config.market, *http_)),
-      controller_(runtime, client, market_, events, std::move(leading),
+      controller_(runtime, client, market_, events, leading,
                   with_checkpoints(std::move(options), config, stores_.get(), pod_http_.get())),
       feed_tasks_(runtime.executor, runtime.timers),
-      control_tasks_(runtime.executor, runtime.timers) {}
+      control_tasks_(runtime.executor, runtime.timers) {
+  if (config.notices) open_queue(runtime, *config.notices, std::move(leading));
+}
+
+void Loop::open_queue(const Runtime& runtime, const control::EventQueueConfig& config,
+                      std::function<bool()> leading) {
+  auto identity = cloud::read_workload_identity(environment, config.queue.region);
+  if (!identity && config.credentials_folder.empty()) {
+    log::error("the queue of notices is not read", {{"error", identity.error().message}});
+    return;
+  }
+  cloud::HttpClientOptions options{.allowed_origins = {config.queue.url.origin()}};
+  if (identity) {
+    if (auto origin = identity->origin()) options.allowed_origins.push_back(*std::move(origin));
+  }
+  queue_http_ = cloud::make_http_client(runtime, std::move(options));
+  queue_credentials_ = config.credentials_folder.empty()
+                           ? cloud::make_workload_credentials(runtime, *queue_http_,
+                                                              *std::move(identity), environment)
+                           : cloud::make_file_credentials(config.credentials_folder);
+  queue_client_ =
+      std::make_unique<cloud::SqsClient>(runtime, *queue_http_, *queue_credentials_, config.queue);
+  queue_ = std::make_unique<control::EventQueue>(
+      runtime, *queue_client_,
+      control::EventQueue::Listener{
+          .leading = std::move(leading),
+          .hear = [this](control::InstanceWord word) { controller_.hear(std::move(word)); },
+          .acted_on =
+              [this](const std::string& instance) { return controller_.acted_on(instance); }});
+}
 
 void Loop::start() {
   market_.start(feed_tasks_);
   control_tasks_.spawn(controller_.run());
+  if (queue_) control_tasks_.spawn(queue_->run());
 }
 
 void Loop::stop_prices() {
@@ -118,6 +149,10 @@ void Loop::stop_prices() {
 void Loop::stop() {
   market_.stop();
   controller_.stop();
+  if (queue_) {
+    queue_->stop();
+    queue_http_->shut_down();
+  }
   if (store_http_) store_http_->shut_down();
   if (pod_http_) pod_http_->shut_down();
 }

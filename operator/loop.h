@@ -33,12 +33,19 @@ class Loop {
   [[nodiscard]] const market::MarketKeeper& market() const { return market_; }
 
  private:
+  void open_queue(const Runtime& runtime, const control::EventQueueConfig& config,
+                  std::function<bool()> leading);
+
   std::unique_ptr<cloud::HttpClient> http_;
   std::unique_ptr<cloud::HttpClient> store_http_;  // null without stores
   std::unique_ptr<cloud::HttpClient> pod_http_;
   std::unique_ptr<control::Stores> stores_;
+  std::unique_ptr<cloud::HttpClient> queue_http_;  // null without a queue of notices
+  std::unique_ptr<cloud::CredentialsProvider> queue_credentials_;
+  std::unique_ptr<cloud::SqsClient> queue_client_;
   market::MarketKeeper market_;
   control::Controller controller_;
+  std::unique_ptr<control::EventQueue> queue_;
   TaskGroup feed_tasks_;
   TaskGroup control_tasks_;
 };

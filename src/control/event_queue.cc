@@ -9,6 +9,7 @@ namespace {
 
 constexpr Duration kShortestPause = std::chrono::seconds(1);
 constexpr Duration kLongestPause = std::chrono::minutes(1);
+constexpr Duration kStandby = std::chrono::seconds(1);
 constexpr Duration kLook = std::chrono::milliseconds(500);  // whether something may be acknowledged
 // A receipt is of no use once its message is visible again.
 constexpr Duration kForget = std::chrono::seconds(60);
@@ -40,6 +41,10 @@ Task<void> EventQueue::run() {
   polling_ = true;
   group.spawn(acknowledge());
   while (!stopping_) {
+    if (!listener_.leading()) {
+      co_await wake_.wait(runtime_.clock.monotonic() + kStandby);
+      continue;
+    }
     auto messages = co_await client_.receive();
     if (stopping_) break;
     if (messages) {
@@ -87,7 +92,9 @@ Task<void> EventQueue::acknowledge() {
     if (done != pending_.end()) {
       std::string receipt = std::move(done->receipt);
       pending_.erase(done);
+      acknowledging_ = 1;
       const auto removed = co_await client_.remove(std::move(receipt));
+      acknowledging_ = 0;
       if (!removed) {
         log::warning("a message could not be acknowledged: it will come again",
                      {{"error", removed.error().message}});

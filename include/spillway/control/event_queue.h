@@ -29,6 +29,8 @@ struct EventQueueConfig {
 class EventQueue {
  public:
   struct Listener {
+    // Polls only while this holds: a standby that took messages would keep them from the leader.
+    std::function<bool()> leading;
     std::function<void(InstanceWord)> hear;
     std::function<bool(const std::string& instance)> acted_on;
   };
@@ -44,6 +46,7 @@ class EventQueue {
   Task<void> run();
   void stop();
   [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] std::size_t unacknowledged() const { return pending_.size() + acknowledging_; }
 
  private:
   struct Pending {
@@ -59,6 +62,7 @@ class EventQueue {
   Listener listener_;
   Signal wake_;
   Signal acknowledge_wake_;
+  std::size_t acknowledging_ = 0;
   std::deque<Pending> pending_;  // bounded: what is older than the visibility is forgotten
   Counts counts_;
   bool stopping_ = false;

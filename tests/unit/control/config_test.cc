@@ -135,7 +135,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Refused{"placement: {}\nfeed: []\n",
                 "line 2: 'feed' is not a known key: write one of feeds, onDemandCatalogue, "
-                "placement, stores, agent"},
+                "placement, stores, agent, notices"},
         Refused{"feeds:\n  - name: a\n    awsspot: {region: us-east-1}\n",
                 "line 3: 'awsspot' is not a known key in 'feeds[0]': write one of name, awsSpot, "
                 "file, fixed, "
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "assumedDuration"},
         Refused{"- 1\n",
                 "line 1: the file has to be a mapping with the keys feeds, onDemandCatalogue, "
-                "placement, stores, agent"},
+                "placement, stores, agent, notices"},
         Refused{"feeds: {name: a}",
                 "line 1: 'feeds' has to be a list: begin each element with '- '"},
         Refused{"feeds: [{file: {path: /x}}]",
