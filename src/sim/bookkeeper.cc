@@ -104,17 +104,21 @@ void Bookkeeper::end_pods_on(const std::string& node) {
     unbind(uid);
 }
 
-void Bookkeeper::node_taken(const std::string& node) {
-  const auto pool = pool_of_node_.find(node);
-  if (pool == pool_of_node_.end()) return;
-  ++pools_.at(pool->second).nodes_taken;
-  for (const auto& [uid, pod] : pods_) {
-    if (pod.node != node) continue;
+void Bookkeeper::interrupt(const std::string& node) {
+  for (auto& [uid, pod] : pods_) {
+    if (pod.node != node || std::exchange(pod.interrupted, true)) continue;
     bool again = false;
     if (pod.workload.first == WorkloadKind::kTrainingJob)  // an attempt is interrupted once
       again = std::exchange(stays_.at({pod.workload, pod.stay}).span.interrupted, true);
     if (!again) ++workloads_[pod.workload].interruptions;
   }
+}
+
+void Bookkeeper::node_taken(const std::string& node) {
+  const auto pool = pool_of_node_.find(node);
+  if (pool == pool_of_node_.end()) return;
+  interrupt(node);
+  ++pools_.at(pool->second).nodes_taken;
 }
 
 // ---- pods

@@ -63,6 +63,9 @@ class Bookkeeper {
   void add_pool(const api::CapacityPool& pool, HourlyRate rate,
                 std::optional<HourlyRate> on_demand);
   void set_rate(const PoolName& pool, HourlyRate rate);
+  // The market has said that it will take the node, or takes it without a word: what runs there is
+  // interrupted, once.
+  void interrupt(const std::string& node);
   // The market takes the node, which is still there.
   void node_taken(const std::string& node);
   // A point of the cost curve, now.
@@ -86,6 +89,7 @@ class Bookkeeper {
     std::string node;
     std::int64_t accelerators = 0;
     bool runs = false;
+    bool interrupted = false;
   };
   struct OpenSpan {
     PlacementSpan span;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <spillway/api/agent_protocol.h>
+#include <spillway/core/check.h>
+
 namespace spillway::sim {
 
 // ---- what a trace says of all time
@@ -37,11 +40,12 @@ TimeRange Obtainable::recorded() const {
 MarketReplay::MarketReplay(World& world, Bookkeeper& books, TimeRange range, std::uint64_t seed)
     : world_(world), books_(books), range_(range), random_(make_random(seed)) {}
 
-void MarketReplay::add(const api::CapacityPool& pool, const PoolRecord& record) {
+void MarketReplay::add(const api::CapacityPool& pool, const PoolRecord& record, Duration notice) {
   const PoolName name(pool.meta.key.name.str());
   PoolState& state = pools_[name];
   state.pool = pool;
   state.prices = record.spot;
+  state.notice = notice;
   while (state.next_price < state.prices.size() && state.prices[state.next_price].at <= range_.from)
     ++state.next_price;
   next_price(state);
@@ -75,17 +79,61 @@ void MarketReplay::next_stretch(PoolState& state) {
   if (stretch.nodes) take_surplus(state, *stretch.nodes);
   if (stretch.nodes == 0)
     state.unavailable.push_back({.from = now, .to = std::min(stretch.until, range_.to)});
-  if (stretch.until < range_.to) at(stretch.until, [this, &state] { next_stretch(state); });
+  if (stretch.until >= range_.to) return;
+  if (state.notice > Duration(0))
+    at(stretch.until - state.notice,
+       [this, &state, end = stretch.until] { give_notice(state, end); });
+  at(stretch.until, [this, &state] { next_stretch(state); });
 }
 
 // Which of several nodes the cloud takes is anybody's guess.
-void MarketReplay::take_surplus(const PoolState& state, std::int64_t nodes) {
+std::vector<std::string> MarketReplay::choose(std::vector<std::string> among, std::int64_t left) {
+  std::vector<std::string> chosen;
+  while (static_cast<std::int64_t>(among.size()) > left) {
+    const auto at = static_cast<std::ptrdiff_t>(random_->next() % among.size());
+    chosen.push_back(among[static_cast<std::size_t>(at)]);
+    among.erase(among.begin() + at);
+  }
+  return chosen;
+}
+
+void MarketReplay::give_notice(PoolState& state, Instant end) {
+  const auto nodes = state.obtainable->at(end, end).nodes;
+  if (!nodes) return;
   const auto& there = world_.autoscaler().nodes_of(state.pool.meta.key.name.str());
-  std::vector<std::string> left(there.begin(), there.end());
-  while (static_cast<std::int64_t>(left.size()) > nodes) {
-    const auto chosen = static_cast<std::ptrdiff_t>(random_->next() % left.size());
-    const std::string node = left[static_cast<std::size_t>(chosen)];
-    left.erase(left.begin() + chosen);
+  state.marked = choose({there.begin(), there.end()}, *nodes);
+  for (const std::string& node : state.marked) {
+    mark(node, end);
+    books_.interrupt(node);
+  }
+}
+
+// As the node agent does it.
+void MarketReplay::mark(const std::string& node, Instant end) {
+  namespace mark = api::agent::node_mark;
+  const ObjectKey key{.ns = {}, .name = ObjectName(node)};
+  const auto marked = world_.server().edit(kube::kNodes, key, {}, [&](nlohmann::json& next) {
+    next["metadata"]["annotations"][std::string(mark::kDeadline)] = format_instant(end);
+    next["metadata"]["annotations"][std::string(mark::kSource)] = "simulated-market";
+    nlohmann::json& taints = next["spec"]["taints"];
+    if (!taints.is_array()) taints = nlohmann::json::array();
+    taints.push_back(
+        {{"key", mark::kTaint}, {"value", mark::kKindInterruption}, {"effect", mark::kEffect}});
+  });
+  SPILLWAY_CHECK(marked.has_value());
+}
+
+// Those that had their notice first; nodes that came since then go without.
+void MarketReplay::take_surplus(PoolState& state, std::int64_t nodes) {
+  const auto& there = world_.autoscaler().nodes_of(state.pool.meta.key.name.str());
+  std::vector<std::string> taken;
+  std::vector<std::string> rest;
+  for (const std::string& node : there)
+    (std::ranges::find(state.marked, node) != state.marked.end() ? taken : rest).push_back(node);
+  for (std::string& node : choose(std::move(rest), nodes))
+    taken.push_back(std::move(node));
+  state.marked.clear();
+  for (const std::string& node : taken) {
     books_.node_taken(node);
     world_.nodes().remove_node(node);
   }

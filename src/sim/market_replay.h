@@ -41,7 +41,8 @@ class MarketReplay {
  public:
   // Everything referred to outlives it. Pools and groups are there already.
   MarketReplay(World& world, Bookkeeper& books, TimeRange range, std::uint64_t seed);
-  void add(const api::CapacityPool& pool, const PoolRecord& record);
+  // `notice`: so long before a node is taken its mark is there (api/agent_protocol.h).
+  void add(const api::CapacityPool& pool, const PoolRecord& record, Duration notice);
   // The stretches of the range in which none could be had, as far as they have happened.
   [[nodiscard]] const std::vector<TimeSpan>& unavailable(const PoolName& pool) const;
   [[nodiscard]] std::int64_t launches_refused(const PoolName& pool) const;
@@ -53,10 +54,15 @@ class MarketReplay {
     std::size_t next_price = 0;
     std::optional<Obtainable> obtainable;
     std::vector<TimeSpan> unavailable;
+    Duration notice{};
+    std::vector<std::string> marked;  // nodes that will be taken at the end of this stretch
   };
   void next_price(PoolState& state);
   void next_stretch(PoolState& state);
-  void take_surplus(const PoolState& state, std::int64_t nodes);
+  void give_notice(PoolState& state, Instant end);
+  void mark(const std::string& node, Instant end);
+  void take_surplus(PoolState& state, std::int64_t nodes);
+  std::vector<std::string> choose(std::vector<std::string> among, std::int64_t left);
   void at(Instant when, std::function<void()> action);
 
   World& world_;

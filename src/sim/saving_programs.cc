@@ -232,13 +232,27 @@ void SavingPrograms::power_off(const std::string& node) {
 
 // ---- computing
 
+// Of the pool's accelerator, as the job says it.
+std::int64_t SavingPrograms::speed_percent(const json& spec, const json& pod) const {
+  const Object pool = server_.find(
+      control::kCapacityPools, {.ns = {}, .name = ObjectName(label(pod, control::label::kPool))});
+  if (!pool) return 100;
+  const std::string model = pool->value("/spec/accelerator/model"_json_pointer, "");
+  for (const json& choice : spec.value("/accelerator/models"_json_pointer, json::array())) {
+    if (choice.value("name", "") == model)
+      return std::max<std::int64_t>(choice.value("speedPercent", std::int64_t{100}), 1);
+  }
+  return 100;
+}
+
 void SavingPrograms::begin(Run& run, const json& pod) {
   const Object job = server_.find(control::kTrainingJobs, run.job);
   if (!job || job->at("metadata").at("uid") != run.uid) return;
   const json& spec = job->at("spec");
   run.total_steps = spec.value("totalSteps", std::int64_t{3600});
   const auto work = parse_duration(spec.value("duration", "1h"));
-  run.step_time = std::max(Duration(1), work.value_or(std::chrono::hours(1)) / run.total_steps);
+  const Duration all = work.value_or(std::chrono::hours(1)) * 100 / speed_percent(spec, pod);
+  run.step_time = std::max(Duration(1), all / run.total_steps);
   const auto interval = parse_duration(spec.value("/checkpoint/interval"_json_pointer, "30m"));
   run.interval = interval.value_or(std::chrono::minutes(30));
   run.first_step = number(variable_of(pod, variable::kResumeStep), 0);

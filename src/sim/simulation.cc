@@ -1,16 +1,20 @@
 #include <spillway/sim/simulation.h>
 
 #include <algorithm>
+#include <set>
 
 #include <spillway/control/world.h>
 #include <spillway/core/check.h>
 #include <spillway/sim/kinds.h>
+#include <spillway/sim/object_store_server.h>
+#include <spillway/sim/saving_programs.h>
 #include <spillway/sim/trainer.h>
 #include <spillway/sim/world.h>
 
 #include "bookkeeper.h"
 #include "market_replay.h"
 #include "simulation_input.h"
+#include "simulation_notes.h"
 #include "simulation_report.h"
 
 namespace spillway::sim {
@@ -18,6 +22,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kOwnNamespace = "spillway-system";  // the operator's
 constexpr std::int64_t kCostPoints = 500;
 constexpr Duration kDefaultPoll = std::chrono::minutes(5);
 constexpr Duration kDefaultFreshness = std::chrono::minutes(15);
@@ -95,11 +100,59 @@ WorldOptions options_of(const SimulationInput& input, const Scene& scene, TimeRa
 
 json object_at(const SceneObject& object, Instant from) {
   json applied = object.object;
+  // The programs that are modelled save in Spillway's own format.
+  if (object.job && object.job->spec.checkpoint)
+    applied["spec"]["checkpoint"]["format"] = "Manifest";
   if (object.deadline_after) {
     applied["spec"]["deadline"] = format_instant(object.submit.from(from) + *object.deadline_after);
   }
   return applied;
 }
+
+// The object stores that jobs name, and the programs that save there: one server, a bucket each
+// would change nothing, so they share one.
+class Stage {
+ public:
+  Stage(World& world, const Scene& scene)
+      : stores_(world.time()),
+        programs_(world.time(), world.server(), world.kubelets(), stores_, {.bucket = kBucket}) {
+    stores_.make_bucket(kBucket);
+    SimulatedCheckpoints checkpoints{.stores = {},
+                                     .to_stores = [this] { return stores_.connect(); },
+                                     .to_pods = [this] { return programs_.connect(); },
+                                     .environment = environment};
+    std::set<api::StoreName> names;
+    for (const SceneObject& object : scene.objects) {
+      if (object.job && object.job->spec.checkpoint)
+        names.insert(object.job->spec.checkpoint->store);
+    }
+    for (const api::StoreName& name : names)
+      checkpoints.stores.push_back(config_of(name));
+    if (!names.empty()) world.operator_options().checkpoints = std::move(checkpoints);
+  }
+  [[nodiscard]] const std::vector<std::string>& violations() const {
+    return programs_.violations();
+  }
+
+ private:
+  static constexpr const char* kBucket = "checkpoints";
+  static control::StoreConfig config_of(const api::StoreName& name) {
+    return {.name = name,
+            .s3 = {.bucket = storage::BucketName(kBucket),
+                   .endpoint = ObjectStoreServer::endpoint(),
+                   .addressing = storage::Addressing::kPath},
+            .prefix = name.str(),
+            .credentials = control::CredentialSource::kEnvironment};
+  }
+  // The keys of ObjectStoreServerOptions.
+  static const char* environment(const char* name) {
+    if (std::string_view(name) == "AWS_ACCESS_KEY_ID") return "SIMULATED";
+    return std::string_view(name) == "AWS_SECRET_ACCESS_KEY" ? "simulated" : nullptr;
+  }
+
+  ObjectStoreServer stores_;
+  SavingPrograms programs_;
+};
 
 // One simulated cluster from its making to its report.
 class Run {
@@ -109,15 +162,20 @@ class Run {
         records_(records),
         range_(range),
         world_(options_of(input, scene, range)),
-        books_(world_.server()),
-        trainer_(world_.time(), world_.server(), world_.kubelets(),
-                 input.config.placement.assumed_duration),
-        replay_(world_, books_, range, input.seed ^ 0x6d61726b6574ULL) {}
+        stage_(keep(std::make_shared<Stage>(world_, scene))),
+        books_(keep(std::make_shared<Bookkeeper>(world_.server()))),
+        trainer_(keep(std::make_shared<Trainer>(world_.time(), world_.server(), world_.kubelets(),
+                                                input.config.placement.assumed_duration))),
+        replay_(keep(std::make_shared<MarketReplay>(world_, books_, range,
+                                                    input.seed ^ 0x6d61726b6574ULL))) {}
 
   Result<SimulationReport> play() {
     world_.server().limit_history(kHistory);
     for (const auto& [name, ns] : scene_.namespaces)
       world_.submit(ns);
+    if (!scene_.namespaces.contains(kOwnNamespace))
+      world_.submit(
+          {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", kOwnNamespace}}}});
     for (const ScenePool& pool : scene_.pools)
       TRY_VOID(add_pool(pool));
     for (const SceneObject& object : scene_.objects)
@@ -137,6 +195,8 @@ class Run {
                                            .trainer = trainer_,
                                            .replay = replay_});
     report.violations = world_.violations();
+    report.violations.insert(report.violations.end(), stage_.violations().begin(),
+                             stage_.violations().end());
     for (const std::string& request : world_.server().unknown_requests())
       report.violations.push_back("the model of the API server does not know " + request);
     report.writes = world_.writes().size();
@@ -145,6 +205,13 @@ class Run {
   }
 
  private:
+  // They hear of every change, so they stay as long as the world may change.
+  template <class Part>
+  Part& keep(std::shared_ptr<Part> part) {
+    world_.keep(part);
+    return *part;
+  }
+
   Result<void> add_pool(const ScenePool& scene_pool) {
     const api::CapacityPool& pool = scene_pool.pool;
     const PoolRecord& record = records_.at(name_of(pool));
@@ -164,7 +231,7 @@ class Run {
                                      .provisioning = scene_pool.provisioning,
                                      .idle_removal = scene_pool.idle_removal});
     }
-    replay_.add(pool, record);
+    replay_.add(pool, record, scene_pool.notice);
     world_.submit(scene_pool.object);
     return {};
   }
@@ -236,9 +303,10 @@ class Run {
   const Records& records_;
   TimeRange range_;
   World world_;
-  Bookkeeper books_;
-  Trainer trainer_;
-  MarketReplay replay_;
+  Stage& stage_;
+  Bookkeeper& books_;
+  Trainer& trainer_;
+  MarketReplay& replay_;
   std::string refusal_;
 };
 
@@ -290,65 +358,6 @@ Result<void> try_out(const Scene& scene, TimeRange range) {
   for (const SceneObject& object : scene.objects)
     TRY_VOID(apply(object.who, object_at(object, range.from)));
   return {};
-}
-
-// ---- what was assumed
-
-void note_late(const Scene& scene, TimeRange range, std::vector<std::string>& notes) {
-  for (const SceneObject& object : scene.objects) {
-    const Instant when = object.submit.from(range.from);
-    if (when >= range.to)
-      notes.push_back(object.who + " is never applied: its time, " + format_instant(when) +
-                      ", is after the end");
-    else if (when < range.from)
-      notes.push_back(object.who + " is applied at the start: its time, " + format_instant(when) +
-                      ", is before it");
-  }
-}
-
-void note_records(const Records& records, TimeRange range, std::vector<std::string>& notes) {
-  for (const auto& [name, record] : records) {
-    const std::string pool = "CapacityPool " + name.str();
-    if (!record.on_demand)
-      notes.push_back(pool +
-                      ": nobody says what its nodes cost on demand, so nothing is said of what "
-                      "was saved: write spec.price.onDemand, or add a catalogue to the market");
-    if (record.prices_end && *record.prices_end < range.to)
-      notes.push_back(pool + ": its prices are recorded until " +
-                      format_instant(*record.prices_end) + "; the last one holds after that");
-    if (record.trace == nullptr) continue;
-    const TimeRange known = Obtainable(*record.trace, range.from).recorded();
-    std::string note = pool + ": availability as recorded in " + record.trace->source;
-    if (!record.trace->start) note += ", laid at the start because it has no date";
-    if (known.from > range.from || known.to < range.to)
-      note += ", repeated where it does not reach (it is " +
-              format_duration(record.trace->length()) + " long)";
-    notes.push_back(note);
-  }
-}
-
-void note_spot_without_trace(const Scene& scene, const Records& records,
-                             std::vector<std::string>& notes) {
-  for (const ScenePool& pool : scene.pools) {
-    if (pool.pool.spec.tier == api::Tier::kSpot && records.at(name_of(pool.pool)).trace == nullptr)
-      notes.push_back("CapacityPool " + pool.pool.meta.key.name.str() +
-                      ": nobody recorded its availability, so its nodes can always be had and are "
-                      "never taken");
-  }
-}
-
-std::vector<std::string> notes_of(const Scene& scene, const RecordedMarket& market,
-                                  const Records& records, TimeRange range) {
-  std::vector<std::string> notes = scene.notes;
-  notes.insert(notes.end(), market.notes().begin(), market.notes().end());
-  note_late(scene, range, notes);
-  note_records(records, range, notes);
-  note_spot_without_trace(scene, records, notes);
-  notes.emplace_back(
-      "Checkpoints are not modelled: an attempt that is interrupted begins again from the start");
-  notes.emplace_back(
-      "Nodes cost from the moment they are ready until they go; CPU and memory are never short");
-  return notes;
 }
 
 }  // namespace

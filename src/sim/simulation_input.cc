@@ -16,6 +16,14 @@ constexpr std::string_view kPrefix = "simulate.spillway.dev/";
 constexpr Duration kProvisioning = std::chrono::seconds(90);
 constexpr Duration kIdleRemoval = std::chrono::minutes(10);
 
+// What the clouds promise for a spot node: EC2 two minutes, GCE and Azure thirty seconds. Of others
+// nothing is known, so nothing is counted on.
+Duration usual_notice(const api::Provider& provider) {
+  if (provider.str() == "aws") return std::chrono::minutes(2);
+  if (provider.str() == "gcp" || provider.str() == "azure") return std::chrono::seconds(30);
+  return Duration(0);
+}
+
 // Reads the manifests one after the other.
 class Reader {
  public:
@@ -92,10 +100,13 @@ class Reader {
     if (auto sane = api::validate(*pool); !sane) return fail(std::move(sane).error().in(who));
     TRY(provisioning, time_told(who, object, "provisioning"));
     TRY(idle_removal, time_told(who, object, "idle-removal"));
+    TRY(notice, time_told(who, object, "notice"));
+    const Duration usual = usual_notice(pool->spec.location.provider);
     scene_.pools.push_back({.pool = *std::move(pool),
                             .object = std::move(object),
                             .provisioning = provisioning.value_or(kProvisioning),
-                            .idle_removal = idle_removal.value_or(kIdleRemoval)});
+                            .idle_removal = idle_removal.value_or(kIdleRemoval),
+                            .notice = notice.value_or(usual)});
     return {};
   }
 

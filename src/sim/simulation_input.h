@@ -26,6 +26,7 @@ struct ScenePool {
   nlohmann::json object;
   Duration provisioning{};
   Duration idle_removal{};
+  Duration notice{};  // before a node is taken; zero: none
 };
 
 struct SceneObject {

@@ -1,5 +1,6 @@
 #include <spillway/sim/trainer.h>
 
+#include <spillway/api/agent_protocol.h>
 #include <spillway/control/keys.h>
 #include <spillway/control/world.h>
 
@@ -11,6 +12,7 @@ using nlohmann::json;
 constexpr const char* kIndex = "batch.kubernetes.io/job-completion-index";
 constexpr const char* kRunSeconds = "simulate.spillway.dev/run-seconds";
 constexpr const char* kExitCode = "simulate.spillway.dev/exit-code";
+constexpr std::int64_t kUsualSteps = 3600;  // as saving_programs.cc takes a job that states none
 
 // metadata.labels or metadata.annotations; "" when it is not there.
 std::string meta_text(const json& object, const char* map, std::string_view key) {
@@ -23,6 +25,19 @@ std::string meta_text(const json& object, const char* map, std::string_view key)
 
 std::string phase_of(const json& pod) {
   return pod.value("/status/phase"_json_pointer, "Pending");
+}
+
+// SPILLWAY_RESUME_STEP of any container; 0 without.
+std::int64_t resume_step_of(const json& pod) {
+  for (const char* list : {"initContainers", "containers"}) {
+    for (const json& container : pod.at("spec").value(list, json::array())) {
+      for (const json& entry : container.value("env", json::array())) {
+        if (entry.value("name", "") == api::agent::environment::kResumeStep)
+          return std::stoll(entry.value("value", "0"));
+      }
+    }
+  }
+  return 0;
 }
 
 }  // namespace
@@ -63,7 +78,9 @@ void Trainer::note_job(const Change& change) {
     program.speed_percent[model.at("name")] = model.value("speedPercent", std::int64_t{100});
   const json annotations =
       spec.value("/template/metadata/annotations"_json_pointer, json::object());
-  program.told_by_template = annotations.contains(kRunSeconds);
+  program.saves = spec.contains("checkpoint");
+  program.ended_by_others = program.saves || annotations.contains(kRunSeconds);
+  program.total_steps = std::max<std::int64_t>(spec.value("totalSteps", kUsualSteps), 1);
   program.exit_code = std::stoi(annotations.value(kExitCode, "0"));
 }
 
@@ -98,28 +115,37 @@ void Trainer::note_pod(const Change& change) {
 void Trainer::begin(const RunKey& key, Run& run, const json& pod) {
   Program& program = programs_.at(key.job);
   run.since = time_.monotonic();
+  run.speed_percent = speed_on(program, meta_text(pod, "labels", control::label::kPool));
   ++run.starts;
   if (!program.progress.first_started) program.progress.first_started = time_.now();
-  if (program.told_by_template) return;
-  const std::string pool = meta_text(pod, "labels", control::label::kPool);
-  time_.after(time_needed(program, pool), [this, key, start = run.starts] { finish(key, start); });
+  if (program.saves) {
+    const std::int64_t ranks = program.gang ? program.progress.replicas : 1;
+    run.begun_with = program.work * resume_step_of(pod) / program.total_steps;
+    const Duration again = std::max(program.reached - run.begun_with, Duration(0));
+    program.progress.rank_time_lost += again * 100 / run.speed_percent * ranks;
+  }
+  if (program.ended_by_others) return;
+  time_.after(program.work * 100 / run.speed_percent,
+              [this, key, start = run.starts] { finish(key, start); });
 }
 
-Duration Trainer::time_needed(const Program& program, const std::string& pool) const {
-  const Object there = server_.find(control::kCapacityPools, {.name = ObjectName(pool)});
+std::int64_t Trainer::speed_on(const Program& program, const std::string& pool) const {
+  const Object there = server_.find(control::kCapacityPools, {.ns = {}, .name = ObjectName(pool)});
   const std::string model =
       there ? there->value("/spec/accelerator/model"_json_pointer, "") : std::string();
   const auto speed = program.speed_percent.find(model);
-  const std::int64_t percent = speed == program.speed_percent.end() ? 100 : speed->second;
-  return program.work * 100 / std::max<std::int64_t>(percent, 1);
+  return speed == program.speed_percent.end() ? 100 : std::max<std::int64_t>(speed->second, 1);
 }
 
 void Trainer::stop(const RunKey& key, Run& run, bool in_vain) {
   Program& program = programs_.at(key.job);
   const std::int64_t ranks = program.gang ? program.progress.replicas : 1;
-  const Duration ran = (time_.monotonic() - *run.since) * ranks;
-  program.progress.rank_time_run += ran;
-  if (in_vain) program.progress.rank_time_lost += ran;
+  const Duration ran = time_.monotonic() - *run.since;
+  program.progress.rank_time_run += ran * ranks;
+  if (program.saves)
+    program.reached = run.begun_with + ran * run.speed_percent / 100;
+  else if (in_vain)
+    program.progress.rank_time_lost += ran * ranks;
   run.since.reset();
   ++run.starts;  // the end that was planned is none any more
 }

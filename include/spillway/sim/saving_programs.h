@@ -98,6 +98,8 @@ class SavingPrograms final : public Model {
   void join(const ObjectKey& key, const nlohmann::json& pod);
   void leave(const std::string& pod_uid);
   void begin(Run& run, const nlohmann::json& pod);
+  [[nodiscard]] std::int64_t speed_percent(const nlohmann::json& spec,
+                                           const nlohmann::json& pod) const;
   void stop(Run& run);
   void finish(const RunKey& key);
   void save_at_interval(const RunKey& key);

@@ -9,19 +9,23 @@
 // call blocks until the end. Nothing is written and nothing outside the market directory is read.
 //
 // What is modelled: the API server, Kubernetes' own controllers, a node autoscaler, prices and
-// availability as recorded, interruptions with the notice that the pool states. What a program does
+// availability as recorded, nodes taken after a notice, object stores, and programs that save and
+// resume (spec.checkpoint; one without begins again from the start). What a program does
 // is told by its manifest: a TrainingJob computes for spec.duration at the speed of its
 // accelerator, unless the annotation simulate.spillway.dev/run-seconds of its pod template says how
 // long. SimulationReport::notes names every assumption that was made for want of a word in the
 // input.
 //
 // Annotations of objects, read by the simulation alone:
-//   simulate.spillway.dev/submit-after: 36h   applied so long after the start (Go duration)
-//   simulate.spillway.dev/submit-at: 2020-01-06T08:00:00Z  ... at this instant
-//   simulate.spillway.dev/delete-after: 12h   deleted so long after it was applied
-//   simulate.spillway.dev/deadline-after: 60h  spec.deadline of a TrainingJob, counted from there
-//   simulate.spillway.dev/provisioning: 3m    of a CapacityPool: what a new node takes (default
-//   90s) simulate.spillway.dev/idle-removal: 5m    ... an empty one goes after this (default 10m)
+//   simulate.spillway.dev/...
+//     submit-after: 36h      of a workload: applied so long after the start (Go duration)
+//     submit-at: 2020-01-06T08:00:00Z  ... at this instant
+//     delete-after: 12h      ... deleted so long after it was applied
+//     deadline-after: 60h    of a TrainingJob: spec.deadline, counted from there
+//     provisioning: 3m       of a CapacityPool: what a new node takes (default 90s)
+//     idle-removal: 5m       ... an empty node goes after this (default 10m)
+//     notice: 30s            ... what a node that is taken is told before (default: what the
+//                            provider promises: aws 2m, gcp and azure 30s, others nothing)
 
 #include <cstdint>
 #include <optional>
@@ -104,7 +108,7 @@ struct SimulationTotals {
   std::optional<Money> on_demand_equivalent;
   std::optional<Money> saved;  // on_demand_equivalent - cost; negative when the baseline idles
   NodeTimeSplit split;
-  std::int64_t interruptions = 0;     // attempts and replicas that ended by a taken node
+  std::int64_t interruptions = 0;     // attempts and replicas whose node was taken, or was to be
   std::int64_t nodes_taken = 0;       // by the market
   std::int64_t launches_refused = 0;  // by the market
   Duration lost{};                    // compute time done again, summed over jobs
@@ -135,7 +139,7 @@ struct PlacementSpan {
   std::int32_t replicas = 0;       // at most, in the span
   std::optional<HourlyRate> rate;  // of the whole placement when it was decided
   std::string reason;              // the planner's sentence
-  bool interrupted = false;        // ended because nodes were taken
+  bool interrupted = false;        // a node of it was taken, or was to be
   friend bool operator==(const PlacementSpan&, const PlacementSpan&) = default;
 };
 inline constexpr std::size_t kMaxSpansPerWorkload = 200;

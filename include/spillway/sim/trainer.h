@@ -3,8 +3,10 @@
 // pool's accelerator, and end when spec.duration of the first-listed model is done. A rank that
 // goes stops the others; what was computed since the start of the attempt is lost.
 //
-// A template with the annotation simulate.spillway.dev/run-seconds is left to the kubelet
-// (kubelets.h) and only watched: its times are counted the same way.
+// A job with spec.checkpoint is left to the programs that save (saving_programs.h), and only
+// watched: what it lost is what its next attempt does again after the step it resumed from. So is a
+// template with the annotation simulate.spillway.dev/run-seconds, which the kubelet ends
+// (kubelets.h).
 
 #include <map>
 #include <memory>
@@ -39,8 +41,11 @@ class Trainer final : public Model {
   struct Program {
     TrainingProgress progress;
     bool gang = true;
-    bool told_by_template = false;                      // run-seconds: the kubelet ends it
+    bool ended_by_others = false;  // by the kubelet, or by the programs that save
+    bool saves = false;
+    std::int64_t total_steps = 1;
     Duration work{};                                    // on the first-listed model
+    Duration reached{};                                 // of it, when the last attempt stopped
     std::map<std::string, std::int64_t> speed_percent;  // by model
     int exit_code = 0;
   };
@@ -55,6 +60,8 @@ class Trainer final : public Model {
     std::set<ObjectKey> running;
     std::set<ObjectKey> succeeded;
     std::optional<MonotonicTime> since;  // all ranks run
+    Duration begun_with{};               // of the work, when it began
+    std::int64_t speed_percent = 100;
     std::uint64_t starts = 0;
     bool ending = false;  // the program ends by itself
   };
@@ -65,7 +72,7 @@ class Trainer final : public Model {
   void begin(const RunKey& key, Run& run, const nlohmann::json& pod);
   void stop(const RunKey& key, Run& run, bool in_vain);
   void finish(const RunKey& key, std::uint64_t start);
-  [[nodiscard]] Duration time_needed(const Program& program, const std::string& pool) const;
+  [[nodiscard]] std::int64_t speed_on(const Program& program, const std::string& pool) const;
 
   Kubelets& kubelets_;
   Duration assumed_;

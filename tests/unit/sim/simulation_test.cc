@@ -68,6 +68,12 @@ class Simulation : public testing::Test {
     folder_.write(kTrace, json({{"metadata", {{"gap_seconds", 600}}}, {"data", data}}).dump());
   }
   Result<SimulationReport> run() { return simulate(input_, *make_system_clock()); }
+  SimulationReport good_run() {
+    auto report = run();
+    if (report) return *std::move(report);
+    ADD_FAILURE() << report.error().message;
+    return {};
+  }
   std::string error() {
     const auto report = run();
     return report ? "no error" : report.error().message;
@@ -97,13 +103,14 @@ void expect_conservation(const SimulationReport& report) {
   for (const TeamUse& team : report.teams)
     teams += team.cost;
   EXPECT_EQ(teams, workloads);
+  ASSERT_FALSE(report.cost_curve.empty());
   EXPECT_EQ(report.cost_curve.back().cost, totals.cost);
   EXPECT_THAT(report.violations, IsEmpty());
 }
 
 TEST_F(Simulation, a_job_on_calm_spot_costs_its_hours_at_the_recorded_price) {
   add(workload("TrainingJob", "train", {{"duration", "2h"}}));
-  const SimulationReport report = run().value();
+  const SimulationReport report = good_run();
   expect_conservation(report);
   const WorkloadRow& train = row(report, "train");
   EXPECT_EQ(train.phase, "Succeeded");
@@ -121,8 +128,9 @@ TEST_F(Simulation, a_job_on_calm_spot_costs_its_hours_at_the_recorded_price) {
 
 TEST_F(Simulation, when_the_zone_has_none_left_the_node_is_taken_and_the_work_is_done_again) {
   write_trace(9, 6);  // an hour and a half, then an hour of nothing
+  input_.manifests[0].object["metadata"]["annotations"]["simulate.spillway.dev/notice"] = "0s";
   add(workload("TrainingJob", "train", {{"duration", "2h"}, {"tiers", {"Spot"}}}));
-  const SimulationReport report = run().value();
+  const SimulationReport report = good_run();
   expect_conservation(report);
   const WorkloadRow& train = row(report, "train");
   EXPECT_EQ(train.phase, "Succeeded");
@@ -141,10 +149,53 @@ TEST_F(Simulation, when_the_zone_has_none_left_the_node_is_taken_and_the_work_is
   EXPECT_EQ(spot.unavailable[0].to - spot.unavailable[0].from, std::chrono::hours(1));
 }
 
+TEST_F(Simulation, a_job_that_saves_loses_little_and_ends_sooner) {
+  write_trace(9, 6);
+  const json checkpoint = {{"store", "any"},
+                           {"mode", "Agent"},
+                           {"format", "Manifest"},
+                           {"directory", "/checkpoints"},
+                           {"interval", "15m"},
+                           {"trigger", {{"signal", "SIGUSR1"}}}};
+  add(workload("TrainingJob", "saves",
+               {{"duration", "2h"}, {"tiers", {"Spot"}}, {"checkpoint", checkpoint}}));
+  add(workload("TrainingJob", "starts-over", {{"duration", "2h"}, {"tiers", {"Spot"}}}));
+  const SimulationReport report = good_run();
+  expect_conservation(report);
+  const WorkloadRow& saves = row(report, "saves");
+  const WorkloadRow& starts_over = row(report, "starts-over");
+  EXPECT_EQ(saves.phase, "Succeeded");
+  EXPECT_LT(saves.lost, std::chrono::minutes(3));
+  EXPECT_GT(starts_over.lost, std::chrono::minutes(80));
+  ASSERT_TRUE(saves.finished && starts_over.finished);
+  EXPECT_LT(*saves.finished, *starts_over.finished);
+  EXPECT_LT(saves.cost, starts_over.cost);
+}
+
+TEST_F(Simulation, a_job_that_saves_loses_at_most_an_interval_without_a_notice) {
+  write_trace(9, 6);
+  input_.manifests[0].object["metadata"]["annotations"]["simulate.spillway.dev/notice"] = "0s";
+  const json checkpoint = {{"store", "any"},
+                           {"mode", "Agent"},
+                           {"format", "Manifest"},
+                           {"directory", "/checkpoints"},
+                           {"interval", "15m"},
+                           {"trigger", {{"signal", "SIGUSR1"}}}};
+  add(workload("TrainingJob", "saves",
+               {{"duration", "2h"}, {"tiers", {"Spot"}}, {"checkpoint", checkpoint}}));
+  const SimulationReport report = good_run();
+  expect_conservation(report);
+  const WorkloadRow& saves = row(report, "saves");
+  EXPECT_EQ(saves.phase, "Succeeded");
+  EXPECT_EQ(saves.interruptions, 1);
+  EXPECT_GT(saves.lost, std::chrono::minutes(1));
+  EXPECT_LT(saves.lost, std::chrono::minutes(16));
+}
+
 TEST_F(Simulation, a_zone_without_any_refuses_launches) {
   write_trace(0, 144);
   add(workload("TrainingJob", "train", {{"duration", "2h"}, {"tiers", {"Spot"}}}));
-  const SimulationReport report = run().value();
+  const SimulationReport report = good_run();
   expect_conservation(report);
   EXPECT_EQ(row(report, "train").cost, Money());
   EXPECT_GT(report.totals.launches_refused, 0);
@@ -155,7 +206,7 @@ TEST_F(Simulation, the_baseline_is_used_split_by_team_and_idle_for_the_rest) {
   add(pool("owned", "Reserved", "us-east-1a", {{"fixed", "2.00"}, {"onDemand", "3.00"}}, 2));
   add(workload("InferencePool", "serve",
                {{"replicas", 1}, {"tiers", {"Reserved"}}, {"attribution", {{"team", "b"}}}}));
-  const SimulationReport report = run().value();
+  const SimulationReport report = good_run();
   expect_conservation(report);
   const TierUse& reserved = report.tiers[0];
   ASSERT_EQ(reserved.tier, api::Tier::kReserved);
@@ -176,7 +227,7 @@ TEST_F(Simulation, deadlines_are_judged) {
   short_of_time["metadata"]["annotations"] = {{"simulate.spillway.dev/deadline-after", "1h"}};
   add(std::move(short_of_time));
   add(workload("TrainingJob", "open", {{"duration", "30h"}, {"deadline", "2020-03-01T00:00:00Z"}}));
-  const SimulationReport report = run().value();
+  const SimulationReport report = good_run();
   EXPECT_EQ(row(report, "met").deadline_outcome, DeadlineOutcome::kMet);
   EXPECT_EQ(row(report, "met").submitted, report.from + std::chrono::hours(1));
   EXPECT_EQ(row(report, "short").deadline_outcome, DeadlineOutcome::kInfeasible);
@@ -189,8 +240,8 @@ TEST_F(Simulation, the_same_seed_gives_the_same_report) {
   write_trace(9, 6);
   for (const char* name : {"one", "two", "three"})
     add(workload("TrainingJob", name, {{"duration", "3h"}, {"replicas", 2}}));
-  SimulationReport first = run().value();
-  SimulationReport second = run().value();
+  SimulationReport first = good_run();
+  SimulationReport second = good_run();
   EXPECT_EQ(first.totals, second.totals);
   EXPECT_EQ(first.workloads, second.workloads);
   EXPECT_EQ(first.pools, second.pools);
@@ -203,7 +254,7 @@ TEST_F(Simulation, a_pool_without_a_price_on_demand_leaves_what_was_saved_open) 
   input_.manifests.clear();
   add(pool("spot", "Spot", "us-east-1a", {{"feed", "aws"}}));
   add(workload("TrainingJob", "train", {{"duration", "2h"}}));
-  const SimulationReport report = run().value();
+  const SimulationReport report = good_run();
   EXPECT_EQ(report.totals.saved, std::nullopt);
   EXPECT_EQ(row(report, "train").on_demand_equivalent, std::nullopt);
   EXPECT_THAT(report.notes, Contains(AllOf(HasSubstr("spot"), HasSubstr("onDemand"))));
