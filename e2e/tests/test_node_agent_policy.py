@@ -1,6 +1,7 @@
 """The node agent may mark its own Node with a notice, and nothing else: on the real API server."""
 
 import urllib.parse
+import uuid
 
 import pytest
 
@@ -64,9 +65,13 @@ def agent(cluster, kubectl, nodes, policy):
         path = f"/api/v1/nodes/{node}{subresource}"
         return api.request(method, path, patch, "application/merge-patch+json")
 
-    # The policy is taken up a moment after it was applied.
-    foreign = {"metadata": {"labels": {"example.com/mine": "yes"}}}
-    wait_until(lambda: ask(foreign)[0] == 422, 90, "the API server to have taken up the policy")
+    # The policy is taken up a moment after it was applied; until then a change is let through, and
+    # the same change again would be none.
+    def refused():
+        label = {"example.com/mine": uuid.uuid4().hex}
+        return ask({"metadata": {"labels": label}})[0] == 422
+
+    wait_until(refused, 60, "the API server to have taken up the policy")
     ask.first, ask.second = first, second
     return ask
 
