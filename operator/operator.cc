@@ -163,13 +163,14 @@ void Operator::on_leadership(bool leads) {
 // and with them the allowed hosts, by a new loop.
 Task<void> Operator::take_up() {
   const bool same_wiring = wanted_.market == in_force_.market &&
-                           wanted_.stores == in_force_.stores && wanted_.agent == in_force_.agent;
+                           wanted_.stores == in_force_.stores && wanted_.agent == in_force_.agent &&
+                           wanted_.notices == in_force_.notices;
   if (same_wiring) {
     in_force_ = wanted_;
     loop_->controller().set_plan_config(in_force_.placement);
     co_return;
   }
-  log::info("feeds, stores or the agent changed: the loop is started anew");
+  log::info("feeds, stores, notices or the agent changed: the loop is started anew");
   loop_->stop_prices();
   // Until the last answer has come the loop goes on with the prices that it has.
   while (!ending_ && !co_await loop_->prices_drained(runtime_.clock.monotonic() + kLook)) {

@@ -23,6 +23,11 @@ Duration pause_after(std::uint64_t failures, Random& random) {
 
 }  // namespace
 
+bool operator==(const EventQueueConfig& a, const EventQueueConfig& b) {
+  return a.queue.url.to_string() == b.queue.url.to_string() && a.queue.region == b.queue.region &&
+         a.credentials_folder == b.credentials_folder;
+}
+
 EventQueue::EventQueue(const Runtime& runtime, cloud::SqsClient& client, Listener listener)
     : runtime_(runtime),
       client_(client),

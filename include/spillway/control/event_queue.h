@@ -24,6 +24,7 @@ Result<std::vector<InstanceWord>> parse_event(std::string_view body);
 struct EventQueueConfig {
   cloud::SqsQueue queue;
   std::string credentials_folder;  // empty: the operator's own identity
+  friend bool operator==(const EventQueueConfig& a, const EventQueueConfig& b);
 };
 
 class EventQueue {

@@ -126,6 +126,22 @@ struct Refused {
 
 class ConfigRefuses : public ::testing::TestWithParam<Refused> {};
 
+TEST(Config, notices_may_come_from_a_queue) {
+  EXPECT_FALSE(parse_config("").value().notices);
+  const auto config = parse_config(
+      "notices: {sqs: {queue: 'https://sqs.eu-west-1.amazonaws.com/1/q', region: eu-west-1}}");
+  ASSERT_TRUE(config) << config.error().message;
+  ASSERT_TRUE(config->notices);
+  EXPECT_EQ(config->notices->queue.url.to_string(), "https://sqs.eu-west-1.amazonaws.com/1/q");
+  EXPECT_EQ(config->notices->queue.region.str(), "eu-west-1");
+  EXPECT_EQ(config->notices->credentials_folder, "");
+  const auto bad = [](const char* yaml) { return parse_config(yaml).error().message; };
+  EXPECT_NE(bad("notices: {sqs: {region: x}}").find("has no 'queue'"), std::string::npos);
+  EXPECT_NE(bad("notices: {sqs: {queue: q, region: x}}").find("write the URL of the queue"),
+            std::string::npos);
+  EXPECT_NE(bad("notices: {kafka: {}}").find("write one of sqs"), std::string::npos);
+}
+
 TEST_P(ConfigRefuses, with_a_sentence_that_says_what_to_write) {
   EXPECT_EQ(problem(GetParam().yaml), GetParam().sentence);
 }
