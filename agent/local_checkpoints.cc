@@ -140,6 +140,7 @@ std::vector<storage::FileToSend> files_to_send(const std::string& directory,
                                                const LocalCheckpoint& checkpoint,
                                                const std::string& prefix) {
   std::vector<storage::FileToSend> files;
+  files.reserve(checkpoint.files.size());
   for (const ObjectInfo& file : checkpoint.files) {
     files.push_back(
         {.path = directory + "/" + file.key.str(), .key = storage::Key(prefix + file.key.str())});

@@ -65,11 +65,13 @@ int run_restore() {
                    access->http->shut_down();
                  });
   process.io.run();
-  if (!*outcome) {
-    log::error("the checkpoint could not be restored", {{"error", outcome->error().message}});
+  if (!outcome) return kFailed;
+  const Result<Restored>& result = *outcome;
+  if (!result) {
+    log::error("the checkpoint could not be restored", {{"error", result.error().message}});
     return kFailed;
   }
-  const Restored& restored = **outcome;
+  const Restored& restored = *result;
   if (!settings->from) {
     log::info("there is nothing to restore: the job begins at its beginning");
   } else {

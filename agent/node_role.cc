@@ -21,6 +21,11 @@ std::string source_name(Cloud cloud) {
   return "azure-metadata";
 }
 
+std::optional<EndKind> kind_of(const std::optional<MachineNotice>& notice) {
+  if (!notice) return std::nullopt;
+  return notice->kind;
+}
+
 std::string variable(const cloud::EnvironmentLookup& lookup, const char* name) {
   const char* value = lookup(name);
   return value == nullptr ? std::string() : std::string(trim(value));
@@ -86,8 +91,7 @@ Task<void> NodeWatcher::pass() {
   } else {
     if (*read != notice_) {
       // The same word with another deadline is not seen for the first time.
-      const bool same = notice_ && *read && notice_->kind == (*read)->kind;
-      if (!same) first_seen_ = runtime_.clock.now();
+      if (kind_of(notice_) != kind_of(*read)) first_seen_ = runtime_.clock.now();
       notice_ = *read;
       written_ = false;
     }

@@ -40,9 +40,10 @@ Task<Result<std::vector<Manifest>>> read_manifests(storage::ObjectStore* store,
   co_return manifests;
 }
 
-Result<void> check(const std::vector<Manifest>& manifests, const RestoreSettings& settings) {
+Result<void> check(const std::vector<Manifest>& manifests, const storage::S3Uri& from,
+                   const RestoreSettings& settings) {
   if (manifests.empty()) {
-    return fail(ErrorCode::kNotFound, to_string(*settings.from) +
+    return fail(ErrorCode::kNotFound, to_string(from) +
                                           " has no MANIFEST.json: it is not a checkpoint of an "
                                           "agent, or it was removed");
   }
@@ -151,7 +152,7 @@ Task<Result<Restored>> restore(const Runtime& runtime, storage::ObjectStore& sto
   if (!settings.from) co_return Restored{};
   const storage::Key folder = settings.from->key;
   TRY_CO(manifests, co_await read_manifests(&store, folder));
-  TRY_VOID_CO(check(manifests, settings));
+  TRY_VOID_CO(check(manifests, *settings.from, settings));
   std::error_code error;
   fs::create_directories(partial, error);
   if (error) co_return failed("making " + partial.string(), error);

@@ -23,7 +23,7 @@ Sync::Sync(Runtime runtime, SyncSettings settings, storage::ObjectStore& store,
 
 ServerAnswer Sync::answer(const ServerRequest& request) {
   Answered answered = answer_request(request, settings_.token, status_, runtime_.clock.now());
-  if (answered.changed) {
+  if (answered.changed && status_.request) {
     // What is finished by now does not answer this request.
     const auto sight = look_at_directory(settings_.job.directory, settings_.job.format);
     before_request_.reset();
@@ -154,14 +154,15 @@ Task<std::set<storage::TrainingStep>> Sync::steps_of_others() {
   co_return steps;
 }
 
-bool Sync::answers_request(const LocalCheckpoint& checkpoint) const {
-  if (!status_.request || !status_.request->open()) return false;
+SaveRequest* Sync::answered_by(const LocalCheckpoint& checkpoint) {
+  if (!status_.request || !status_.request->open()) return nullptr;
   const bool newer_step = !before_request_ || checkpoint.step > *before_request_;
-  return newer_step || checkpoint.finished_at >= status_.request->received_at;
+  const bool answers = newer_step || checkpoint.finished_at >= status_.request->received_at;
+  return answers ? &*status_.request : nullptr;
 }
 
 Task<void> Sync::upload(LocalCheckpoint checkpoint) {
-  if (answers_request(checkpoint)) status_.request->state = RequestState::kUploading;
+  if (SaveRequest* request = answered_by(checkpoint)) request->state = RequestState::kUploading;
   const auto committed = co_await uploader_.upload(checkpoint);
   if (committed) {
     note_commit(checkpoint, *committed);
@@ -176,21 +177,21 @@ void Sync::note_commit(const LocalCheckpoint& checkpoint, const Committed& commi
   last_problem_.clear();
   uploaded_.insert(committed.step);
   if (status_.saved && status_.saved->step > committed.step) return;  // brought for the others
-  status_.saved =
+  SavedCheckpoint& saved = status_.saved.emplace(
       SavedCheckpoint{.step = committed.step,
                       .uri = storage::to_string({settings_.store.s3.bucket, committed.folder}),
                       .bytes = committed.bytes,
                       .saved_at = committed.committed_at,
-                      .upload_time = committed.upload_time};
+                      .upload_time = committed.upload_time});
   log::info("a checkpoint is in the store",
             {{"step", committed.step.value()},
              {"bytes", committed.bytes.value()},
              {"upload_ms", static_cast<std::int64_t>(committed.upload_time.count())}});
-  if (!answers_request(checkpoint)) return;
-  status_.saved->save_time =
-      std::max(Duration(0), checkpoint.finished_at - status_.request->received_at);
-  status_.request->state = RequestState::kSaved;
-  status_.request->message.clear();
+  SaveRequest* request = answered_by(checkpoint);
+  if (request == nullptr) return;
+  saved.save_time = std::max(Duration(0), checkpoint.finished_at - request->received_at);
+  request->state = RequestState::kSaved;
+  request->message.clear();
   ask_at_.reset();
   look_closely_until_ = runtime_.clock.monotonic() + times_.look_closely;
 }

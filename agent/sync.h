@@ -53,7 +53,8 @@ class Sync {
   void note_failure(const Error& error);
   void expire();
   void fail_request(std::string message);
-  [[nodiscard]] bool answers_request(const LocalCheckpoint& checkpoint) const;
+  // The open request that the checkpoint answers; nullptr when there is none.
+  [[nodiscard]] SaveRequest* answered_by(const LocalCheckpoint& checkpoint);
   [[nodiscard]] Duration pause() const;
 
   Runtime runtime_;

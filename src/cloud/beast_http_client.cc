@@ -62,7 +62,8 @@ class BeastClient final : public HttpClient {
         run(state_, exchange, runtime_.executor, &runtime_.clock, options_.max_idle_per_origin),
         asio::detached);
     co_await exchange->done.wait(deadline);
-    if (exchange->result) co_return *std::move(exchange->result);
+    std::optional<Result<HttpResponse>>& result = exchange->result;
+    if (result.has_value()) co_return std::move(result.value());
     if (state_->shut) co_return fail(ErrorCode::kCancelled, "the request was cancelled");
     co_return fail(ErrorCode::kTimeout,
                    "no complete answer from " + origin + " within " + format_duration(timeout));

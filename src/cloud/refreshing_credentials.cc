@@ -30,17 +30,20 @@ class RefreshingCredentials::Refresh {
   RefreshingCredentials& owner_;
 };
 
-bool RefreshingCredentials::usable() const {
-  return current_ && (!current_->expires_at || *current_->expires_at > runtime_.clock.now());
+const Credentials* RefreshingCredentials::usable() const {
+  if (!current_) return nullptr;
+  const bool over = current_->expires_at && *current_->expires_at <= runtime_.clock.now();
+  return over ? nullptr : &*current_;
 }
 
 Task<Result<Credentials>> RefreshingCredentials::get() {
-  if (usable() && (refreshing_ || runtime_.clock.now() < refresh_at_)) co_return *current_;
+  const Credentials* known = usable();
+  if (known != nullptr && (refreshing_ || runtime_.clock.now() < refresh_at_)) co_return *known;
   if (refreshing_) {
     const auto done = std::make_shared<Signal>(runtime_.timers);
     waiting_.push_back(done);
     co_await done->wait(runtime_.clock.monotonic() + kLongestWait);
-    if (usable()) co_return *current_;
+    if (const Credentials* renewed = usable()) co_return *renewed;
     co_return fail(ErrorCode::kUnauthorized, "the cloud credentials could not be renewed");
   }
   co_return co_await refresh();
@@ -54,7 +57,7 @@ Task<Result<Credentials>> RefreshingCredentials::refresh() {
     co_return fresh;
   }
   refresh_at_ = runtime_.clock.now() + kRetryPause;
-  if (usable()) co_return *current_;
+  if (const Credentials* old = usable()) co_return *old;
   co_return fresh;
 }
 

@@ -26,7 +26,7 @@ class RefreshingCredentials final : public CredentialsProvider {
 
  private:
   class Refresh;
-  [[nodiscard]] bool usable() const;
+  [[nodiscard]] const Credentials* usable() const;  // nullptr when there are none in force
   Task<Result<Credentials>> refresh();
   void keep(Credentials fresh);
 

@@ -72,8 +72,9 @@ Task<Result<std::vector<QueueMessage>>> SqsClient::receive() {
   std::vector<QueueMessage> messages;
   std::string receipt;
   for (auto& [name, text] : texts) {
-    if (name == "ReceiptHandle") receipt = std::move(text);
-    if (name == "Body") {
+    if (name == "ReceiptHandle") {
+      receipt = std::move(text);
+    } else if (name == "Body") {
       messages.push_back({.receipt = std::exchange(receipt, {}), .body = std::move(text)});
     }
   }
