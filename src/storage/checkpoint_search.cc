@@ -135,8 +135,9 @@ Task<FoundCheckpoint> verify_checkpoint(const Runtime& runtime, ObjectStore& sto
   if (format == CheckpointFormat::kDeepSpeed) {
     const Key latest(std::string(parent.substr(0, parent.rfind('/') + 1)) + "latest");
     auto beside = co_await store.head(latest);
-    if (beside) listing->objects.push_back(*std::move(beside));
-    if (!beside && beside.error().code != ErrorCode::kNotFound) {
+    if (beside) {
+      listing->objects.push_back(*std::move(beside));
+    } else if (beside.error().code != ErrorCode::kNotFound) {
       auto verdict = open_verdict(none, beside.error().message);
       co_return FoundCheckpoint{std::move(none), std::move(verdict)};
     }
