@@ -85,9 +85,18 @@ void normalise(json& value) {
   }
 }
 
+// What was seen of an interruption: a notice that came and went unseen is none.
+void forget_sights(json& status) {
+  const auto conditions = status.find("conditions");
+  if (conditions == status.end()) return;
+  std::erase_if(conditions->get_ref<json::array_t&>(),
+                [](const json& condition) { return condition.value("type", "") == "Interrupted"; });
+}
+
 json normalised(const json& object) {
   json copy = object;
   normalise(copy);
+  if (copy.contains("status")) forget_sights(copy["status"]);
   if (copy.contains("status") && copy["status"].contains("placement")) {
     copy["status"]["placement"].erase("reason");        // names prices and times
     copy["status"]["placement"].erase("alternatives");  // the prices of the moment

@@ -33,7 +33,8 @@ const char* environment(const char* name) {
 
 CheckpointStage::CheckpointStage(World& world)
     : store(world.time()),
-      programs(world.time(), world.server(), world.kubelets(), store, {.bucket = kBucket}) {
+      programs(world.time(), world.server(), world.kubelets(), store,
+               {.bucket = kBucket, .save_time = std::chrono::seconds(40)}) {
   store.make_bucket(kBucket);
 }
 

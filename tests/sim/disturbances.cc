@@ -266,8 +266,11 @@ std::vector<Cell> outages(std::uint64_t writes) {
          on_write(write, silence_the_market)},
     }};
     for (std::size_t kind = 0; kind < all.size(); ++kind)
-      cells.push_back(
-          {.write = write, .kind = kind, .what = all[kind].first, .arrange = all[kind].second});
+      cells.push_back({.write = write,
+                       .kind = kind,
+                       .what = all[kind].first,
+                       .arrange = all[kind].second,
+                       .takes_minutes = kind < 2});
   }
   return cells;
 }

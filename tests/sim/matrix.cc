@@ -43,6 +43,7 @@ void run_matrix(const Matrix& matrix, const Scenario& story, std::size_t number)
   std::size_t differing = 0;
   for (const Cell& cell : cells) {
     if (cell.for_lone_workloads && story.competes) continue;
+    if (cell.takes_minutes && story.hurried) continue;
     if (!in_full() && !matrix.bounded(cell, number)) continue;
     ++runs;
     const Outcome outcome = run(story, cell.arrange, seed());

@@ -23,6 +23,8 @@ struct Cell {
   // Who does not see the others decides otherwise, and rightly: not for stories in which workloads
   // or shares compete.
   bool for_lone_workloads = false;
+  // Takes minutes: whoever could not act within a notice has lost a node without a word.
+  bool takes_minutes = false;
 };
 
 // What a matrix is made of: its disturbances at each write.

@@ -37,6 +37,7 @@ struct Scenario {
       script;             // asks for what happens later (world.time().after) and returns
   Duration duration;      // after this everything is quiet
   bool competes = false;  // several workloads, or shares of one, want the same room
+  bool hurried = false;   // it is over in less than the minutes of an outage
   std::function<std::vector<std::string>(World&)>
       expectations;  // what is not as it has to be at the end
 };
