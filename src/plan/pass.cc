@@ -377,6 +377,19 @@ void Pass::fill(Job& job) {
   changed = true;
 }
 
+std::int64_t Pass::missing(const Share& share) {
+  return share.replicas - count(share.bound) - count(share.taken);
+}
+
+void Pass::fill(Service& service, std::size_t where) {
+  Share& share = share_on(service, where);
+  const std::vector<Bound> more = room.take(where, kind(service).need, missing(share));
+  if (more.empty()) return;
+  share.taken.insert(share.taken.end(), more.begin(), more.end());
+  repacks_[where] = true;
+  changed = true;
+}
+
 Share& Pass::share_on(Service& service, std::size_t where) {
   const auto at = std::find_if(service.shares.begin(), service.shares.end(),
                                [&](const Share& share) { return share.pool == where; });

@@ -160,11 +160,13 @@ class Pass {
 
   void place(Job& job, const Offer& offer, Cause cause);
   void take_back(Job& job, Cause cause);
-  // Replicas of a placed job that have no room: what was decided for it was not carried out, or
-  // nodes went.
+  // Replicas of a placed job, or of a share, that have no room: what was decided was not carried
+  // out, or nodes went.
   [[nodiscard]] static std::int64_t missing(const Job& job);
+  [[nodiscard]] static std::int64_t missing(const Share& share);
   // Takes room for them, as far as there is.
   void fill(Job& job);
+  void fill(Service& service, std::size_t pool);
   std::int64_t grow(Service& service, std::size_t pool,
                     std::int64_t replicas);  // how many found room
   void shrink(Service& service, std::size_t pool, std::int64_t replicas);

@@ -78,9 +78,10 @@ class ReservedStep {
   void claim_for_service(std::size_t index) {
     const Service& service = pass_.services[index];
     if (service.workload->terminating || pass_.kind(service).reserved.empty()) return;
-    if (reserved_wanted(pass_, service) <= 0) return;
+    const bool is_short = !short_pools(service).empty();
+    if (!is_short && reserved_wanted(pass_, service) <= 0) return;
     const Claim claim = claim_of_service(pass_, index);
-    if (has_chance(service, claim)) claims_.push_back(claim);
+    if (is_short || has_chance(service, claim)) claims_.push_back(claim);
   }
 
   // Its slots were decided and not all of them are there: whoever was to leave them has not been
@@ -97,6 +98,26 @@ class ReservedStep {
     if (!found) return;
     incumbents_.displace(*found, claim.beneficiary);
     pass_.fill(job);
+  }
+
+  // The same of a service, share by share.
+  std::vector<std::size_t> short_pools(const Service& service) const {
+    std::vector<std::size_t> pools;
+    for (const Share& share : service.shares) {
+      const bool reserved = pass_.pool(share.pool).tier == api::Tier::kReserved;
+      if (reserved && Pass::missing(share) > 0) pools.push_back(share.pool);
+    }
+    return pools;
+  }
+
+  void serve_short(Service& service, const Claim& claim) {
+    for (const std::size_t pool : short_pools(service)) {
+      const std::int64_t missing = Pass::missing(*service.find(pool));
+      const auto found = incumbents_.find(claim, pool, pass_.kind(service).need, missing, 1);
+      if (!found) continue;
+      incumbents_.displace(*found, claim.beneficiary);
+      pass_.fill(service, pool);
+    }
   }
 
   bool has_free_room(const Job& job) const {
@@ -199,6 +220,7 @@ class ReservedStep {
   }
 
   void serve(Service& service, const Claim& claim) {
+    serve_short(service, claim);
     if (!has_chance(service, claim)) return;
     for (const Offer& offer : pass_.kind(service).reserved) {
       const std::int64_t wanted = reserved_wanted(pass_, service);

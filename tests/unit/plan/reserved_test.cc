@@ -211,6 +211,30 @@ TEST(Reserved, ADisplacementThatWasInterruptedHalfWayIsFinished) {
   EXPECT_EQ(planned.pool_of("low"), "od");
 }
 
+// The service has been given its share, and the job that was to leave for it has not been told.
+TEST_F(ScaleUp, ADisplacementThatWasInterruptedHalfWayIsFinished) {
+  InferenceWorkload& api = world.service_named("api");
+  api.demand.replicas = 16;
+  api.allocations[0].desired = 16;
+  api.allocations[0].starting_since = world.now - 10s;
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.shares_of("api"), "own:16");
+  EXPECT_EQ(planned.job("train").cause, Cause::kDisplaced);
+  EXPECT_TRUE(planned.job("train").displaced_by_inference);
+  EXPECT_EQ(planned.pool_of("train"), "spot");
+}
+
+TEST_F(ScaleUp, AShareWithoutRoomThatOutranksNobodyWaitsForItsLaunchTimeout) {
+  InferenceWorkload& api = world.service_named("api");
+  api.demand.replicas = 16;
+  api.allocations[0].desired = 16;
+  api.allocations[0].starting_since = world.now - 10s;
+  world.job_named("train").demand.priority = 5;
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.shares_of("api"), "own:16");
+  EXPECT_EQ(planned.job("train").verdict, TrainingVerdict::kKeep);
+}
+
 TEST(Reserved, WhoHasNoRoomAndOutranksNobodyWaitsForItsLaunchTimeout) {
   World world;
   world.reserved("own", {.nodes = 1});
