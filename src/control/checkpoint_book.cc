@@ -116,7 +116,7 @@ Task<void> CheckpointBook::look(Uid job) {
     note(at->second, std::move(result), began);
   }
   wake_.notify();
-  if (found_all && target.pruning && !stopping_) co_await prune(target);
+  if (found_all && target.pruning && !stopping_) co_await prune(target, *target.pruning);
 }
 
 void CheckpointBook::note(Entry& entry, Result<storage::SearchResult> result, MonotonicTime began) {
@@ -155,12 +155,12 @@ void CheckpointBook::note(Entry& entry, Result<storage::SearchResult> result, Mo
 
 // Removes what is older than what is to stay, the marker first. A failure is tried again with the
 // next look.
-Task<void> CheckpointBook::prune(CheckpointTarget target) {
+Task<void> CheckpointBook::prune(CheckpointTarget target, CheckpointTarget::Pruning pruning) {
   storage::ObjectStore& objects = *target.store->objects;
   auto valid = co_await storage::list_valid(runtime_, objects, target.prefix, target.format,
                                             target.expectation);
   if (!valid) co_return;
-  const auto old = storage::prunable(*valid, target.pruning->keep, target.pruning->in_use);
+  const auto old = storage::prunable(*valid, pruning.keep, pruning.in_use);
   for (const storage::Candidate& candidate : old) {
     if (stopping_) co_return;
     const auto removed = co_await storage::remove_checkpoint(objects, target.format, candidate);

@@ -231,8 +231,9 @@ class Facts {
       return work ? *work : Duration(0);
     }
     const api::TrainingJobStatus& status = job_.status;
-    const bool resumes = status.placement && status.placement->resume_from && status.checkpoint;
-    return resumes ? status.checkpoint->compute_time.value_or(Duration(0)) : Duration(0);
+    const bool resumes = status.placement && status.placement->resume_from;
+    if (!resumes || !status.checkpoint) return Duration(0);
+    return status.checkpoint->compute_time.value_or(Duration(0));
   }
 
   void take_verified() {

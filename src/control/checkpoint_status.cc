@@ -63,8 +63,9 @@ void record_checkpoint(const SavedWorkload& saved, NextTraining& next) {
 void record_save(const SavedWorkload& saved, NextTraining& next) {
   const auto& step = saved.decision.interruption;
   const auto& before = saved.job.status.save;
-  if (step && step->save) {
-    const api::SaveStatus& save = *step->save;
+  const std::optional<api::SaveStatus> asked = step ? step->save : std::nullopt;
+  if (asked) {
+    const api::SaveStatus& save = *asked;
     const bool same = before && before->attempt == save.attempt &&
                       before->requested_at == save.requested_at && before->state == save.state;
     next.status.save = save;
@@ -128,8 +129,10 @@ void record_start(const SavedWorkload& saved, NextTraining& next) {
   const api::CheckpointStatus& known = saved.checkpoint.status;
   next.status.placement->resume_from.reset();
   if (decision.resume_step && known.step == decision.resume_step) {
-    next.status.placement->resume_from = api::ResumePoint{
-        .uri = known.uri, .step = *known.step, .attempt = known.attempt.value_or(AttemptNumber())};
+    next.status.placement->resume_from =
+        api::ResumePoint{.uri = known.uri,
+                         .step = *decision.resume_step,
+                         .attempt = known.attempt.value_or(AttemptNumber())};
   }
   if (!next.status.ended) return;
   const api::EndedAttempt ended = *std::exchange(next.status.ended, std::nullopt);

@@ -9,6 +9,7 @@
 #include <spillway/api/codec.h>
 #include <spillway/cloud/sigv4.h>
 #include <spillway/control/keys.h>
+#include <spillway/core/check.h>
 #include <spillway/storage/layout.h>
 
 namespace spillway::control {
@@ -20,6 +21,13 @@ namespace variable = agent::environment;
 
 constexpr std::string_view kTokenKey = "token";
 constexpr std::int64_t kDefaultGrace = 30;  // of Kubernetes
+
+// Only jobs that want checkpoints come here.
+const api::CheckpointSpec& spec_of(const api::TrainingJob& job) {
+  const std::optional<api::CheckpointSpec>& spec = job.spec.checkpoint;
+  SPILLWAY_CHECK(spec.has_value());
+  return *spec;
+}
 
 json with_value(std::string_view name, std::string value) {
   return {{"name", name}, {"value", std::move(value)}};
@@ -123,7 +131,7 @@ json rank_variable() {
 
 void add_agent(json& pod_spec, const api::TrainingJob& job, const CheckpointWiring& wiring,
                const std::vector<json>& variables) {
-  const api::CheckpointSpec& spec = *job.spec.checkpoint;
+  const api::CheckpointSpec& spec = spec_of(job);
   const std::string volume = volume_at(pod_spec, spec.directory);
   if (volume == agent::kCheckpointVolume)
     add_volume(pod_spec, {{"name", volume}, {"emptyDir", json::object()}});
@@ -161,7 +169,7 @@ void add_agent(json& pod_spec, const api::TrainingJob& job, const CheckpointWiri
 }  // namespace
 
 std::int64_t checkpoint_writers(const api::TrainingJob& job) {
-  const auto& size = job.spec.checkpoint->world_size;
+  const auto& size = spec_of(job).world_size;
   return size ? std::min<std::int64_t>(*size, job.spec.replicas) : job.spec.replicas;
 }
 
@@ -192,7 +200,7 @@ json token_secret(const api::TrainingJob& job, const Secret& token) {
 
 void wire_checkpoints(json& pod_template, const api::TrainingJob& job,
                       const api::TrainingPlacement& placement, const CheckpointWiring& wiring) {
-  const api::CheckpointSpec& spec = *job.spec.checkpoint;
+  const api::CheckpointSpec& spec = spec_of(job);
   const StoreConfig& store = *wiring.store;
   json& pod_spec = pod_template["spec"];
   const bool native = spec.mode == api::CheckpointMode::kNative;

@@ -34,13 +34,21 @@ cloud::Url pod_url(const std::string& ip, std::int64_t port, std::string_view pa
 }
 
 SaveOrder::Pod address_of(const kube::Pod& pod, const api::CheckpointSpec& spec) {
-  if (spec.mode == api::CheckpointMode::kNative) {
-    return {.uid = pod.meta.uid,
-            .save = pod_url(pod.ip, spec.trigger.http->port, spec.trigger.http->path)};
-  }
+  const auto& http = spec.trigger.http;
+  if (spec.mode == api::CheckpointMode::kNative && http)
+    return {.uid = pod.meta.uid, .save = pod_url(pod.ip, http->port, http->path)};
   return {.uid = pod.meta.uid,
           .save = pod_url(pod.ip, api::agent::kPort, api::agent::kSavePath),
           .status = pod_url(pod.ip, api::agent::kPort, api::agent::kStatusPath)};
+}
+
+// The request stands in the job's stored status: it may be made.
+bool is_recorded(const World& world, const ObjectKey& job, const api::SaveStatus& asked) {
+  const auto stored = world.training_jobs.find(job);
+  if (stored == nullptr) return false;
+  const std::optional<api::SaveStatus>& save = stored->status.save;
+  return save && save->attempt == asked.attempt && save->requested_at == asked.requested_at &&
+         save->state == api::SaveState::kRequested;
 }
 
 }  // namespace
@@ -99,24 +107,21 @@ std::vector<SaveOrder> Controller::save_orders() const {
   std::vector<SaveOrder> orders;
   for (const plan::TrainingDecision& decision : plan_.training) {
     const auto& step = decision.interruption;
-    if (!step || !step->ask || !step->save) continue;
+    if (!step || !step->ask) continue;
+    const std::optional<api::SaveStatus>& asked = step->save;
     const api::TrainingJob& job = *picture_.training[decision.workload];
-    const auto stored = world_.training_jobs.find(job.meta.key);
-    const api::SaveStatus& save = *step->save;
-    const bool recorded = stored != nullptr && stored->status.save &&
-                          stored->status.save->attempt == save.attempt &&
-                          stored->status.save->requested_at == save.requested_at &&
-                          stored->status.save->state == api::SaveState::kRequested;
+    const std::optional<api::CheckpointSpec>& spec = job.spec.checkpoint;
+    if (!asked || !spec) continue;
     SaveOrder order{.job = job.meta.uid,
-                    .id = save_id(save),
-                    .attempt = save.attempt,
-                    .deadline = save.deadline,
-                    .reason = std::string(api::to_string(save.reason)),
+                    .id = save_id(*asked),
+                    .attempt = asked->attempt,
+                    .deadline = asked->deadline,
+                    .reason = std::string(api::to_string(asked->reason)),
                     .token = job_token(token_key_, job.meta.uid),
-                    .agent = job.spec.checkpoint->mode == api::CheckpointMode::kAgent,
-                    .recorded = recorded};
+                    .agent = spec->mode == api::CheckpointMode::kAgent,
+                    .recorded = is_recorded(world_, job.meta.key, *asked)};
     for (const auto& pod : picture_.training_children[decision.workload].pods) {
-      if (!pod->ip.empty()) order.pods.push_back(address_of(*pod, *job.spec.checkpoint));
+      if (!pod->ip.empty()) order.pods.push_back(address_of(*pod, *spec));
     }
     orders.push_back(std::move(order));
   }

@@ -16,8 +16,10 @@ void SaveRecord::show(Picture& picture) const {
 
 void SaveRecord::learn(const Picture& picture, const plan::Plan& plan) {
   for (const plan::TrainingDecision& decision : plan.training) {
-    if (!decision.interruption || !decision.interruption->save) continue;
-    const api::SaveStatus& save = *decision.interruption->save;
+    if (!decision.interruption) continue;
+    const std::optional<api::SaveStatus>& settles = decision.interruption->save;
+    if (!settles) continue;
+    const api::SaveStatus& save = *settles;
     const bool verified = save.state == api::SaveState::kVerified;
     const bool settled = verified || save.state == api::SaveState::kGivenUp;
     const plan::TrainingWorkload& workload = picture.snapshot.training[decision.workload];

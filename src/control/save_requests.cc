@@ -62,7 +62,7 @@ struct SaveRequests::Delivery {
 
 SaveRequests::SaveRequests(Runtime runtime, TaskGroup& tasks, cloud::HttpClient& http,
                            std::function<void()> changed, Options options)
-    : runtime_(runtime),
+    : runtime_(std::move(runtime)),
       tasks_(tasks),
       http_(http),
       changed_(std::move(changed)),
@@ -115,13 +115,12 @@ SaveProgress SaveRequests::progress(const Uid& job, const std::string& id) const
   std::size_t answers = 0;
   for (const auto& [pod, delivery] : at->second->deliveries) {
     if (delivery->delivered) ++progress.delivered;
-    if (delivery->answered) {
+    if (const auto& answered = delivery->answered) {
       ++answers;
-      progress.answered =
-          std::min(progress.answered.value_or(*delivery->answered), *delivery->answered);
+      progress.answered = std::min(progress.answered.value_or(*answered), *answered);
     }
-    if (delivery->step)
-      progress.step = std::max(progress.step.value_or(*delivery->step), *delivery->step);
+    if (const auto& step = delivery->step)
+      progress.step = std::max(progress.step.value_or(*step), *step);
     if (!delivery->trouble.empty()) progress.trouble = delivery->trouble;
   }
   // What one rank saved is no checkpoint yet.

@@ -97,7 +97,7 @@ class CheckpointBook {
   };
   Task<void> look(Uid job);
   void note(Entry& entry, Result<storage::SearchResult> result, MonotonicTime began);
-  Task<void> prune(CheckpointTarget target);
+  Task<void> prune(CheckpointTarget target, CheckpointTarget::Pruning pruning);
   MonotonicTime start_due();
 
   Runtime runtime_;
