@@ -23,6 +23,11 @@ std::string in_quotes(std::string_view text) {
   return "'" + shorten(text, kMaxWordInSentence) + "'";
 }
 
+// A path is said in full: it is what the reader has to mend.
+std::string whole(const std::string& path) {
+  return "'" + path + "'";
+}
+
 // A text field, or a sentence that says what to write.
 Result<std::string> word(const Json& object, const char* field, const std::string& path,
                          std::string_view example) {
@@ -132,10 +137,9 @@ Result<std::vector<std::string>> files_of(const std::string& path) {
     if (extension == ".yaml" || extension == ".yml" || extension == ".json")
       files.push_back(entry.path().string());
   }
-  if (error)
-    return invalid("the folder " + in_quotes(path) + " cannot be read: " + error.message());
+  if (error) return invalid("the folder " + whole(path) + " cannot be read: " + error.message());
   if (files.empty()) {
-    return invalid("the folder " + in_quotes(path) +
+    return invalid("the folder " + whole(path) +
                    " has no *.yaml, *.yml or *.json: name a folder with manifests");
   }
   std::sort(files.begin(), files.end());
@@ -146,11 +150,11 @@ Result<std::string> content_of(const std::string& file) {
   if (file == "-") return read_text(std::cin, "standard input");
   std::error_code error;
   if (!fs::exists(file, error)) {
-    return invalid("there is no file or folder " + in_quotes(file) +
+    return invalid("there is no file or folder " + whole(file) +
                    ": write the path of manifests, or - for standard input");
   }
   std::ifstream in(file, std::ios::binary);
-  if (!in) return invalid("the file " + in_quotes(file) + " cannot be opened");
+  if (!in) return invalid("the file " + whole(file) + " cannot be opened");
   return read_text(in, file);
 }
 

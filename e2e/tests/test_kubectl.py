@@ -10,7 +10,7 @@ ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
 @pytest.fixture
 def full_world(world):
     world.open_market({ZONE_A: [(0, "0.918")], ZONE_B: [(0, "1.1016")]})
-    world.pool(
+    reserved = world.pool(
         "reserved", tier="Reserved", zone=ZONE_A, fixed="15.68", nodes=1, per_node=8,
         instance_type="p3.16xlarge", on_demand="24.48",
     )
@@ -23,6 +23,8 @@ def full_world(world):
     world.serve("batch", replicas=4, tiers=["Spot"], capacity={"spotPercent": 100}).wait_ready(4)
     world.train("train", replicas=4, attribution={"team": "vision"}).wait_running()
     world.train("stuck", model="H900").wait_condition("Placed", "False")
+    # Counts of a pool follow once a second at most.
+    reserved.wait(lambda status: status["accelerators"]["used"] == 6, "to count what is used")
     return world
 
 

@@ -4,6 +4,7 @@ import collections
 import time
 
 from cluster import wait_until
+from support.history import TRAINING_JOBS
 from support.manifests import runs_for
 
 ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
@@ -132,6 +133,7 @@ def test_the_writes_for_an_interruption_are_few(world):
     job.wait_running(attempt=1)
     settled(operator)
     mark = operator.mark()
+    history = world.record(TRAINING_JOBS)
     victim = job.pods()[0]["metadata"]["name"]
     world.kubectl("delete", "pod", victim, f"-n={world.namespace}", "--wait=false")
     job.wait_running(attempt=2)
@@ -139,6 +141,8 @@ def test_the_writes_for_an_interruption_are_few(world):
     writes = of_workload(world, mark)
     for write in writes:
         print(write)
+    for change in history.changes("TrainingJob"):
+        print(change.object["status"])
     assert all(write.code < 300 for write in writes), "no write was in vain"
     assert_at_most(counts(writes), LIFE_OF_AN_INTERRUPTION)
 

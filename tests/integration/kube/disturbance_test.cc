@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "cluster_fixture.h"
@@ -30,14 +31,27 @@ class Disturbed : public ReflectedTest {
     if (stopped) resume();
     ReflectedTest::TearDown();
   }
-  void signal_api_server(int signal) {
+  pid_t api_server_pid() const {
     std::ifstream file(cluster + "/run/kube-apiserver.json");
-    const pid_t pid = json::parse(file).at("pid").get<pid_t>();
-    ASSERT_EQ(::kill(pid, signal), 0);
+    return json::parse(file).at("pid").get<pid_t>();
   }
+  // proc(5): the state stands behind the name of the program, which ends with the last ')'.
+  static bool every_thread_is_stopped(pid_t pid) {
+    const std::filesystem::path threads = "/proc/" + std::to_string(pid) + "/task";
+    for (const auto& thread : std::filesystem::directory_iterator(threads)) {
+      std::ifstream file(thread.path() / "stat");
+      const std::string stat{std::istreambuf_iterator<char>(file), {}};
+      const std::size_t name_ends = stat.rfind(')');
+      if (name_ends == std::string::npos || stat.substr(name_ends + 2, 1) != "T") return false;
+    }
+    return true;
+  }
+  void signal_api_server(int signal) { ASSERT_EQ(::kill(api_server_pid(), signal), 0); }
   void stop() {
     signal_api_server(SIGSTOP);
     stopped = true;
+    // Until it takes effect the process goes on answering.
+    ASSERT_TRUE(eventually([&] { return every_thread_is_stopped(api_server_pid()); }));
   }
   void resume() {
     signal_api_server(SIGCONT);
