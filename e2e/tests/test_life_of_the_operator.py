@@ -6,6 +6,7 @@ import time
 
 from cluster import wait_until
 from support.manifests import runs_for
+from support.quiet import settled
 
 ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
 KILLS = 12
@@ -66,6 +67,7 @@ def test_killed_again_and_again_it_makes_exactly_the_children_that_are_due(world
     services = [service["metadata"]["name"] for service in world.services()]
     assert sorted(services) == sorted(["chat", *(f"{name}-ranks" for name in names)])
     history.assert_one_attempt_at_a_time()
+    settled(operator)
     mark = operator.mark()
     operator.kill()
     operator.start(*flags)

@@ -6,6 +6,7 @@ import pytest
 
 from cluster import wait_until
 from support.manifests import SPOT_TAINT, runs_for, stops_in
+from support.quiet import settled
 from support.world import condition, is_true, now, parse_time, seconds_since
 
 ZONE_A, ZONE_B, ZONE_C, ZONE_D = (f"us-east-1{letter}" for letter in "abcd")
@@ -252,6 +253,7 @@ def test_without_capacity_a_job_says_what_is_missing_and_nothing_spins(world, cl
     assert "$0.10/h" in too_dear.condition("Placed")["message"]
     world.show("no capacity")
 
+    settled(operator)
     mark = operator.mark()
     begin = time.monotonic()
     wait_until(lambda: time.monotonic() - begin >= 20, 25, "20 s to pass")

@@ -6,6 +6,7 @@ import time
 from cluster import wait_until
 from support.history import TRAINING_JOBS
 from support.manifests import runs_for
+from support.quiet import settled
 
 ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
 QUIET_SECONDS = 40
@@ -54,18 +55,6 @@ def test_when_nothing_happens_nothing_is_written(world):
     assert heard > QUIET_SECONDS / 4, "the market was read all the time"
     assert 0 < len(renewals) <= QUIET_SECONDS
     assert [str(write) for write in writes] == []
-
-
-def settled(operator, seconds=3, timeout=30):
-    """Waits for a time without writes."""
-    state = {"mark": operator.mark(), "since": time.monotonic()}
-
-    def silent():
-        if operator.writes(state["mark"]):
-            state.update(mark=operator.mark(), since=time.monotonic())
-        return time.monotonic() - state["since"] >= seconds
-
-    wait_until(silent, timeout, f"{seconds} s without a write")
 
 
 # docs/writes.md lists them and says why each is needed.
