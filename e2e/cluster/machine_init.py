@@ -15,7 +15,8 @@ import pathlib
 import socket
 import subprocess
 import sys
-import time
+
+from waiting import wait_until  # a program: its own folder is where it looks
 
 START_TIMEOUT = 60  # seconds
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
@@ -34,14 +35,6 @@ def run(*command):
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip()}")
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + START_TIMEOUT
-    while not condition():
-        if time.monotonic() >= deadline:
-            raise TimeoutError(f"waited {START_TIMEOUT} s in vain for {what}")
-        time.sleep(0.02)
 
 
 def mount_private_folders(state):
@@ -85,7 +78,9 @@ def set_up_network(network):
     """One bridge in the node: its uplink and its pods are ports of it, so that all pods of the
     cluster see each other without routes. Services are the business of kube-proxy.
     """
-    wait_for(lambda: "eth0" in {name for _, name in socket.if_nameindex()}, "eth0")
+    wait_until(
+        lambda: "eth0" in {name for _, name in socket.if_nameindex()}, START_TIMEOUT, "eth0"
+    )
     bridge = network["bridge"]
     run("ip", "link", "set", "lo", "up")
     run("ip", "address", "add", f"{network['metadata']}/32", "dev", "lo")
@@ -147,7 +142,11 @@ def main():
         children[process.pid] = program["name"]
         if "socket" in program:
             awaited = program["socket"]
-            wait_for(lambda path=awaited, p=process: p.poll() is not None or listens(path), awaited)
+            wait_until(
+                lambda path=awaited, p=process: p.poll() is not None or listens(path),
+                START_TIMEOUT,
+                awaited,
+            )
         for command in program.get("then", []):
             run(*command)
     supervise(children)

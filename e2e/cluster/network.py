@@ -15,9 +15,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import time
 
 from .processes import process_start_time, recorded_process
+from .waiting import wait_until
 
 # A record per network, so that the next start can remove what a run left behind that was killed.
 REGISTRY = pathlib.Path("/run/spillway-e2e")
@@ -153,13 +153,10 @@ def _control_groups(prefix):
 
 def _remove_control_group(group):
     """Bottom up; a killed process leaves its group a moment later."""
-    deadline = time.monotonic() + END_TIMEOUT
     for folder, _, _ in os.walk(group, topdown=False):
-        while True:
-            try:
-                os.rmdir(folder)
-                break
-            except OSError:
-                if time.monotonic() >= deadline:
-                    raise
-                time.sleep(0.05)
+        wait_until(lambda f=folder: _remove_folder(f), END_TIMEOUT, f"{folder} to be removed")
+
+
+def _remove_folder(folder):
+    os.rmdir(folder)
+    return True
