@@ -167,7 +167,9 @@ class Run {
         trainer_(keep(std::make_shared<Trainer>(world_.time(), world_.server(), world_.kubelets(),
                                                 input.config.placement.assumed_duration))),
         replay_(keep(std::make_shared<MarketReplay>(world_, books_, range,
-                                                    input.seed ^ 0x6d61726b6574ULL))) {}
+                                                    input.seed ^ 0x6d61726b6574ULL))) {
+    if (input.fingerprint) world_.fingerprint_history();
+  }
 
   Result<SimulationReport> play() {
     world_.server().limit_history(kHistory);
@@ -201,6 +203,7 @@ class Run {
       report.violations.push_back("the model of the API server does not know " + request);
     report.writes = world_.writes().size();
     report.passes = passes;
+    report.fingerprint = world_.fingerprint();
     return report;
   }
 

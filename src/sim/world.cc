@@ -4,12 +4,14 @@
 
 #include <spillway/control/world.h>
 #include <spillway/core/check.h>
+#include <spillway/core/text.h>
 
 namespace spillway::sim {
 namespace {
 
 using nlohmann::json;
 
+constexpr std::uint64_t kFingerprintFactor = 0x100000001b3ULL;  // any odd number: order counts
 constexpr const char* kResource = "nvidia.com/gpu";
 constexpr const char* kPoolLabel = "simulate.spillway.dev/pool";
 constexpr MonotonicTime kBoot{
@@ -48,10 +50,12 @@ World::World(WorldOptions options)
       autoscaler_(time_, server_, nodes_),
       invariants_(server_) {
   server_.listen([this](const Change& change) {
-    if (!keeps_history_) return;
-    history_ += format_instant(time_.now()) + " " + std::string(to_string(change.kind)) + " " +
-                change.type.to_string() + " " + change.key.to_string() + " " +
-                change.object->dump() + "\n";
+    if (!keeps_history_ && !fingerprint_) return;
+    const std::string line = format_instant(time_.now()) + " " +
+                             std::string(to_string(change.kind)) + " " + change.type.to_string() +
+                             " " + change.key.to_string() + " " + change.object->dump() + "\n";
+    if (keeps_history_) history_ += line;
+    if (fingerprint_) *fingerprint_ = *fingerprint_ * kFingerprintFactor + stable_hash(line);
   });
 }
 

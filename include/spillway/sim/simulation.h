@@ -61,6 +61,8 @@ struct SimulationInput {
   std::optional<Instant> from;
   std::optional<Instant> to;
   std::uint64_t seed = 1;
+  // SimulationReport::fingerprint is made, which takes a fifth more time.
+  bool fingerprint = false;
   // Of its market only poll interval and freshness of the feeds that pools name are used: what they
   // say comes from the market directory.
   control::OperatorConfig config;
@@ -243,6 +245,8 @@ struct SimulationReport {
   std::vector<std::string> violations;
   std::uint64_t writes = 0;  // of the operator, Events left out
   std::uint64_t passes = 0;  // of the planner
+  // Of every change of every object in its order: runs with the same one had the same history.
+  std::optional<std::uint64_t> fingerprint;
   SimulationSpeed speed;
 };
 

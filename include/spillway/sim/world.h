@@ -128,6 +128,9 @@ class World {
   // The whole history of the store as text, one line a change: for comparing runs byte for byte.
   [[nodiscard]] const std::string& history() const { return history_; }
   void keep_history(bool keep) { keeps_history_ = keep; }
+  // The same of runs that are too long to keep: from now on a hash of it is made, nullopt before.
+  void fingerprint_history() { fingerprint_ = 0; }
+  [[nodiscard]] std::optional<std::uint64_t> fingerprint() const { return fingerprint_; }
 
   VirtualTime& time() { return time_; }
   ApiServer& server() { return server_; }
@@ -175,6 +178,7 @@ class World {
   MonotonicTime next_check_{};
   std::string history_;
   bool keeps_history_ = false;
+  std::optional<std::uint64_t> fingerprint_;
   std::vector<std::shared_ptr<void>> kept_;
   std::vector<Seat> seats_;
 };
