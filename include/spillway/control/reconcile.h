@@ -26,6 +26,13 @@ struct CheckpointSupport {
   Secret token_key;  // empty: not known yet, and no such attempt is begun
 };
 
+// What children were last made from, by kind and key of the child; bounded.
+struct Applied {
+  std::string fingerprint;  // of everything that the object is made from
+  std::string hash;
+};
+using AppliedObjects = std::unordered_map<std::string, Applied>;
+
 class Reconciler {
  public:
   explicit Reconciler(bool observe, CheckpointSupport support = {})
@@ -38,14 +45,10 @@ class Reconciler {
 
  private:
   class Pass;
-  struct Applied {
-    std::string fingerprint;  // of everything that the object is made from
-    std::string hash;
-  };
   bool observe_;
   CheckpointSupport support_;
-  std::map<PoolName, Instant> counts_written_;        // by pool; of pools that are there
-  std::unordered_map<std::string, Applied> applied_;  // by kind and key of the child; bounded
+  std::map<PoolName, Instant> counts_written_;  // by pool; of pools that are there
+  AppliedObjects applied_;
 };
 
 kube::ObjectReference reference_to(std::string_view kind, const ObjectMeta& meta);
