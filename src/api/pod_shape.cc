@@ -39,6 +39,9 @@ class ShapeReader {
         if (value.is_string()) shape_.node_selector[key] = value.get<std::string>();
       }
     }
+    if (const Json* grace = member(pod, "terminationGracePeriodSeconds");
+        grace != nullptr && grace->is_number_integer())
+      shape_.termination_grace = std::chrono::seconds(std::max<std::int64_t>(*grace, 0));
     read_tolerations(Path{&spec, "tolerations"}, pod);
     read_affinity(Path{&spec, "affinity"}, pod);
     TRY_VOID(problems_.result());

@@ -40,6 +40,10 @@ inline constexpr std::string_view kComplete = "Complete";
 inline constexpr std::string_view kFailed = "Failed";
 // InferencePool: all the replicas asked for are ready.
 inline constexpr std::string_view kAvailable = "Available";
+// InferencePool: not all is as it was asked for; the reason says what, the message why.
+inline constexpr std::string_view kDegraded = "Degraded";
+// InferencePool with spec.gateway: the Gateway API's object is there and in step.
+inline constexpr std::string_view kGatewayPool = "GatewayPool";
 // InferencePool: a field asks for more than another allows (baseline above replicas); what is done
 // instead is in the message.
 inline constexpr std::string_view kClamped = "Clamped";

@@ -3,6 +3,7 @@
 // text (thousands of jobs are held in memory), together with the little of it that planning needs:
 // what one replica asks of a node.
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include <spillway/api/enums.h>
 #include <spillway/core/ids.h>
 #include <spillway/core/object.h>
+#include <spillway/core/time.h>
 
 namespace spillway::api {
 
@@ -60,6 +62,8 @@ struct PodShape {
   // Extended resources ("nvidia.com/gpu") that the template itself asks for: checked against
   // spec.accelerator.
   std::map<ResourceName, AcceleratorCount> extended;
+  // From SIGTERM to SIGKILL: terminationGracePeriodSeconds, 30 s where the template says nothing.
+  Duration termination_grace = std::chrono::seconds(30);
 
   friend bool operator==(const PodShape&, const PodShape&) = default;
 };
