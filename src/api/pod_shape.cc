@@ -41,7 +41,8 @@ class ShapeReader {
     }
     if (const Json* grace = member(pod, "terminationGracePeriodSeconds");
         grace != nullptr && grace->is_number_integer())
-      shape_.termination_grace = std::chrono::seconds(std::max<std::int64_t>(*grace, 0));
+      shape_.termination_grace =
+          std::chrono::seconds(std::max<std::int64_t>(grace->get<std::int64_t>(), 0));
     read_tolerations(Path{&spec, "tolerations"}, pod);
     read_affinity(Path{&spec, "affinity"}, pod);
     TRY_VOID(problems_.result());
