@@ -16,6 +16,7 @@ from .api import Api, ApiError
 from .audit import AuditLog, Write
 from .control_plane import ControlPlane
 from .machines import Machines
+from .metrics_server import MetricsServer
 from .network import Network
 from .processes import Process
 from .waiting import wait_until
@@ -26,6 +27,7 @@ __all__ = [
     "AuditLog",
     "ControlPlane",
     "Machines",
+    "MetricsServer",
     "Network",
     "Process",
     "Write",

@@ -49,6 +49,8 @@ class Certificates:
         self._issue("server", "/CN=server", f"subjectAltName={names}", signed=True)
         for name, subject in CLIENTS.items():
             self.issue_client(name, subject)
+        # Of the API server, when it asks an API behind it.
+        self.issue_client("front-proxy", "/CN=front-proxy")
         self._openssl("genrsa", "-out", self.service_account_key, "2048")
         self._openssl(
             "rsa",

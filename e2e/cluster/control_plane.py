@@ -421,8 +421,22 @@ class ControlPlane:
             f"--audit-policy-file={self.directory / 'audit-policy.json'}",
             f"--audit-log-path={self.directory / 'audit.log'}",
             "--audit-log-maxsize=100000",  # megabytes: never rotated
+            *self._aggregation_flags(),
             # Without it open watches hold up a stop for a minute.
             "--shutdown-watch-termination-grace-period=1s",
+        ]
+
+    def _aggregation_flags(self):
+        """How the API server says to an API behind it (metrics-server) for whom it asks."""
+        certificates = self._certificates
+        return [
+            f"--requestheader-client-ca-file={certificates.certificate('ca')}",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={certificates.certificate('front-proxy')}",
+            f"--proxy-client-key-file={certificates.key('front-proxy')}",
         ]
 
     def _reachable_flags(self):
@@ -452,6 +466,10 @@ class ControlPlane:
             f"--root-ca-file={certificates.certificate('ca')}",
             f"--node-monitor-grace-period={self._lost_node_seconds}s",
             "--node-monitor-period=1s",
+            # Autoscalers look every 15 s and disregard the first 5 min of a pod by default.
+            "--horizontal-pod-autoscaler-sync-period=2s",
+            "--horizontal-pod-autoscaler-cpu-initialization-period=10s",
+            "--horizontal-pod-autoscaler-initial-readiness-delay=5s",
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
         ]
