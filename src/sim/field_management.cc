@@ -1,7 +1,7 @@
 #include <spillway/sim/field_management.h>
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <tuple>
 
 #include "list_elements.h"
@@ -13,11 +13,46 @@ namespace {
 
 using nlohmann::json;
 
+// The fields of an entry: as they are written until they change.
+class OwnedFields {
+ public:
+  OwnedFields() : read_(FieldSet()) {}
+  explicit OwnedFields(json written) : written_(std::move(written)) {}
+  [[nodiscard]] bool empty() const { return read_ ? read_->empty() : written_.empty(); }
+  [[nodiscard]] FieldSet set() const { return read_ ? *read_ : FieldSet::parse(written_); }
+  [[nodiscard]] json take() { return read_ ? read_->to_json() : std::move(written_); }
+  // nullptr once they have changed.
+  [[nodiscard]] const json* written() const { return read_ ? nullptr : &written_; }
+
+  void become(FieldSet fields) { read_ = std::move(fields); }
+  void add(const FieldSet& fields) {
+    if (read_ || !FieldSet::all_of(fields, written_)) read().add(fields);
+  }
+  void subtract(const FieldSet& fields) {
+    if (read_ || FieldSet::any_of(fields, written_)) read().subtract(fields);
+  }
+  void subtract_below(const FieldSet& fields) {
+    if (read_ || FieldSet::any_below(fields, written_)) read().subtract_below(fields);
+  }
+  [[nodiscard]] FieldSet intersection(const FieldSet& fields) const {
+    if (!read_ && !FieldSet::any_of(fields, written_)) return {};
+    return set().intersection(fields);
+  }
+
+ private:
+  FieldSet& read() {
+    if (!read_) read_ = FieldSet::parse(written_);
+    return *read_;
+  }
+  json written_ = json::object();
+  std::optional<FieldSet> read_;
+};
+
 struct Entry {
   Manager manager;
   bool apply = false;
   std::string time;
-  FieldSet fields;
+  OwnedFields fields;
   [[nodiscard]] bool is(const Manager& other, bool applies) const {
     return apply == applies && manager.name == other.name &&
            manager.api_version == other.api_version && manager.subresource == other.subresource;
@@ -25,18 +60,38 @@ struct Entry {
 };
 using Entries = std::vector<Entry>;
 
-Entries read_entries(const json& object) {
+// Takes them out of `list`, metadata.managedFields.
+Entries read_entries(json list) {
   Entries entries;
-  if (!object.is_object()) return entries;
-  for (const json& entry : object.value("/metadata/managedFields"_json_pointer, json::array())) {
+  for (json& entry : list) {
+    json fields = json::object();
+    const auto there = entry.find("fieldsV1");
+    if (there != entry.end() && there->is_object()) fields = std::move(*there);
     entries.push_back({.manager = {.name = entry.value("manager", ""),
                                    .api_version = entry.value("apiVersion", ""),
                                    .subresource = entry.value("subresource", "")},
                        .apply = entry.value("operation", "") == "Apply",
                        .time = entry.value("time", ""),
-                       .fields = FieldSet::parse(entry.value("fieldsV1", json::object()))});
+                       .fields = OwnedFields(std::move(fields))});
   }
   return entries;
+}
+
+json managed_fields_of(const json& object) {
+  const auto metadata = object.is_object() ? object.find("metadata") : object.end();
+  if (!object.is_object() || metadata == object.end()) return json::array();
+  const auto list = metadata->find("managedFields");
+  return list == metadata->end() ? json::array() : *list;
+}
+
+json take_managed_fields(json& object) {
+  const auto metadata = object.find("metadata");
+  if (metadata == object.end()) return json::array();
+  const auto list = metadata->find("managedFields");
+  if (list == metadata->end()) return json::array();
+  json taken = std::move(*list);
+  metadata->erase(list);
+  return taken;
 }
 
 // Applies first, then by time and name: the order of the API server.
@@ -50,56 +105,22 @@ void write_entries(Entries entries, json& object) {
            std::tie(b.manager.subresource, b.manager.api_version);
   });
   json list = json::array();
-  for (const Entry& entry : entries) {
-    json written = {{"manager", entry.manager.name},
-                    {"operation", entry.apply ? "Apply" : "Update"},
-                    {"apiVersion", entry.manager.api_version},
-                    {"fieldsType", "FieldsV1"},
-                    {"fieldsV1", entry.fields.to_json()}};
-    if (!entry.time.empty()) written["time"] = entry.time;
-    if (!entry.manager.subresource.empty()) written["subresource"] = entry.manager.subresource;
-    list.push_back(std::move(written));
+  for (Entry& entry : entries) {
+    json& written = list.emplace_back(json::object());
+    written["manager"] = std::move(entry.manager.name);
+    written["operation"] = entry.apply ? "Apply" : "Update";
+    written["apiVersion"] = std::move(entry.manager.api_version);
+    written["fieldsType"] = "FieldsV1";
+    written["fieldsV1"] = entry.fields.take();
+    if (!entry.time.empty()) written["time"] = std::move(entry.time);
+    if (!entry.manager.subresource.empty())
+      written["subresource"] = std::move(entry.manager.subresource);
   }
   if (list.empty()) {
     if (object.contains("metadata")) object["metadata"].erase("managedFields");
   } else {
     object["metadata"]["managedFields"] = std::move(list);
   }
-}
-
-// Nobody owns what only the server sets.
-json owned_part(json object) {
-  object.erase("apiVersion");
-  object.erase("kind");
-  const auto metadata = object.find("metadata");
-  if (metadata == object.end()) return object;
-  constexpr std::array kServerSet = {"name",
-                                     "namespace",
-                                     "creationTimestamp",
-                                     "selfLink",
-                                     "uid",
-                                     "generation",
-                                     "managedFields",
-                                     "resourceVersion",
-                                     "generateName",
-                                     "deletionTimestamp",
-                                     "deletionGracePeriodSeconds"};
-  for (const char* field : kServerSet)
-    metadata->erase(field);
-  if (metadata->empty()) object.erase(metadata);
-  return object;
-}
-
-// metadata is always there: a first label adds labels, not metadata.
-json with_metadata(json object) {
-  if (object.is_object() && !object.contains("metadata")) object["metadata"] = json::object();
-  return object;
-}
-
-Difference owned_difference(const Schema& schema, const json& before, const json& after) {
-  const json empty = json::object();
-  return compare(schema, with_metadata(before.is_null() ? empty : owned_part(before)),
-                 with_metadata(owned_part(after)));
 }
 
 Entry& entry_of(Entries& entries, const Manager& manager, bool apply) {
@@ -162,7 +183,8 @@ void remove_disowned(json& value, const FieldSet& last, const FieldSet* owned) {
 
 void manage_update(const Schema& schema, const json& before, json& after, const Manager& manager,
                    Instant now) {
-  Entries entries = read_entries(before);
+  const bool brought = after.contains("metadata") && after["metadata"].contains("managedFields");
+  Entries entries = read_entries(brought ? take_managed_fields(after) : managed_fields_of(before));
   const Difference difference = owned_difference(schema, before, after);
   FieldSet changed = difference.added;
   changed.add(difference.modified);
@@ -178,22 +200,31 @@ void manage_update(const Schema& schema, const json& before, json& after, const 
   write_entries(std::move(entries), after);
 }
 
-Applied manage_apply(const Schema& schema, const json& live, const json& config,
-                     const Manager& manager, bool force, Instant now) {
-  Applied result;
-  Entries entries = read_entries(live);
-  const FieldSet wanted = fields_of(schema, owned_part(config));
-  const std::string before_time = entry_of(entries, manager, true).time;
-  const FieldSet last = entry_of(entries, manager, true).fields;
-  entry_of(entries, manager, true).fields = wanted;
+namespace {
 
-  json stripped = config;
-  if (stripped.contains("metadata")) stripped["metadata"].erase("managedFields");
-  result.object = merge(schema, live, stripped);
+// Takes out of `object` what the manager applied before and leaves out now, unless another owns it.
+void disown(json& object, const FieldSet& last, const Entries& entries) {
   FieldSet owned;
   for (const Entry& entry : entries)
-    owned.add(entry.fields);
-  remove_disowned(result.object, last, &owned);
+    owned.add(entry.fields.set());
+  remove_disowned(object, last, &owned);
+}
+
+}  // namespace
+
+Applied manage_apply(const Schema& schema, const json& live, json config, const Manager& manager,
+                     bool force, Instant now) {
+  Applied result{.object = live, .conflicts = {}};
+  Entries entries = read_entries(take_managed_fields(result.object));
+  take_managed_fields(config);
+  OwnedFields& applied = entry_of(entries, manager, true).fields;
+  const std::string before_time = entry_of(entries, manager, true).time;
+  const bool same_fields =
+      applied.written() != nullptr && owns_exactly(schema, config, *applied.written());
+  const FieldSet last = same_fields ? FieldSet() : applied.set();
+  if (!same_fields) applied.become(owned_fields_of(schema, config));
+  result.object = merge(schema, std::move(result.object), std::move(config));
+  if (!same_fields) disown(result.object, last, entries);
 
   const Difference difference = owned_difference(schema, live, result.object);
   FieldSet changed = difference.added;

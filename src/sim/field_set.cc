@@ -1,5 +1,6 @@
 #include <spillway/sim/field_set.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include <nlohmann/json.hpp>
@@ -95,6 +96,36 @@ FieldSet FieldSet::intersection(const FieldSet& other) const {
     if (!common.empty()) both.children_.emplace(element, std::move(common));
   }
   return both;
+}
+
+namespace {
+// A leaf is written without its ".".
+bool written_member(const json& fields_v1) {
+  return fields_v1.empty() || fields_v1.contains(".");
+}
+}  // namespace
+
+bool FieldSet::any_of(const FieldSet& set, const json& fields_v1) {
+  return std::ranges::any_of(set.children_, [&](const auto& entry) {
+    const auto there = fields_v1.find(entry.first);
+    return there != fields_v1.end() &&
+           ((entry.second.member_ && written_member(*there)) || any_of(entry.second, *there));
+  });
+}
+
+bool FieldSet::any_below(const FieldSet& set, const json& fields_v1) {
+  return std::ranges::any_of(set.children_, [&](const auto& entry) {
+    const auto there = fields_v1.find(entry.first);
+    return there != fields_v1.end() && (entry.second.member_ || any_below(entry.second, *there));
+  });
+}
+
+bool FieldSet::all_of(const FieldSet& set, const json& fields_v1) {
+  return std::ranges::all_of(set.children_, [&](const auto& entry) {
+    const auto there = fields_v1.find(entry.first);
+    return there != fields_v1.end() && (!entry.second.member_ || written_member(*there)) &&
+           all_of(entry.second, *there);
+  });
 }
 
 void FieldSet::collect(const std::string& prefix, std::vector<std::string>& paths) const {

@@ -44,7 +44,8 @@ std::string_view heard(const LabelSelector& selector, const Change& change) {
 }
 
 WatchFrame frame_of(std::string_view type, const Change& change) {
-  if (type != "DELETED") return frame_of(type, change.key, change.version, *change.object);
+  if (type != "DELETED" || change.kind == ChangeKind::kDeleted)
+    return frame_of(type, change.key, change.version, *change.object);
   json gone = *change.before;
   gone["metadata"]["resourceVersion"] = std::to_string(change.version);
   return frame_of(type, change.key, change.version, gone);

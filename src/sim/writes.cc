@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <spillway/sim/api_server.h>
 #include <spillway/sim/field_management.h>
@@ -42,6 +43,39 @@ bool same_desired(const json& a, const json& b) {
   return covers(a, b, true) && covers(b, a, false);
 }
 
+// `field` as it is in `live`, and not there when it is not there. What is the same stays: most of
+// an object was made from the live one, and comparing is cheaper than copying.
+void restore(json& object, const json& live, const std::string& field) {
+  const auto before = live.find(field);
+  if (before == live.end()) {
+    object.erase(field);
+  } else if (const auto now = object.find(field); now == object.end()) {
+    object.emplace(field, *before);
+  } else if (*now != *before) {
+    *now = *before;
+  }
+}
+
+// ... and every field but one (or two).
+void restore_all_but(json& object, const json& live, std::string_view field,
+                     std::string_view other = {}) {
+  const auto stays = [&](const std::string& name) { return name == field || name == other; };
+  for (const auto& [name, value] : live.items()) {
+    if (!stays(name)) restore(object, live, name);
+  }
+  std::erase_if(object.get_ref<json::object_t&>(),
+                [&](const auto& part) { return !stays(part.first) && !live.contains(part.first); });
+}
+
+// A status endpoint takes the status alone, and of an apply who owns what.
+void keep_all_but_status(json& object, const json& live, bool fields_managed) {
+  if (!object.contains("status")) object["status"] = json::object();
+  restore_all_but(object, live, "status", "metadata");
+  json& metadata = object["metadata"];
+  if (!metadata.is_object()) metadata = json::object();
+  restore_all_but(metadata, live.at("metadata"), fields_managed ? "managedFields" : "");
+}
+
 bool deleting(const json& object) {
   return object.at("metadata").contains("deletionTimestamp");
 }
@@ -66,13 +100,10 @@ void identify(json& object, const Kind& kind, const ObjectKey& key) {
   if (kind.type.namespaced) object["metadata"]["namespace"] = key.ns.str();
 }
 
-void set_finalizer(json& metadata, const char* name, bool wanted) {
-  json& list = metadata["finalizers"];
-  if (!list.is_array()) list = json::array();
+void set_finalizer(json& list, const char* name, bool wanted) {
   const auto found = std::ranges::find(list, json(name));
   if (wanted && found == list.end()) list.push_back(name);
   if (!wanted && found != list.end()) list.erase(found);
-  if (list.empty()) metadata.erase("finalizers");
 }
 
 // What is being deleted is held by nobody new. The API server says it twice of a custom resource.
@@ -253,10 +284,10 @@ Answer<Object> ApiServer::apply(const kube::ResourceType& type, const ObjectKey&
     config.erase("status");
   }
   if (kind.own) prune(*kind.schema, config);
-  json base = live ? *live : json::object();
-  if (!live) identify(base, kind, key);
-  Applied applied =
-      manage_apply(*kind.schema, base, config, manager_of(kind, editor), force, clock_.now());
+  json nothing = json::object();
+  if (!live) identify(nothing, kind, key);
+  Applied applied = manage_apply(*kind.schema, live ? *live : nothing, std::move(config),
+                                 manager_of(kind, editor), force, clock_.now());
   if (!applied.conflicts.empty()) return field_conflict(applied.conflicts);
   if (live) return overwrite(kind, key, live, std::move(applied.object), editor, true);
   applied.object["metadata"].erase("resourceVersion");
@@ -267,35 +298,28 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
                                     json object, const Editor& editor, bool fields_managed) {
   const json& old_metadata = (*live)["metadata"];
   if (editor.subresource == "status") {
-    json next = *live;
-    next["status"] = object.contains("status") ? object["status"] : json::object();
-    if (fields_managed)
-      next["metadata"]["managedFields"] = object["metadata"].value("managedFields", json::array());
-    object = std::move(next);
+    keep_all_but_status(object, *live, fields_managed);
   } else if (kind.status) {
-    object.erase("status");
-    if (live->contains("status")) object["status"] = (*live)["status"];
+    restore(object, *live, "status");
   }
   json& metadata = object["metadata"];
-  for (const char* field : {"uid", "creationTimestamp", "deletionTimestamp",
-                            "deletionGracePeriodSeconds", "generation", "resourceVersion"}) {
-    metadata.erase(field);
-    if (old_metadata.contains(field)) metadata[field] = old_metadata[field];
-  }
-  if (!fields_managed) {
-    metadata.erase("managedFields");
-    if (old_metadata.contains("managedFields"))
-      metadata["managedFields"] = old_metadata["managedFields"];
-  }
+  static const std::array<std::string, 6> kServerSet = {
+      "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+      "generation", "resourceVersion"};
+  for (const std::string& field : kServerSet)
+    restore(metadata, old_metadata, field);
+  if (!fields_managed) restore(metadata, old_metadata, "managedFields");
   identify(object, kind, key);
+  // What is desired was defaulted and checked when it came.
+  const bool as_before = !kind.own && same_desired(object, *live);
   if (kind.own) prune(*kind.schema, object);
-  if (kind.set_defaults) kind.set_defaults(object);
+  if (kind.set_defaults && !as_before) kind.set_defaults(object);
   tidy_metadata(object["metadata"]);
   std::vector<Cause> causes;
   check_finalizers(kind, object, *live, causes);
-  kind.validate(object, live.get(), causes);
+  if (!as_before) kind.validate(object, live.get(), causes);
   if (!causes.empty()) return invalid_object(kind.type, key.name, causes);
-  if (kind.generation && !same_desired(object, *live)) {
+  if (kind.generation && !as_before && !same_desired(object, *live)) {
     object["metadata"]["generation"] = old_metadata.value("generation", std::int64_t{0}) + 1;
   }
   if (kind.keeps_fields && !fields_managed)
@@ -336,29 +360,33 @@ Answer<Object> ApiServer::remove(const kube::ResourceType& type, const ObjectKey
 // What deleting leaves: nothing, or an object that waits for its finalizers or for the kubelet.
 Answer<Object> ApiServer::end_of(const Kind& kind, const ObjectKey& key, const Object& live,
                                  const kube::DeleteOptions& options) {
-  json object = *live;
-  json& metadata = object["metadata"];
   std::int64_t grace = 0;
   if (kind.type == kube::kPods) {
-    const std::string phase = text_at(object, "/status/phase"_json_pointer);
-    const bool nobody_ends_it = text_at(object, "/spec/nodeName"_json_pointer).empty() ||
+    const std::string phase = text_at(*live, "/status/phase"_json_pointer);
+    const bool nobody_ends_it = text_at(*live, "/spec/nodeName"_json_pointer).empty() ||
                                 phase == "Succeeded" || phase == "Failed";
     const auto standard =
-        object.value("/spec/terminationGracePeriodSeconds"_json_pointer, std::int64_t{30});
+        live->value("/spec/terminationGracePeriodSeconds"_json_pointer, std::int64_t{30});
     grace = options.grace ? options.grace->count() : standard;
     if (nobody_ends_it) grace = 0;
   }
-  const bool already = deleting(object);
+  const json& before = live->at("metadata");
+  const bool already = deleting(*live);
   if (already) {
-    const auto current = metadata.value("deletionGracePeriodSeconds", std::int64_t{0});
-    if (grace >= current && (current > 0 || has_finalizers(object))) return live;
+    const auto current = before.value("deletionGracePeriodSeconds", std::int64_t{0});
+    if (grace >= current && (current > 0 || has_finalizers(*live))) return live;
   }
-  set_finalizer(metadata, kForeground, options.propagation == kube::Propagation::kForeground);
-  set_finalizer(metadata, kOrphan, options.propagation == kube::Propagation::kOrphan);
-  if (grace == 0 && !has_finalizers(object)) {
+  json finalizers = before.value("finalizers", json::array());
+  set_finalizer(finalizers, kForeground, options.propagation == kube::Propagation::kForeground);
+  set_finalizer(finalizers, kOrphan, options.propagation == kube::Propagation::kOrphan);
+  if (grace == 0 && finalizers.empty()) {
     store_.erase(kind.type, key);
     return Object();
   }
+  json object = *live;
+  json& metadata = object["metadata"];
+  metadata.erase("finalizers");
+  if (!finalizers.empty()) metadata["finalizers"] = std::move(finalizers);
   metadata["deletionTimestamp"] = format_instant(clock_.now() + std::chrono::seconds(grace));
   metadata["deletionGracePeriodSeconds"] = grace;
   if (kind.generation && !already)

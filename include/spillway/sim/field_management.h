@@ -27,9 +27,17 @@ struct Difference {
 };
 Difference compare(const Schema& schema, const nlohmann::json& before, const nlohmann::json& after);
 
+// The same of whole objects, without what nobody owns because only the server sets it: kind, name,
+// versions and the like. `before` is null when there was none.
+FieldSet owned_fields_of(const Schema& schema, const nlohmann::json& object);
+Difference owned_difference(const Schema& schema, const nlohmann::json& before,
+                            const nlohmann::json& after);
+// Whether owned_fields_of(object), written, is `fields_v1`; false when lists name an entry twice.
+bool owns_exactly(const Schema& schema, const nlohmann::json& object,
+                  const nlohmann::json& fields_v1);
+
 // `config` laid over `live`, lists and maps merged as the schema says.
-nlohmann::json merge(const Schema& schema, const nlohmann::json& live,
-                     const nlohmann::json& config);
+nlohmann::json merge(const Schema& schema, nlohmann::json live, nlohmann::json config);
 
 struct Manager {
   std::string name;         // "spillway-status"
@@ -38,7 +46,7 @@ struct Manager {
 };
 
 // metadata.managedFields of `after`, which a write that is no apply made from `before` (null: there
-// was none).
+// was none). `after` brings those of `before` along, or none.
 void manage_update(const Schema& schema, const nlohmann::json& before, nlohmann::json& after,
                    const Manager& manager, Instant now);
 
@@ -53,7 +61,7 @@ struct Applied {
 };
 // `live` is an object without content (but metadata) when there was none; `config` holds no
 // server-set metadata.
-Applied manage_apply(const Schema& schema, const nlohmann::json& live, const nlohmann::json& config,
+Applied manage_apply(const Schema& schema, const nlohmann::json& live, nlohmann::json config,
                      const Manager& manager, bool force, Instant now);
 
 // Equal but for the times in metadata.managedFields and metadata.resourceVersion: a write that

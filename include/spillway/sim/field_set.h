@@ -38,6 +38,12 @@ class FieldSet {
   // `.spec.ports[port=80,protocol="TCP"].name`.
   [[nodiscard]] std::vector<std::string> paths() const;
 
+  // The same questions of a set in its written form, without reading it: is a member of `set` one
+  // of it, or is a path through one of its paths; are all members of `set` in it.
+  static bool any_of(const FieldSet& set, const nlohmann::json& fields_v1);
+  static bool any_below(const FieldSet& set, const nlohmann::json& fields_v1);
+  static bool all_of(const FieldSet& set, const nlohmann::json& fields_v1);
+
   friend bool operator==(const FieldSet&, const FieldSet&) = default;
 
  private:
