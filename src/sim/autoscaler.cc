@@ -4,6 +4,8 @@
 
 #include <spillway/core/quantity.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -21,8 +23,8 @@ Amounts amounts_of(const std::map<std::string, std::string>& quantities) {
 
 bool waits(const json& pod) {
   const json* scheduled = condition_of(pod, "PodScheduled");
-  return scheduled != nullptr && scheduled->value("reason", "") == "Unschedulable" &&
-         pod.value("/spec/nodeName"_json_pointer, "").empty() && !is_deleting(pod);
+  return scheduled != nullptr && text_in(*scheduled, "reason") == "Unschedulable" &&
+         text_in(pod, "spec", "nodeName").empty() && !is_deleting(pod);
 }
 
 }  // namespace
@@ -92,10 +94,8 @@ void Autoscaler::note_node(const Change& change) {
 
 void Autoscaler::note_pod(const Change& change) {
   const json& pod = *change.object;
-  const std::string phase = pod.value("/status/phase"_json_pointer, "");
-  const bool over =
-      change.kind == ChangeKind::kDeleted || phase == "Succeeded" || phase == "Failed";
-  if (const std::string node = pod.value("/spec/nodeName"_json_pointer, ""); !node.empty()) {
+  const bool over = change.kind == ChangeKind::kDeleted || has_ended(pod);
+  if (const std::string node = string_in(pod, "spec", "nodeName"); !node.empty()) {
     auto& here = pods_[node];
     over ? static_cast<void>(here.erase(change.key)) : static_cast<void>(here.insert(change.key));
     if (here.empty()) pods_.erase(node);

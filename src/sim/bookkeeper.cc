@@ -7,6 +7,7 @@
 #include <spillway/kube/types.h>
 #include <spillway/sim/autoscaler.h>
 
+#include "json_fields.h"
 #include "series.h"
 
 namespace spillway::sim {
@@ -17,11 +18,7 @@ using nlohmann::json;
 constexpr std::size_t kMaxRawPoints = 20 * kMaxPoints;
 
 std::string label(const json& object, std::string_view key) {
-  const json& metadata = object.at("metadata");
-  const auto labels = metadata.find("labels");
-  if (labels == metadata.end()) return {};
-  const auto found = labels->find(key);
-  return found == labels->end() ? std::string() : found->get<std::string>();
+  return string_in(object, "metadata", "labels", key);
 }
 
 std::optional<Bookkeeper::WorkloadKey> workload_of(const json& pod, const Namespace& ns) {
@@ -126,7 +123,7 @@ void Bookkeeper::node_taken(const std::string& node) {
 void Bookkeeper::note_pod(const Change& change) {
   const json& pod = *change.object;
   const Uid uid(pod.at("metadata").at("uid").get_ref<const std::string&>());
-  const std::string phase = pod.value("/status/phase"_json_pointer, "");
+  const std::string_view phase = text_in(pod, "status", "phase");
   if (change.kind == ChangeKind::kDeleted || phase == "Succeeded" || phase == "Failed")
     return unbind(uid);
   if (!pods_.contains(uid)) bind(uid, change);
@@ -139,7 +136,7 @@ void Bookkeeper::note_pod(const Change& change) {
 
 void Bookkeeper::bind(const Uid& uid, const Change& change) {
   const json& pod = *change.object;
-  const std::string node = pod.value("/spec/nodeName"_json_pointer, "");
+  const std::string node = string_in(pod, "spec", "nodeName");
   const auto pool = pool_of_node_.find(node);
   const auto workload = workload_of(pod, change.key.ns);
   if (node.empty() || pool == pool_of_node_.end() || !workload) return;
@@ -210,7 +207,7 @@ void Bookkeeper::note_training_job(const Change& change) {
   WorkloadBooks& books = workloads_[key];
   if (change.kind == ChangeKind::kAdded) {
     books.submitted = now();
-    books.team = job.value("/spec/attribution/team"_json_pointer, "");
+    books.team = text_in(job, "spec", "attribution", "team");
   }
   const auto status = job.find("status");
   if (status == job.end()) return;
@@ -232,10 +229,10 @@ void Bookkeeper::note_inference_pool(const Change& change) {
   Wanted& wanted = wanted_[key];
   if (change.kind == ChangeKind::kAdded) {
     books.submitted = now();
-    books.team = pool.value("/spec/attribution/team"_json_pointer, "");
+    books.team = text_in(pool, "spec", "attribution", "team");
   }
   if (change.kind == ChangeKind::kDeleted) books.finished = now();
-  wanted.replicas = pool.value("/spec/replicas"_json_pointer, std::int64_t{1});
+  wanted.replicas = number_in(pool, 1, "spec", "replicas");
   look_at_readiness(key, wanted);
   const auto status = pool.find("status");
   if (status == pool.end() || !status->contains("tiers")) return;

@@ -1,4 +1,5 @@
 #include "builtins.h"
+#include "json_fields.h"
 #include "pattern.h"
 
 // The checks that Spillway can run into when it, or a user's template, is wrong.
@@ -16,23 +17,26 @@ void required(Causes& causes, const std::string& field, const std::string& detai
                     .field = field});
 }
 
-void immutable(Causes& causes, const json& object, const json& before, const json::json_pointer& at,
+void immutable(Causes& causes, const json& object, const json& before, std::string_view of_spec,
                const std::string& field) {
-  const json now = object.value(at, json());
-  if (now == before.value(at, json())) return;
+  static const json none;
+  const json* now = find_in(object, "spec", of_spec);
+  const json* then = find_in(before, "spec", of_spec);
+  if (now == nullptr) now = &none;
+  if (then == nullptr) then = &none;
+  if (*now == *then) return;
   causes.push_back({.reason = "FieldValueInvalid",
-                    .message = "Invalid value: " + now.dump() + ": field is immutable",
+                    .message = "Invalid value: " + now->dump() + ": field is immutable",
                     .field = field});
 }
 
 void check_template(const json& object, Causes& causes) {
-  const json containers =
-      object.value("/spec/template/spec/containers"_json_pointer, json::array());
+  const json& containers = list_in(object, "spec", "template", "spec", "containers");
   if (containers.empty()) required(causes, "spec.template.spec.containers");
   for (std::size_t i = 0; i < containers.size(); ++i) {
     const std::string field = "spec.template.spec.containers[" + std::to_string(i) + "]";
-    if (containers[i].value("name", "").empty()) required(causes, field + ".name");
-    if (containers[i].value("image", "").empty()) required(causes, field + ".image");
+    if (text_in(containers[i], "name").empty()) required(causes, field + ".name");
+    if (text_in(containers[i], "image").empty()) required(causes, field + ".image");
   }
 }
 
@@ -41,7 +45,7 @@ void check_template(const json& object, Causes& causes) {
 void validate_metadata(const json& object, Causes& causes) {
   constexpr const char* kSubdomain =
       "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
-  const std::string name = object.value("/metadata/name"_json_pointer, "");
+  const std::string name = string_in(object, "metadata", "name");
   if (name.empty()) {
     required(causes, "metadata.name", "name or generateName is required");
   } else if (!matches(name, kSubdomain) || name.size() > 253) {
@@ -59,23 +63,22 @@ void validate_metadata(const json& object, Causes& causes) {
 
 void validate_job(const json& job, const json* before, Causes& causes) {
   check_template(job, causes);
-  const std::string restart = job.value("/spec/template/spec/restartPolicy"_json_pointer, "");
+  const std::string_view restart = text_in(job, "spec", "template", "spec", "restartPolicy");
   if (restart != "Never" && restart != "OnFailure") {
     required(causes, "spec.template.spec.restartPolicy", "valid values: \"OnFailure\", \"Never\"");
   }
   if (before == nullptr) return;
-  immutable(causes, job, *before, "/spec/template"_json_pointer, "spec.template");
-  immutable(causes, job, *before, "/spec/completionMode"_json_pointer, "spec.completionMode");
-  immutable(causes, job, *before, "/spec/podFailurePolicy"_json_pointer, "spec.podFailurePolicy");
+  immutable(causes, job, *before, "template", "spec.template");
+  immutable(causes, job, *before, "completionMode", "spec.completionMode");
+  immutable(causes, job, *before, "podFailurePolicy", "spec.podFailurePolicy");
 }
 
 void validate_deployment(const json& deployment, const json* before, Causes& causes) {
   check_template(deployment, causes);
-  const json wanted = deployment.value("/spec/selector/matchLabels"_json_pointer, json::object());
-  const json labels =
-      deployment.value("/spec/template/metadata/labels"_json_pointer, json::object());
-  if (!deployment.value("/spec/selector"_json_pointer, json()).is_object())
-    required(causes, "spec.selector");
+  const json& wanted = map_in(deployment, "spec", "selector", "matchLabels");
+  const json& labels = map_in(deployment, "spec", "template", "metadata", "labels");
+  const json* selector = find_in(deployment, "spec", "selector");
+  if (selector == nullptr || !selector->is_object()) required(causes, "spec.selector");
   for (const auto& [key, value] : wanted.items()) {
     if (labels.value(key, json()) == value) continue;
     causes.push_back({.reason = "FieldValueInvalid",
@@ -84,16 +87,14 @@ void validate_deployment(const json& deployment, const json* before, Causes& cau
                       .field = "spec.template.metadata.labels"});
     break;
   }
-  if (before != nullptr)
-    immutable(causes, deployment, *before, "/spec/selector"_json_pointer, "spec.selector");
+  if (before != nullptr) immutable(causes, deployment, *before, "selector", "spec.selector");
 }
 
 void validate_service(const json& service, const json* before, Causes& causes) {
-  const bool headless = service.value("/spec/clusterIP"_json_pointer, "") == "None";
-  if (!headless && service.value("/spec/ports"_json_pointer, json::array()).empty())
-    required(causes, "spec.ports");
-  if (before != nullptr && !before->value("/spec/clusterIP"_json_pointer, "").empty()) {
-    immutable(causes, service, *before, "/spec/clusterIP"_json_pointer, "spec.clusterIPs[0]");
+  const bool headless = text_in(service, "spec", "clusterIP") == "None";
+  if (!headless && list_in(service, "spec", "ports").empty()) required(causes, "spec.ports");
+  if (before != nullptr && !text_in(*before, "spec", "clusterIP").empty()) {
+    immutable(causes, service, *before, "clusterIP", "spec.clusterIPs[0]");
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <spillway/core/text.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -18,24 +20,25 @@ ObjectKey key_of(const json& object) {
 }
 
 int wanted_of(const json& object) {
-  return object.value("/spec/replicas"_json_pointer, 1);
+  return static_cast<int>(number_in(object, 1, "spec", "replicas"));
 }
 int status_of(const json& object, const char* field) {
-  return object.value("status", json::object()).value(field, 0);
+  return static_cast<int>(number_in(object, 0, "status", field));
 }
 
 // "25%" or 2, of `total`.
-int share(const json& amount, int total, bool up) {
-  if (amount.is_number_integer()) return amount.get<int>();
-  const int percent = std::stoi(amount.get<std::string>());
+int share(const json* amount, int total, bool up) {
+  if (amount == nullptr) return 0;
+  if (amount->is_number_integer()) return amount->get<int>();
+  const int percent = std::stoi(amount->get<std::string>());
   return (total * percent + (up ? 99 : 0)) / 100;
 }
 
 void owners_looked_at(const Change& change, const std::string& kind,
                       const std::function<void(const ObjectKey&)>& look) {
-  for (const json& owner : change.object->at("metadata").value("ownerReferences", json::array())) {
-    if (owner.value("kind", "") == kind)
-      look({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
+  for (const json& owner : list_in(*change.object, "metadata", "ownerReferences")) {
+    if (text_in(owner, "kind") == kind)
+      look({.ns = change.key.ns, .name = ObjectName(string_in(owner, "name"))});
   }
 }
 
@@ -67,7 +70,7 @@ Object DeploymentController::current_set(const ObjectKey& key, const json& deplo
       {"metadata",
        {{"name", set_key.name.str()},
         {"namespace", key.ns.str()},
-        {"labels", pods.value("/metadata/labels"_json_pointer, json::object())},
+        {"labels", map_in(pods, "metadata", "labels")},
         {"ownerReferences", json::array({controller_reference(deployment, kube::kDeployments)})}}},
       {"spec",
        {{"replicas", 0}, {"selector", deployment.at("spec").at("selector")}, {"template", pods}}}};
@@ -101,9 +104,9 @@ void DeploymentController::sync(const ObjectKey& key) {
     number(status, "updatedReplicas", status_of(*current, "replicas"));
     number(status, "unavailableReplicas", std::max(0, wanted_of(next) - ready));
     const bool available =
-        ready >= wanted_of(next) - share(next["spec"]["strategy"].value(
-                                             "/rollingUpdate/maxUnavailable"_json_pointer, json(0)),
-                                         wanted_of(next), false);
+        ready >= wanted_of(next) -
+                     share(find_in(next, "spec", "strategy", "rollingUpdate", "maxUnavailable"),
+                           wanted_of(next), false);
     set_condition(status, "Available", available,
                   available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
                   available ? "Deployment has minimum availability."
@@ -115,15 +118,12 @@ void DeploymentController::sync(const ObjectKey& key) {
 void DeploymentController::roll(const json& deployment, const Object& current,
                                 const std::vector<Object>& sets) {
   const int wanted = wanted_of(deployment);
-  const json strategy = deployment.at("spec").at("strategy");
+  const json& strategy = deployment.at("spec").at("strategy");
   const bool at_once = strategy.at("type") == "Recreate";
-  const int surge = at_once ? 0
-                            : share(strategy.value("/rollingUpdate/maxSurge"_json_pointer, json(0)),
-                                    wanted, true);
+  const int surge =
+      at_once ? 0 : share(find_in(strategy, "rollingUpdate", "maxSurge"), wanted, true);
   const int unavailable =
-      at_once ? wanted
-              : share(strategy.value("/rollingUpdate/maxUnavailable"_json_pointer, json(0)), wanted,
-                      false);
+      at_once ? wanted : share(find_in(strategy, "rollingUpdate", "maxUnavailable"), wanted, false);
   int others = 0;
   int available = 0;
   for (const Object& set : sets) {
@@ -181,8 +181,7 @@ void ReplicaSetController::sync(const ObjectKey& key) {
   std::vector<Object> active;
   for (const Object& pod :
        owners_.children(set->at("metadata").at("uid").get<std::string>(), kube::kPods)) {
-    const std::string phase = pod->value("/status/phase"_json_pointer, "");
-    if (!is_deleting(*pod) && phase != "Succeeded" && phase != "Failed") active.push_back(pod);
+    if (!is_deleting(*pod) && !has_ended(*pod)) active.push_back(pod);
   }
   const int wanted = wanted_of(*set);
   const int there = static_cast<int>(active.size());
@@ -190,8 +189,7 @@ void ReplicaSetController::sync(const ObjectKey& key) {
   // The unbound go first, then those that are not ready, then the youngest.
   std::ranges::sort(active, [](const Object& a, const Object& b) {
     const auto rank = [](const json& pod) {
-      return std::tuple(!pod.value("/spec/nodeName"_json_pointer, "").empty(),
-                        condition_holds(pod, "Ready"));
+      return std::tuple(!text_in(pod, "spec", "nodeName").empty(), condition_holds(pod, "Ready"));
     };
     if (rank(*a) != rank(*b)) return rank(*a) < rank(*b);
     return std::tie(b->at("metadata").at("creationTimestamp").get_ref<const std::string&>(),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -10,13 +12,19 @@ using nlohmann::json;
 constexpr Duration kLatency = std::chrono::milliseconds(50);
 
 bool has_finalizer(const json& object, const char* name) {
-  const auto list = object.at("metadata").value("finalizers", json::array());
-  return std::ranges::find(list, json(name)) != list.end();
+  return std::ranges::any_of(list_in(object, "metadata", "finalizers"), [&](const json& finalizer) {
+    return finalizer.get_ref<const std::string&>() == name;
+  });
 }
 
 void drop_finalizer(json& object, const char* name) {
   json& list = object["metadata"]["finalizers"];
   if (list.is_array()) std::erase(list.get_ref<json::array_t&>(), json(name));
+}
+
+bool is_of(const Kind& kind, const json& reference) {
+  return kind.type.kind == text_in(reference, "kind") &&
+         kind.type.api_version() == text_in(reference, "apiVersion");
 }
 
 const Kind* kind_named(const std::string& collection) {
@@ -40,13 +48,11 @@ void GarbageCollector::note(const Change& change) {
   if (change.kind == ChangeKind::kDeleted) {
     for (const auto& child : owners_.children(uid))
       candidates_.insert(child);
-    for (const json& owner :
-         change.object->at("metadata").value("ownerReferences", json::array())) {
+    for (const json& owner : list_in(*change.object, "metadata", "ownerReferences")) {
       for (const Kind& kind : all_kinds()) {
-        if (kind.type.kind == owner.value("kind", "") &&
-            kind.type.api_version() == owner.value("apiVersion", "")) {
+        if (is_of(kind, owner)) {
           const ObjectKey key{.ns = kind.type.namespaced ? change.key.ns : Namespace(),
-                              .name = ObjectName(owner.value("name", ""))};
+                              .name = ObjectName(string_in(owner, "name"))};
           candidates_.insert({kind.type.to_string(), key});
         }
       }
@@ -67,11 +73,9 @@ void GarbageCollector::sync(const ObjectKey&) {
 
 Object GarbageCollector::owner_of(const json& reference, const Namespace& ns) const {
   for (const Kind& kind : all_kinds()) {
-    if (kind.type.kind != reference.value("kind", "") ||
-        kind.type.api_version() != reference.value("apiVersion", ""))
-      continue;
+    if (!is_of(kind, reference)) continue;
     Object owner = server_.find(kind.type, {.ns = kind.type.namespaced ? ns : Namespace(),
-                                            .name = ObjectName(reference.value("name", ""))});
+                                            .name = ObjectName(string_in(reference, "name"))});
     if (owner && owner->at("metadata").at("uid") == reference.at("uid")) return owner;
   }
   return nullptr;
@@ -86,7 +90,7 @@ void GarbageCollector::sync_one(const Kind& kind, const ObjectKey& key) {
   }
   json kept = json::array();
   bool foreground = false;
-  const json references = object->at("metadata").value("ownerReferences", json::array());
+  const json& references = list_in(*object, "metadata", "ownerReferences");
   for (const json& reference : references) {
     const Object owner = owner_of(reference, key.ns);
     if (!owner) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "index_ranges.h"
+#include "json_fields.h"
 
 namespace spillway::sim {
 namespace {
@@ -16,26 +17,22 @@ constexpr const char* kFailures = "batch.kubernetes.io/job-index-failure-count";
 constexpr Duration kBackoff = std::chrono::seconds(10);
 constexpr Duration kLongestBackoff = std::chrono::minutes(10);
 
-std::string phase_of(const json& pod) {
-  return pod.value("/status/phase"_json_pointer, "Pending");
-}
-bool ended(const json& pod) {
-  return phase_of(pod) == "Succeeded" || phase_of(pod) == "Failed";
-}
 bool tracked(const json& pod) {
-  const json list = pod.at("metadata").value("finalizers", json::array());
-  return std::ranges::find(list, json(kTracking)) != list.end();
+  return std::ranges::any_of(list_in(pod, "metadata", "finalizers"), [](const json& finalizer) {
+    return finalizer.get_ref<const std::string&>() == kTracking;
+  });
 }
 int annotation_number(const json& pod, const char* name) {
-  return std::stoi(pod.at("metadata").value("annotations", json::object()).value(name, "0"));
+  const std::string text = string_in(pod, "metadata", "annotations", name);
+  return text.empty() ? 0 : std::stoi(text);
 }
 int index_of(const json& pod) {
   return annotation_number(pod, kIndex);
 }
 
 std::optional<int> exit_code(const json& pod) {
-  for (const json& container : pod.value("/status/containerStatuses"_json_pointer, json::array())) {
-    const int code = container.value("/state/terminated/exitCode"_json_pointer, 0);
+  for (const json& container : list_in(pod, "status", "containerStatuses")) {
+    const int code = static_cast<int>(number_in(container, 0, "state", "terminated", "exitCode"));
     if (code != 0) return code;
   }
   return std::nullopt;
@@ -83,7 +80,7 @@ class JobController::Sync {
     manage();
     write_status();
     for (const Object& pod : pods_) {
-      if (ended(*pod)) release(*pod);
+      if (has_ended(*pod)) release(*pod);
     }
   }
 
@@ -96,13 +93,13 @@ class JobController::Sync {
 
   // What a pod's end means, once: its finalizer stands for "not counted yet".
   void count(const json& pod) {
-    if (!ended(pod) || !tracked(pod)) return;
-    if (phase_of(pod) == "Succeeded") {
+    if (!has_ended(pod) || !tracked(pod)) return;
+    if (phase_in(pod) == "Succeeded") {
       completed_.insert(index_of(pod));
       return;
     }
     std::string action = "Count";
-    const json rules = spec_.value("/podFailurePolicy/rules"_json_pointer, json::array());
+    const json& rules = list_in(spec_, "podFailurePolicy", "rules");
     std::size_t rule = 0;
     for (; rule < rules.size(); ++rule) {
       if (!matches(rules[rule], pod)) continue;
@@ -168,8 +165,8 @@ class JobController::Sync {
     const bool only_failed_replaced =
         spec_.value("podReplacementPolicy", "TerminatingOrFailed") == "Failed";
     for (const Object& pod : pods_) {
-      if (ended(*pod)) {
-        if (phase_of(*pod) == "Failed") latest_failure[index_of(*pod)] = pod.get();
+      if (has_ended(*pod)) {
+        if (phase_in(*pod) == "Failed") latest_failure[index_of(*pod)] = pod.get();
         continue;
       }
       if (is_deleting(*pod)) {
@@ -223,7 +220,7 @@ class JobController::Sync {
 
   void end_pods() {
     for (const Object& pod : pods_) {
-      if (!ended(*pod) && !is_deleting(*pod)) {
+      if (!has_ended(*pod) && !is_deleting(*pod)) {
         controller_.remove(
             kube::kPods,
             {.ns = key_.ns, .name = ObjectName(pod->at("metadata").at("name").get<std::string>())},
@@ -251,8 +248,8 @@ class JobController::Sync {
 
   bool backing_off(const json& failed, int count) {
     Instant ended_at{};
-    for (const json& condition : failed.value("/status/conditions"_json_pointer, json::array())) {
-      if (const auto at = parse_instant(condition.value("lastTransitionTime", "")))
+    for (const json& condition : list_in(failed, "status", "conditions")) {
+      if (const auto at = parse_instant(text_in(condition, "lastTransitionTime")))
         ended_at = std::max(ended_at, *at);
     }
     const Duration delay = std::min(kBackoff * (1 << std::min(count - 1, 10)), kLongestBackoff);
@@ -323,9 +320,9 @@ JobController::JobController(VirtualTime& time, ApiServer& server, const OwnerIn
 void JobController::note(const Change& change) {
   if (change.type == kube::kJobs) look_at(change.key);
   if (!(change.type == kube::kPods)) return;
-  for (const json& owner : change.object->at("metadata").value("ownerReferences", json::array())) {
-    if (owner.value("kind", "") == "Job")
-      look_at({.ns = change.key.ns, .name = ObjectName(owner.value("name", ""))});
+  for (const json& owner : list_in(*change.object, "metadata", "ownerReferences")) {
+    if (text_in(owner, "kind") == "Job")
+      look_at({.ns = change.key.ns, .name = ObjectName(string_in(owner, "name"))});
   }
 }
 
@@ -337,9 +334,10 @@ void JobController::sync(const ObjectKey& key) {
   // Its Job is gone: nobody counts these pods any more.
   for (const auto& [pod_key, pod] : server_.all(kube::kPods)) {
     if (pod_key.ns != key.ns || !tracked(*pod)) continue;
-    const json owner =
-        pod->at("metadata").value("ownerReferences", json::array({json::object()})).at(0);
-    if (owner.value("kind", "") != "Job" || owner.value("name", "") != key.name.str()) continue;
+    const json& owners = list_in(*pod, "metadata", "ownerReferences");
+    if (owners.empty() || text_in(owners[0], "kind") != "Job" ||
+        text_in(owners[0], "name") != key.name.str())
+      continue;
     time_.after(Duration(0), [this, pod_key] {
       edit(kube::kPods, pod_key, "", [](json& next) {
         std::erase(next["metadata"]["finalizers"].get_ref<json::array_t&>(), json(kTracking));

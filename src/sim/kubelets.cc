@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -13,23 +15,20 @@ std::string uid_of(const json& pod) {
   return pod.at("metadata").at("uid");
 }
 std::string node_of(const json& pod) {
-  return pod.value("/spec/nodeName"_json_pointer, "");
-}
-std::string phase_of(const json& pod) {
-  return pod.value("/status/phase"_json_pointer, "Pending");
+  return string_in(pod, "spec", "nodeName");
 }
 
 std::optional<int> told(const json& pod, const char* what) {
-  const json annotations = pod.at("metadata").value("annotations", json::object());
-  const auto found = annotations.find(std::string("simulate.spillway.dev/") + what);
-  if (found == annotations.end()) return std::nullopt;
-  return std::stoi(found->get<std::string>());
+  const std::string text =
+      string_in(pod, "metadata", "annotations", std::string("simulate.spillway.dev/") + what);
+  if (text.empty()) return std::nullopt;
+  return std::stoi(text);
 }
 
 Instant since(const json& pod, const char* condition, Instant otherwise) {
   const json* found = condition_of(pod, condition);
   if (found == nullptr) return otherwise;
-  return parse_instant(found->value("lastTransitionTime", "")).value_or(otherwise);
+  return parse_instant(text_in(*found, "lastTransitionTime")).value_or(otherwise);
 }
 
 json container_statuses(const json& pod, const json& state, bool ready) {
@@ -69,7 +68,7 @@ void Kubelets::silence(const std::string& node) {
 void Kubelets::bring_back(const std::string& node) {
   silent_.erase(node);
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
-    if (node_of(*pod) != node) continue;
+    if (text_in(*pod, "spec", "nodeName") != node) continue;
     const std::string uid = uid_of(*pod);
     std::erase_if(planned_, [&](const auto& step) { return step.first == uid; });
     look_at(key);
@@ -83,15 +82,15 @@ void Kubelets::sync(const ObjectKey& key) {
     return;
   if (is_deleting(*pod)) {
     stop(key, *pod);
-  } else if (phase_of(*pod) == "Pending") {
+  } else if (phase_in(*pod) == "Pending") {
     start(key, *pod);
-  } else if (phase_of(*pod) == "Running" && told(*pod, "run-seconds")) {
+  } else if (phase_in(*pod) == "Running" && told(*pod, "run-seconds")) {
     const Instant started =
-        parse_instant(pod->value("/status/startTime"_json_pointer, "")).value_or(time_.now());
+        parse_instant(text_in(*pod, "status", "startTime")).value_or(time_.now());
     const Duration start_time = std::chrono::seconds(told(*pod, "start-seconds").value_or(2));
     plan(key, *pod, started + start_time + std::chrono::seconds(*told(*pod, "run-seconds")),
          [this, key](const json& now) {
-           if (phase_of(now) == "Running" && !is_deleting(now))
+           if (phase_in(now) == "Running" && !is_deleting(now))
              report_end(key, told(now, "exit-code").value_or(0));
          });
   }
@@ -99,7 +98,7 @@ void Kubelets::sync(const ObjectKey& key) {
 
 void Kubelets::plan(const ObjectKey& key, const json& pod, Instant when,
                     std::function<void(const json&)> act) {
-  const std::string step = phase_of(pod) + (is_deleting(pod) ? " ending" : "");
+  const std::string step = std::string(phase_in(pod)) + (is_deleting(pod) ? " ending" : "");
   const std::string uid = uid_of(pod);
   if (!planned_.insert({uid, step}).second) return;
   const Duration delay = std::max(when - time_.now(), Duration(0));
@@ -115,7 +114,7 @@ void Kubelets::start(const ObjectKey& key, const json& pod) {
   const Instant bound = since(pod, "PodScheduled", time_.now());
   plan(key, pod, bound + std::chrono::seconds(told(pod, "start-seconds").value_or(2)),
        [this, key, bound](const json& now) {
-         if (is_deleting(now) || phase_of(now) != "Pending") return;
+         if (is_deleting(now) || phase_in(now) != "Pending") return;
          const std::uint32_t number = ++addresses_;
          edit(kube::kPods, key, "status", [&](json& next) {
            json& status = next["status"];
@@ -141,7 +140,7 @@ void Kubelets::stop(const ObjectKey& key, const json& pod) {
           .value_or(time_.now()) -
       std::chrono::seconds(grace);
   plan(key, pod, told_at + std::chrono::seconds(ending), [this, key](const json& now) {
-    if (phase_of(now) != "Failed" && phase_of(now) != "Succeeded") report_end(key, 143);
+    if (phase_in(now) != "Failed" && phase_in(now) != "Succeeded") report_end(key, 143);
     if (const Object ended = server_.find(kube::kPods, key))
       remove(kube::kPods, key, *ended, {.grace = std::chrono::seconds(0)});
   });
@@ -164,7 +163,7 @@ void Kubelets::report_end(const ObjectKey& key, int exit_code) {
 
 void Kubelets::end_program(const ObjectKey& pod, int exit_code) {
   const Object there = server_.find(kube::kPods, pod);
-  if (there && phase_of(*there) == "Running" && runs(node_of(*there))) report_end(pod, exit_code);
+  if (there && phase_in(*there) == "Running" && runs(node_of(*there))) report_end(pod, exit_code);
 }
 
 }  // namespace spillway::sim

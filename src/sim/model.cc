@@ -5,6 +5,8 @@
 #include <spillway/core/check.h>
 #include <spillway/core/text.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 
 using nlohmann::json;
@@ -61,14 +63,14 @@ OwnerIndex::OwnerIndex(ApiServer& server) : server_(server) {
 void OwnerIndex::note(const Change& change) {
   const Child child{change.type.to_string(), change.key};
   const auto owners = [](const Object& object) -> const json& {
-    static const json none = json::array();
-    const json& metadata = object->at("metadata");
-    const auto found = metadata.find("ownerReferences");
-    return found == metadata.end() ? none : *found;
+    return list_in(*object, "metadata", "ownerReferences");
   };
+  // Nearly every change leaves them as they are.
+  if (change.kind == ChangeKind::kModified && owners(change.before) == owners(change.object))
+    return;
   if (change.before) {
     for (const json& owner : owners(change.before)) {
-      const auto there = children_.find(owner.value("uid", ""));
+      const auto there = children_.find(string_in(owner, "uid"));
       if (there == children_.end()) continue;
       there->second.erase(child);
       if (there->second.empty()) children_.erase(there);
@@ -76,7 +78,7 @@ void OwnerIndex::note(const Change& change) {
   }
   if (change.kind == ChangeKind::kDeleted) return;
   for (const json& owner : owners(change.object))
-    children_[owner.value("uid", "")].insert(child);
+    children_[string_in(owner, "uid")].insert(child);
 }
 
 const std::set<OwnerIndex::Child>& OwnerIndex::children(const std::string& owner_uid) const {
@@ -98,17 +100,15 @@ std::vector<Object> OwnerIndex::children(const std::string& owner_uid,
 // ---- pieces of objects
 
 const json* condition_of(const json& object, const std::string& type) {
-  const auto status = object.find("status");
-  if (status == object.end() || !status->contains("conditions")) return nullptr;
-  for (const json& condition : status->at("conditions")) {
-    if (condition.value("type", "") == type) return &condition;
+  for (const json& condition : list_in(object, "status", "conditions")) {
+    if (text_in(condition, "type") == type) return &condition;
   }
   return nullptr;
 }
 
 bool condition_holds(const json& object, const std::string& type) {
   const json* condition = condition_of(object, type);
-  return condition != nullptr && condition->value("status", "") == "True";
+  return condition != nullptr && text_in(*condition, "status") == "True";
 }
 
 bool set_condition(json& status, const std::string& type, bool holds, const std::string& reason,
@@ -119,8 +119,8 @@ bool set_condition(json& status, const std::string& type, bool holds, const std:
   if (!reason.empty()) wanted["reason"] = reason;
   if (!message.empty()) wanted["message"] = message;
   for (json& condition : conditions) {
-    if (condition.value("type", "") != type) continue;
-    if (condition.value("status", "") == wanted["status"].get<std::string>())
+    if (text_in(condition, "type") != type) continue;
+    if (text_in(condition, "status") == text_in(wanted, "status"))
       wanted["lastTransitionTime"] = condition["lastTransitionTime"];
     if (condition == wanted) return false;
     condition = std::move(wanted);
@@ -137,8 +137,8 @@ json controller_reference(const json& owner, const kube::ResourceType& type) {
 }
 
 bool controlled_by(const json& object, const std::string& owner_uid) {
-  for (const json& owner : object.at("metadata").value("ownerReferences", json::array())) {
-    if (owner.value("controller", false) && owner.value("uid", "") == owner_uid) return true;
+  for (const json& owner : list_in(object, "metadata", "ownerReferences")) {
+    if (is_set(owner, "controller") && text_in(owner, "uid") == owner_uid) return true;
   }
   return false;
 }

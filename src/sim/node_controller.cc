@@ -4,6 +4,8 @@
 
 #include <spillway/sim/scheduler.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -14,14 +16,14 @@ constexpr Duration kCollectionPeriod = std::chrono::seconds(20);
 constexpr const char* kUnreachable = "node.kubernetes.io/unreachable";
 
 bool on_node(const json& pod, const std::string& node) {
-  return pod.value("/spec/nodeName"_json_pointer, "") == node;
+  return text_in(pod, "spec", "nodeName") == node;
 }
 
 // How long a pod stays on an unreachable node: nullopt = for ever.
 std::optional<Duration> patience_of(const json& pod) {
-  for (const json& toleration : pod.value("/spec/tolerations"_json_pointer, json::array())) {
-    const std::string key = toleration.value("key", "");
-    const std::string effect = toleration.value("effect", "");
+  for (const json& toleration : list_in(pod, "spec", "tolerations")) {
+    const std::string_view key = text_in(toleration, "key");
+    const std::string_view effect = text_in(toleration, "effect");
     if ((!key.empty() && key != kUnreachable) || (!effect.empty() && effect != "NoExecute"))
       continue;
     if (!toleration.contains("tolerationSeconds")) return std::nullopt;
@@ -44,8 +46,7 @@ void NodeController::note(const Change& change) {
                 [this, node = change.key.name.str()] { end_orphans(node); });
   }
   if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted &&
-      is_deleting(*change.object) &&
-      change.object->value("/spec/nodeName"_json_pointer, "").empty()) {
+      is_deleting(*change.object) && text_in(*change.object, "spec", "nodeName").empty()) {
     look_at_later(change.key, kCollectionPeriod);
   }
 }
@@ -54,7 +55,7 @@ void NodeController::note(const Change& change) {
 void NodeController::sync(const ObjectKey& key) {
   const Object pod = server_.find(kube::kPods, key);
   if (!pod || !is_deleting(*pod) || !on_node(*pod, "")) return;
-  if (pod->value("/status/phase"_json_pointer, "") == "Failed") return;
+  if (text_in(*pod, "status", "phase") == "Failed") return;
   edit(kube::kPods, key, "status", [](json& next) { next["status"]["phase"] = "Failed"; });
 }
 
@@ -86,7 +87,7 @@ void NodeController::set_ready(const std::string& node, bool ready) {
     json& taints = next["spec"]["taints"];
     if (!taints.is_array()) taints = json::array();
     std::erase_if(taints.get_ref<json::array_t&>(),
-                  [](const json& taint) { return taint.value("key", "") == kUnreachable; });
+                  [](const json& taint) { return text_in(taint, "key") == kUnreachable; });
     if (!ready) {
       for (const char* effect : {"NoSchedule", "NoExecute"})
         taints.push_back({{"key", kUnreachable}, {"effect", effect}, {"timeAdded", stamp()}});
@@ -132,8 +133,7 @@ void NodeController::disrupt(const ObjectKey& pod, const json& object, const std
                              const std::string& message, bool by_force) {
   edit(kube::kPods, pod, "status", [&](json& next) {
     json& status = next["status"];
-    const std::string phase = status.value("phase", "");
-    if (phase == "Succeeded" || phase == "Failed") return;
+    if (has_ended(next)) return;
     set_condition(status, "DisruptionTarget", true, reason, message, stamp());
     if (by_force) status["phase"] = "Failed";
   });

@@ -5,17 +5,14 @@
 #include <spillway/api/enums.h>
 #include <spillway/core/quantity.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
 using nlohmann::json;
 
 constexpr Duration kLatency = std::chrono::milliseconds(10);
-
-bool is_over(const json& pod) {
-  const std::string phase = pod.value("/status/phase"_json_pointer, "Pending");
-  return phase == "Succeeded" || phase == "Failed";
-}
 
 api::TaintEffect effect_of(const std::string& text) {
   if (text == "NoExecute") return api::TaintEffect::kNoExecute;
@@ -71,7 +68,7 @@ Labels labels_of_node(const json& node) {
 
 std::vector<api::Taint> taints_of(const json& node) {
   std::vector<api::Taint> taints;
-  for (const json& taint : node.value("/spec/taints"_json_pointer, json::array())) {
+  for (const json& taint : list_in(node, "spec", "taints")) {
     taints.push_back({.key = taint.value("key", ""),
                       .value = taint.value("value", ""),
                       .effect = effect_of(taint.value("effect", ""))});
@@ -81,7 +78,7 @@ std::vector<api::Taint> taints_of(const json& node) {
 
 Amounts allocatable_of(const json& node) {
   Amounts amounts;
-  const json allocatable = node.value("/status/allocatable"_json_pointer, json::object());
+  const json& allocatable = map_in(node, "status", "allocatable");
   for (const auto& [name, text] : allocatable.items()) {
     const auto value = text.get<std::string>();
     const auto parsed = name == "cpu" ? parse_quantity_milli(value) : parse_quantity(value);
@@ -109,8 +106,7 @@ Scheduler::Scheduler(VirtualTime& time, ApiServer& server)
 }
 
 Scheduler::Turn Scheduler::turn_of(const ObjectKey& key, const json& pod) {
-  return {-pod.value("/spec/priority"_json_pointer, std::int64_t{0}),
-          pod.at("metadata").at("creationTimestamp"), key};
+  return {-number_in(pod, 0, "spec", "priority"), pod.at("metadata").at("creationTimestamp"), key};
 }
 
 void Scheduler::note(const Change& change) {
@@ -129,17 +125,16 @@ void Scheduler::note_node(const Change& change) {
   view.labels = labels_of_node(node);
   view.taints = taints_of(node);
   view.allocatable = allocatable_of(node);
-  view.unschedulable =
-      node.value("/spec/unschedulable"_json_pointer, false) || !condition_holds(node, "Ready");
+  view.unschedulable = is_set(node, "spec", "unschedulable") || !condition_holds(node, "Ready");
   if (!queue_.empty()) look_at({});
 }
 
 void Scheduler::note_pod(const Change& change) {
   const json& pod = *change.object;
-  const bool gone = change.kind == ChangeKind::kDeleted || is_over(pod);
-  const std::string node = pod.value("/spec/nodeName"_json_pointer, "");
-  const bool waits = !gone && node.empty() && !is_deleting(pod) &&
-                     pod.value("/spec/schedulingGates"_json_pointer, json::array()).empty();
+  const bool gone = change.kind == ChangeKind::kDeleted || has_ended(pod);
+  const std::string node = string_in(pod, "spec", "nodeName");
+  const bool waits =
+      !gone && node.empty() && !is_deleting(pod) && list_in(pod, "spec", "schedulingGates").empty();
   const Turn turn = turn_of(change.key, pod);
   if (!waits) queue_.erase(turn);
   if (waits && !queue_.contains(turn)) {

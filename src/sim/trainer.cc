@@ -4,6 +4,8 @@
 #include <spillway/control/keys.h>
 #include <spillway/control/world.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -16,15 +18,7 @@ constexpr std::int64_t kUsualSteps = 3600;  // as saving_programs.cc takes a job
 
 // metadata.labels or metadata.annotations; "" when it is not there.
 std::string meta_text(const json& object, const char* map, std::string_view key) {
-  const json& metadata = object.at("metadata");
-  const auto texts = metadata.find(map);
-  if (texts == metadata.end()) return {};
-  const auto found = texts->find(key);
-  return found == texts->end() ? std::string() : found->get<std::string>();
-}
-
-std::string phase_of(const json& pod) {
-  return pod.value("/status/phase"_json_pointer, "Pending");
+  return string_in(object, "metadata", map, key);
 }
 
 // SPILLWAY_RESUME_STEP of any container; 0 without.
@@ -74,10 +68,9 @@ void Trainer::note_job(const Change& change) {
   program.progress.replicas = spec.value("replicas", std::int64_t{1});
   program.gang = spec.value("gang", true);
   program.work = parse_duration(spec.value("duration", "")).value_or(assumed_);
-  for (const json& model : spec.value("/accelerator/models"_json_pointer, json::array()))
+  for (const json& model : list_in(spec, "accelerator", "models"))
     program.speed_percent[model.at("name")] = model.value("speedPercent", std::int64_t{100});
-  const json annotations =
-      spec.value("/template/metadata/annotations"_json_pointer, json::object());
+  const json& annotations = map_in(spec, "template", "metadata", "annotations");
   program.saves = spec.contains("checkpoint");
   program.ended_by_others = program.saves || annotations.contains(kRunSeconds);
   program.total_steps = std::max<std::int64_t>(spec.value("totalSteps", kUsualSteps), 1);
@@ -95,7 +88,7 @@ void Trainer::note_pod(const Change& change) {
                    .attempt = meta_text(pod, "labels", control::label::kAttempt),
                    .index = program->second.gang ? "" : meta_text(pod, "annotations", kIndex)};
   Run& run = runs_[key];
-  const std::string phase = phase_of(pod);
+  const std::string_view phase = phase_in(pod);
   const bool gone = change.kind == ChangeKind::kDeleted || is_deleting(pod);
   if (phase == "Succeeded") {
     run.running.erase(change.key);
@@ -132,7 +125,7 @@ void Trainer::begin(const RunKey& key, Run& run, const json& pod) {
 std::int64_t Trainer::speed_on(const Program& program, const std::string& pool) const {
   const Object there = server_.find(control::kCapacityPools, {.ns = {}, .name = ObjectName(pool)});
   const std::string model =
-      there ? there->value("/spec/accelerator/model"_json_pointer, "") : std::string();
+      there ? string_in(*there, "spec", "accelerator", "model") : std::string();
   const auto speed = program.speed_percent.find(model);
   return speed == program.speed_percent.end() ? 100 : std::max<std::int64_t>(speed->second, 1);
 }

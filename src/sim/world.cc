@@ -6,6 +6,8 @@
 #include <spillway/core/check.h>
 #include <spillway/core/text.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -296,21 +298,19 @@ Object World::find(const kube::ResourceType& type, const std::string& name) cons
 
 std::string World::phase(const std::string& training_job) const {
   const Object job = find(control::kTrainingJobs, training_job);
-  return job ? job->value("/status/phase"_json_pointer, "") : "";
+  return job ? string_in(*job, "status", "phase") : "";
 }
 
 std::string World::pool_of(const std::string& training_job) const {
   const Object job = find(control::kTrainingJobs, training_job);
-  return job ? job->value("/status/placement/pool"_json_pointer, "") : "";
+  return job ? string_in(*job, "status", "placement", "pool") : "";
 }
 
 std::vector<Object> World::pods_on(const std::string& pool) const {
   std::vector<Object> pods;
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
-    const std::string phase = pod->value("/status/phase"_json_pointer, "");
-    const json labels = pod->at("metadata").value("labels", json::object());
-    if (labels.value("spillway.dev/pool", "") == pool && phase != "Succeeded" &&
-        phase != "Failed" && !is_deleting(*pod))
+    if (text_in(*pod, "metadata", "labels", "spillway.dev/pool") == pool && !has_ended(*pod) &&
+        !is_deleting(*pod))
       pods.push_back(pod);
   }
   return pods;

@@ -4,6 +4,8 @@
 #include <spillway/sim/api_server.h>
 #include <spillway/sim/field_management.h>
 
+#include "json_fields.h"
+
 // What a write does to an object: apiserver's registry/rest (BeforeCreate, BeforeUpdate,
 // BeforeDelete) and generic registry.
 namespace spillway::sim {
@@ -20,11 +22,11 @@ Manager manager_of(const Kind& kind, const ApiServer::Editor& editor) {
           .subresource = editor.subresource};
 }
 
-std::string text_at(const json& object, const json::json_pointer& at) {
-  return object.value(at, "");
-}
 std::string version_of(const json& object) {
-  return text_at(object, "/metadata/resourceVersion"_json_pointer);
+  return string_in(object, "metadata", "resourceVersion");
+}
+std::string uid_of(const json& object) {
+  return string_in(object, "metadata", "uid");
 }
 
 // Everything that is neither metadata nor status: a change of it is a new generation.
@@ -169,8 +171,8 @@ std::string ApiServer::next_uid() {
 
 Answer<Object> ApiServer::create(const kube::ResourceType& type, json object,
                                  const Editor& editor) {
-  const ObjectKey key{.ns = Namespace(text_at(object, "/metadata/namespace"_json_pointer)),
-                      .name = ObjectName(text_at(object, "/metadata/name"_json_pointer))};
+  const ObjectKey key{.ns = Namespace(string_in(object, "metadata", "namespace")),
+                      .name = ObjectName(string_in(object, "metadata", "name"))};
   return insert(kind_of(type), key, std::move(object), editor, false);
 }
 
@@ -179,7 +181,7 @@ Answer<Object> ApiServer::insert(const Kind& kind, const ObjectKey& key, json ob
   if (kind.type.namespaced && !store_.find(kNamespaces, {.name = ObjectName(key.ns.str())})) {
     return not_found(kNamespaces, ObjectName(key.ns.str()));
   }
-  if (!text_at(object, "/metadata/resourceVersion"_json_pointer).empty()) {
+  if (!version_of(object).empty()) {
     return Refused(Refusal{.code = 500,
                            .reason = "",
                            .message = "resourceVersion should not be set on objects to be created",
@@ -214,7 +216,7 @@ Answer<Object> ApiServer::replace(const kube::ResourceType& type, const ObjectKe
   const Kind& kind = kind_of(type);
   const Object live = store_.find(type, key);
   if (!live) return not_found(type, key.name);
-  const std::string version = text_at(object, "/metadata/resourceVersion"_json_pointer);
+  const std::string version = version_of(object);
   if (version.empty() && !kind.unconditional) {
     kube::ResourceType named = type;  // said of the resource, not of the kind
     if (kind.own) named.kind = type.plural;
@@ -225,7 +227,7 @@ Answer<Object> ApiServer::replace(const kube::ResourceType& type, const ObjectKe
                             .field = "metadata.resourceVersion"}});
   }
   if (!version.empty() && version != version_of(*live)) return object_modified(type, key.name);
-  const std::string uid = text_at(object, "/metadata/uid"_json_pointer);
+  const std::string uid = uid_of(object);
   const std::string live_uid = (*live)["metadata"]["uid"];
   if (!uid.empty() && uid != live_uid) {
     return conflict(
@@ -248,9 +250,9 @@ Answer<Object> ApiServer::merge_patch(const kube::ResourceType& type, const Obje
                                       const json& patch, const Editor& editor) {
   const Object live = store_.find(type, key);
   if (!live) return not_found(type, key.name);
-  const std::string version = text_at(patch, "/metadata/resourceVersion"_json_pointer);
+  const std::string version = version_of(patch);
   if (!version.empty() && version != version_of(*live)) return object_modified(type, key.name);
-  const std::string uid = text_at(patch, "/metadata/uid"_json_pointer);
+  const std::string uid = uid_of(patch);
   const std::string live_uid = (*live)["metadata"]["uid"];
   if (!uid.empty() && uid != live_uid) {
     return conflict(
@@ -266,12 +268,11 @@ Answer<Object> ApiServer::apply(const kube::ResourceType& type, const ObjectKey&
                                 bool force, const Editor& editor) {
   const Kind& kind = kind_of(type);
   const Object live = store_.find(type, key);
-  const std::string version = text_at(config, "/metadata/resourceVersion"_json_pointer);
+  const std::string version = version_of(config);
   if (!live && !editor.subresource.empty()) return not_found(type, key.name);
   if (!version.empty() && (!live || version != version_of(*live)))
     return object_modified(type, key.name);
-  if (!text_at(config, "/metadata/uid"_json_pointer).empty() && live &&
-      config["metadata"]["uid"] != (*live)["metadata"]["uid"]) {
+  if (!uid_of(config).empty() && live && config["metadata"]["uid"] != (*live)["metadata"]["uid"]) {
     return conflict(type, key.name,
                     "Precondition failed: UID in precondition: " +
                         config["metadata"]["uid"].get<std::string>() +
@@ -328,7 +329,7 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
   const bool graceful = object["metadata"].value("deletionGracePeriodSeconds", 0) > 0;
   if (deleting(object) && !has_finalizers(object) && !graceful) {
     store_.erase(kind.type, key);
-    return std::make_shared<const json>(std::move(object));
+    return shared(std::move(object));
   }
   return store_.put(kind.type, key, std::move(object));
 }
@@ -362,11 +363,8 @@ Answer<Object> ApiServer::end_of(const Kind& kind, const ObjectKey& key, const O
                                  const kube::DeleteOptions& options) {
   std::int64_t grace = 0;
   if (kind.type == kube::kPods) {
-    const std::string phase = text_at(*live, "/status/phase"_json_pointer);
-    const bool nobody_ends_it = text_at(*live, "/spec/nodeName"_json_pointer).empty() ||
-                                phase == "Succeeded" || phase == "Failed";
-    const auto standard =
-        live->value("/spec/terminationGracePeriodSeconds"_json_pointer, std::int64_t{30});
+    const bool nobody_ends_it = text_in(*live, "spec", "nodeName").empty() || has_ended(*live);
+    const auto standard = number_in(*live, 30, "spec", "terminationGracePeriodSeconds");
     grace = options.grace ? options.grace->count() : standard;
     if (nobody_ends_it) grace = 0;
   }

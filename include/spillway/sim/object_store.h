@@ -19,6 +19,7 @@
 namespace spillway::sim {
 
 using Object = std::shared_ptr<const nlohmann::json>;
+Object shared(nlohmann::json object);
 using Collection = std::map<ObjectKey, Object>;
 
 enum class ChangeKind { kAdded, kModified, kDeleted };
