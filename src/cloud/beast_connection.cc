@@ -1,51 +1,38 @@
 #include "beast_connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <sys/socket.h>
 
 #include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include "wire.h"
+
 namespace spillway::cloud {
-
-class TlsTrust {
- public:
-  TlsTrust() : context(asio::ssl::context::tls_client) {}
-  asio::ssl::context context;
-};
-
 namespace {
 
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
-using SystemError = boost::system::error_code;
-
 constexpr std::uint32_t kMaxHeaderBytes = 64 * 1024;
-constexpr std::size_t kReadBytes = 256 * 1024;
+constexpr std::size_t kReadBytes = 64 * 1024;  // of heads, and of bodies of unknown length
+// A body as long as this goes with its head, in one packet where it is small.
+constexpr std::size_t kJoinedBytes = 32 * 1024;
 
-using Message = http::request<http::span_body<const char>>;
+using Parser = http::response_parser<http::string_body>;
 
-Message message_of(const HttpRequest& request) {
-  Message message;
-  message.method_string(request.method);
-  message.target(request.url.target());
-  message.version(11);
-  message.set(http::field::host, request.url.authority());
+std::string head_of(const HttpRequest& request) {
+  std::string head = request.method + " " + request.url.target() + " HTTP/1.1\r\n";
+  const auto add = [&](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  add("Host", request.url.authority());
   for (const HttpHeader& header : request.headers)
-    message.insert(header.name, header.value);
-  const std::string_view body = request.payload();
-  message.body() = beast::span<const char>(body.data(), body.size());
+    add(header.name, header.value);
+  const std::size_t length = request.payload().size();
   const bool carries_body = request.method == "PUT" || request.method == "POST";
-  if (carries_body || !body.empty()) message.content_length(body.size());
-  return message;
+  if (carries_body || length > 0) add("Content-Length", std::to_string(length));
+  return head + "\r\n";
 }
 
 HttpResponse response_of(http::response<http::string_body>&& answer) {
@@ -66,60 +53,10 @@ Error lost(std::string_view doing, const SystemError& error) {
           .message = std::string(doing) + ": " + error.message()};
 }
 
-std::string tls_problem(const SystemError& error, SSL* ssl, const std::string& host) {
-  const long verified = SSL_get_verify_result(ssl);
-  if (verified == X509_V_OK) return "TLS handshake with " + host + ": " + error.message();
-  return "the certificate of " + host +
-         " is not accepted: " + X509_verify_cert_error_string(verified);
-}
-
-class PlainStream {
+class WiredConnection final : public BeastConnection {
  public:
-  PlainStream(const asio::any_io_executor& executor, const std::shared_ptr<TlsTrust>&)
-      : socket_(executor) {}
-  tcp::socket& socket() { return socket_; }
-  tcp::socket& stream() { return socket_; }
-  Task<Result<void>> shake_hands(std::string) { co_return Result<void>(); }
-
- private:
-  tcp::socket socket_;
-};
-
-class TlsStream {
- public:
-  TlsStream(const asio::any_io_executor& executor, const std::shared_ptr<TlsTrust>& trust)
-      : trust_(trust), stream_(executor, trust->context) {}
-  tcp::socket& socket() { return stream_.next_layer(); }
-  asio::ssl::stream<tcp::socket>& stream() { return stream_; }
-
-  Task<Result<void>> shake_hands(std::string host) {
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    SystemError not_an_address;
-    asio::ip::make_address(host, not_an_address);
-    if (not_an_address) {  // the macro SSL_set_tlsext_host_name has an old-style cast
-      SSL_ctrl(stream_.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-               host.data());
-    }
-    stream_.set_verify_callback(asio::ssl::host_name_verification(host));
-    SystemError error;
-    co_await stream_.async_handshake(asio::ssl::stream_base::client,
-                                     asio::redirect_error(asio::use_awaitable, error));
-    if (error) {
-      co_return fail(ErrorCode::kUnavailable, tls_problem(error, stream_.native_handle(), host));
-    }
-    co_return Result<void>();
-  }
-
- private:
-  std::shared_ptr<TlsTrust> trust_;
-  asio::ssl::stream<tcp::socket> stream_;
-};
-
-template <class Stream>
-class ConnectionOver final : public BeastConnection {
- public:
-  ConnectionOver(const asio::any_io_executor& executor, const std::shared_ptr<TlsTrust>& trust)
-      : resolver_(executor), stream_(executor, trust) {}
+  WiredConnection(const asio::any_io_executor& executor, std::unique_ptr<Wire> wire)
+      : resolver_(executor), wire_(std::move(wire)) {}
 
   Task<Result<void>> connect(Url url) override {
     std::string host = url.host;
@@ -136,37 +73,33 @@ class ConnectionOver final : public BeastConnection {
     }
     if (error) co_return unreached("resolving " + host, error);
     if (closed_) co_return unreached("connecting to " + host, asio::error::operation_aborted);
-    co_await asio::async_connect(stream_.socket(), endpoints,
+    tcp::socket& socket = wire_->socket();
+    co_await asio::async_connect(socket, endpoints,
                                  asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return unreached("connecting to " + url.origin(), error);
     SystemError best_effort;
-    stream_.socket().set_option(tcp::no_delay(true), best_effort);
-    co_return co_await stream_.shake_hands(url.host);
+    socket.set_option(tcp::no_delay(true), best_effort);
+    co_return co_await wire_->shake_hands(url.host);
   }
 
   Task<Outcome> exchange(const HttpRequest& request) override {
-    Message message = message_of(request);
-    SystemError error;
-    co_await http::async_write(stream_.stream(), message,
-                               asio::redirect_error(asio::use_awaitable, error));
     // A server may answer, and close, before it has read all: its answer is worth reading.
-    const SystemError write_error = error;
-    beast::flat_buffer buffer;
-    buffer.reserve(kReadBytes);
-    http::response_parser<http::string_body> parser;
+    const SystemError write_error = co_await send(request);
+    Parser parser;
     parser.header_limit(kMaxHeaderBytes);
     parser.body_limit(request.max_response_bytes);
     parser.skip(request.method == "HEAD");
+    beast::flat_buffer buffer;
     // The head first: Beast 1.74 forgets body_limit where head and body come in one piece.
-    error.clear();
-    co_await http::async_read_header(stream_.stream(), buffer, parser,
-                                     asio::redirect_error(asio::use_awaitable, error));
+    SystemError error = co_await read_while(
+        parser, buffer, [](const Parser& so_far) { return !so_far.is_header_done(); });
     const bool known_length = !error && !parser.is_done() && parser.content_length();
     if (known_length) {
       error = co_await read_body(parser, buffer);
     } else if (!error && !parser.is_done()) {
-      co_await http::async_read(stream_.stream(), buffer, parser,
-                                asio::redirect_error(asio::use_awaitable, error));
+      parser.eager(true);
+      error = co_await read_while(parser, buffer,
+                                  [](const Parser& so_far) { return !so_far.is_done(); });
     }
     if (error) {
       keep_ = false;
@@ -176,7 +109,7 @@ class ConnectionOver final : public BeastConnection {
                                        : lost("reading the answer", error),
                   .silent = silent});
     }
-    keep_ = parser.keep_alive() && !write_error && buffer.size() == 0;
+    keep_ = parser.keep_alive() && !write_error && buffer.size() == 0 && wire_->drained();
     co_return response_of(parser.release());
   }
 
@@ -184,32 +117,61 @@ class ConnectionOver final : public BeastConnection {
     closed_ = true;
     resolver_.cancel();
     SystemError ignored;  // a socket that cannot be closed is closed
-    stream_.socket().close(ignored);
+    wire_->socket().close(ignored);
   }
 
   bool fit_for_reuse() override {
-    if (closed_ || !keep_ || !stream_.socket().is_open()) return false;
+    tcp::socket& socket = wire_->socket();
+    if (closed_ || !keep_ || !socket.is_open()) return false;
     char byte = 0;
-    const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const auto got = ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
 
  private:
-  // Straight to where it stays: the parser would take it through its own buffer, 64 KiB a time.
-  Task<SystemError> read_body(http::response_parser<http::string_body>& parser,
-                              beast::flat_buffer& buffer) {
+  Task<SystemError> send(const HttpRequest& request) {
+    const std::string_view body = request.payload();
+    std::string head = head_of(request);
+    const bool joined = body.size() <= kJoinedBytes;
+    if (joined) head += body;
+    SystemError error = co_await wire_->write(head);
+    if (!error && !joined) error = co_await wire_->write(body);
+    co_return error;
+  }
+
+  Task<SystemError> read_while(Parser& parser, beast::flat_buffer& buffer,
+                               bool (*unfinished)(const Parser&)) {
+    while (unfinished(parser)) {
+      SystemError error;
+      if (buffer.size() > 0) buffer.consume(parser.put(buffer.data(), error));
+      if (error && error != http::error::need_more) co_return error;
+      if (!unfinished(parser)) break;
+      if (!error && buffer.size() > 0) continue;
+      const auto room = buffer.prepare(kReadBytes);
+      const Arrived arrived =
+          co_await wire_->read_some(static_cast<char*>(room.data()), room.size());
+      buffer.commit(arrived.bytes);
+      if (!arrived.error) continue;
+      if (arrived.error != asio::error::eof || !parser.got_some()) co_return arrived.error;
+      parser.put_eof(error);
+      if (error) co_return error;
+    }
+    co_return SystemError();
+  }
+
+  // Straight to where it stays: the parser would take it through its own buffer.
+  Task<SystemError> read_body(Parser& parser, beast::flat_buffer& buffer) {
     std::string& body = parser.get().body();
     body.resize(static_cast<std::size_t>(*parser.content_length()));
     const std::size_t early =
         asio::buffer_copy(asio::buffer(body), buffer.data());  // came with the head
     buffer.consume(early);
-    SystemError error;
-    // asio::async_read would ask for 64 KiB a time.
-    for (std::size_t have = early; have < body.size() && !error;) {
-      have += co_await stream_.stream().async_read_some(
-          asio::buffer(body) + have, asio::redirect_error(asio::use_awaitable, error));
+    for (std::size_t have = early; have < body.size();) {
+      const Arrived arrived = co_await wire_->read_some(body.data() + have, body.size() - have);
+      if (arrived.error) co_return arrived.error;
+      have += arrived.bytes;
     }
-    co_return error;
+    co_return SystemError();
   }
 
   static tl::unexpected<Error> unreached(const std::string& doing, const SystemError& error) {
@@ -217,45 +179,18 @@ class ConnectionOver final : public BeastConnection {
   }
 
   tcp::resolver resolver_;
-  Stream stream_;
+  std::unique_ptr<Wire> wire_;
   bool closed_ = false;
   bool keep_ = true;
 };
 
-int add_certificates(asio::ssl::context& context, const std::string& pem) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> source(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
-  X509_STORE* const store = SSL_CTX_get_cert_store(context.native_handle());
-  int count = 0;
-  while (X509* certificate = PEM_read_bio_X509(source.get(), nullptr, nullptr, nullptr)) {
-    count += X509_STORE_add_cert(store, certificate);
-    X509_free(certificate);
-  }
-  ERR_clear_error();  // the end of the text is an error to the reader
-  return count;
-}
-
 }  // namespace
-
-Result<std::shared_ptr<TlsTrust>> make_tls_trust(const std::string& ca_bundle) {
-  auto trust = std::make_shared<TlsTrust>();
-  asio::ssl::context& context = trust->context;
-  SystemError error;
-  context.set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, error);
-  if (!error) context.set_verify_mode(asio::ssl::verify_peer, error);
-  if (!error) context.set_default_verify_paths(error);
-  if (error) return fail(ErrorCode::kInternal, "TLS cannot be set up: " + error.message());
-  if (!ca_bundle.empty() && add_certificates(context, ca_bundle) == 0) {
-    return invalid("the CA bundle holds no certificate: write PEM blocks, BEGIN CERTIFICATE");
-  }
-  return trust;
-}
 
 std::unique_ptr<BeastConnection> make_beast_connection(const asio::any_io_executor& executor,
                                                        const std::shared_ptr<TlsTrust>& trust,
                                                        bool tls) {
-  if (tls) return std::make_unique<ConnectionOver<TlsStream>>(executor, trust);
-  return std::make_unique<ConnectionOver<PlainStream>>(executor, trust);
+  return std::make_unique<WiredConnection>(
+      executor, tls ? make_tls_wire(executor, trust) : make_plain_wire(executor));
 }
 
 }  // namespace spillway::cloud
