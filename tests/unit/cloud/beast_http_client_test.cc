@@ -3,69 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
-#include <future>
-#include <mutex>
-#include <thread>
+#include "support/scripted_server.h"
 
 namespace spillway::cloud {
 namespace {
 
-using asio::ip::tcp;
-
-// What a connection answers, request by request; then it is closed. "" = silence until the end.
-using Script = std::vector<std::string>;
-
-class ScriptedServer {
- public:
-  explicit ScriptedServer(std::vector<Script> connections)
-      : acceptor_(io_, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)),
-        thread_([this, scripts = std::move(connections)] { serve(scripts); }) {}
-  ScriptedServer(const ScriptedServer&) = delete;
-  ScriptedServer& operator=(const ScriptedServer&) = delete;
-  ~ScriptedServer() {
-    release_.set_value();
-    thread_.join();
-  }
-  [[nodiscard]] std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
-  }
-  std::vector<std::string> received() {
-    const std::lock_guard lock(mutex_);
-    return received_;
-  }
-
- private:
-  void serve(const std::vector<Script>& scripts) {
-    std::vector<tcp::socket> silent;
-    for (const Script& script : scripts) {
-      tcp::socket socket = acceptor_.accept();
-      bool keep = false;
-      for (const std::string& answer : script) {
-        std::string request;
-        boost::system::error_code error;
-        asio::read_until(socket, asio::dynamic_buffer(request), "\r\n\r\n", error);
-        {
-          const std::lock_guard lock(mutex_);
-          received_.push_back(request);
-        }
-        keep = answer.empty();
-        if (!keep) asio::write(socket, asio::buffer(answer), error);
-      }
-      if (keep) silent.push_back(std::move(socket));
-    }
-    release_.get_future().wait();
-  }
-
-  asio::io_context io_;
-  tcp::acceptor acceptor_;
-  std::promise<void> release_;
-  std::mutex mutex_;  // guards received_
-  std::vector<std::string> received_;
-  std::thread thread_;
-};
+using testing::ScriptedServer;
 
 const std::string kHello = "HTTP/1.1 200 OK\r\nX-Test: yes\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -147,6 +90,46 @@ TEST_F(BeastHttpClient, takes_no_longer_answer_than_allowed) {
   const auto response = send(request);
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::kRejected);
+}
+
+TEST_F(BeastHttpClient, takes_an_answer_whose_length_its_end_tells) {
+  ScriptedServer server({{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall there is"}});
+  const auto response = send(get(server.url()));
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->body, "all there is");
+}
+
+TEST_F(BeastHttpClient, takes_an_answer_in_chunks_and_keeps_the_connection) {
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n again\r\n0\r\n\r\n";
+  ScriptedServer server({{chunked, kHello}});
+  const auto response = send(get(server.url()));
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_EQ(response->body, "hello again");
+  EXPECT_TRUE(send(get(server.url())));
+}
+
+TEST_F(BeastHttpClient, takes_no_longer_answer_in_chunks_than_allowed) {
+  ScriptedServer server(
+      {{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5\r\nhello\r\n6\r\n again\r\n0\r\n\r\n"}});
+  HttpRequest request = get(server.url());
+  request.max_response_bytes = 8;
+  const auto response = send(request);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().code, ErrorCode::kRejected);
+}
+
+TEST_F(BeastHttpClient, carries_bodies_of_megabytes_both_ways) {
+  const std::string large(std::size_t{3} << 20, 'x');
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(large.size());
+  ScriptedServer server({{head + "\r\n\r\n" + large}});
+  HttpRequest request = get(server.url(), "PUT");
+  request.shared_body = std::make_shared<const std::string>(large);
+  const auto response = send(request);
+  ASSERT_TRUE(response) << response.error().message;
+  EXPECT_TRUE(response->body == large);
+  EXPECT_TRUE(server.received().at(0).ends_with("\r\n\r\n" + large));
 }
 
 TEST_F(BeastHttpClient, takes_a_head_without_its_body) {

@@ -1,11 +1,9 @@
 #include <spillway/cloud/credentials.h>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 #include <map>
+
+#include "support/temporary_folder.h"
 
 namespace spillway::cloud {
 namespace {
@@ -20,22 +18,6 @@ Result<Credentials> get(CredentialsProvider& provider) {
   io.run();
   return *out;
 }
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "credentials-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-  }
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 TEST(EnvironmentCredentials, are_read_at_each_use) {
   std::map<std::string, std::string> environment;
@@ -57,7 +39,7 @@ TEST(EnvironmentCredentials, are_read_at_each_use) {
 }
 
 TEST(FileCredentials, follow_a_rotated_secret) {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   const auto provider = make_file_credentials(folder.path());
   EXPECT_FALSE(get(*provider));
   folder.write("access-key-id", "one\n");
@@ -71,7 +53,7 @@ TEST(FileCredentials, follow_a_rotated_secret) {
 }
 
 TEST(FileCredentials, refuse_odd_files_without_showing_them) {
-  const Folder folder;
+  const testing::TemporaryFolder folder;
   folder.write("access-key-id", "id");
   for (const std::string& bad : {std::string(), std::string("a\nb"), std::string(70'000, 'x')}) {
     folder.write("secret-access-key", bad);

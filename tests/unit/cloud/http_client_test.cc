@@ -1,70 +1,14 @@
-// The client against a real socket on loopback: a server thread that reads one request a connection
-// and answers with prepared bytes.
+// The client against a real socket of the loopback.
 #include <spillway/cloud/http.h>
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
-#include <future>
-#include <mutex>
-#include <thread>
+#include "support/scripted_server.h"
 
 namespace spillway::cloud {
 namespace {
 
-using asio::ip::tcp;
-
-class CannedServer {
- public:
-  // Answers one connection after another; "" = keep the connection open and say nothing.
-  explicit CannedServer(std::vector<std::string> answers)
-      : acceptor_(io_, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)),
-        thread_([this, answers = std::move(answers)] { serve(answers); }) {}
-  CannedServer(const CannedServer&) = delete;
-  CannedServer& operator=(const CannedServer&) = delete;
-  ~CannedServer() {
-    release_.set_value();
-    thread_.join();
-  }
-
-  [[nodiscard]] std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
-  }
-  [[nodiscard]] std::vector<std::string> received() {  // the heads of the requests so far
-    const std::lock_guard lock(mutex_);
-    return received_;
-  }
-
- private:
-  void serve(const std::vector<std::string>& answers) {
-    std::vector<tcp::socket> silent;
-    for (const std::string& answer : answers) {
-      tcp::socket socket = acceptor_.accept();
-      std::string request;
-      boost::system::error_code error;
-      asio::read_until(socket, asio::dynamic_buffer(request), "\r\n\r\n", error);
-      {
-        const std::lock_guard lock(mutex_);
-        received_.push_back(request);
-      }
-      if (answer.empty()) {
-        silent.push_back(std::move(socket));
-      } else {
-        asio::write(socket, asio::buffer(answer), error);  // the client may have left: its right
-      }
-    }
-    release_.get_future().wait();
-  }
-
-  asio::io_context io_;
-  tcp::acceptor acceptor_;
-  std::promise<void> release_;
-  std::mutex mutex_;  // guards received_
-  std::vector<std::string> received_;
-  std::thread thread_;
-};
+using testing::ScriptedServer;
 
 class HttpClientTest : public ::testing::Test {
  protected:
@@ -94,7 +38,7 @@ class HttpClientTest : public ::testing::Test {
 };
 
 TEST_F(HttpClientTest, carries_request_and_answer_unchanged) {
-  CannedServer server({"HTTP/1.1 200 OK\r\nX-Test: yes\r\nContent-Length: 5\r\n\r\nhello"});
+  ScriptedServer server({{"HTTP/1.1 200 OK\r\nX-Test: yes\r\nContent-Length: 5\r\n\r\nhello"}});
   HttpRequest request = get(server.url() + "/a%20b?x=%2F&y=1");
   request.method = "POST";
   request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
@@ -112,9 +56,9 @@ TEST_F(HttpClientTest, carries_request_and_answer_unchanged) {
 }
 
 TEST_F(HttpClientTest, returns_a_redirect_instead_of_following_it) {
-  CannedServer server(
-      {"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\n"
-       "Content-Length: 0\r\n\r\n"});
+  ScriptedServer server(
+      {{"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\n"
+        "Content-Length: 0\r\n\r\n"}});
   const auto response = send(get(server.url()));
   ASSERT_TRUE(response) << response.error().message;
   EXPECT_EQ(response->status, 302);
@@ -123,10 +67,10 @@ TEST_F(HttpClientTest, returns_a_redirect_instead_of_following_it) {
 
 TEST_F(HttpClientTest, refuses_an_answer_that_is_too_long) {
   const std::string big(100'000, 'x');
-  CannedServer server(
-      {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + big,
-       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186A0\r\n" + big + "\r\n0\r\n\r\n",
-       "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + big});
+  ScriptedServer server(
+      {{"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + big},
+       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186A0\r\n" + big + "\r\n0\r\n\r\n"},
+       {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + big}});
   for (int i = 0; i < 3; ++i) {
     HttpRequest request = get(server.url());
     request.max_response_bytes = 1000;
@@ -137,7 +81,7 @@ TEST_F(HttpClientTest, refuses_an_answer_that_is_too_long) {
 }
 
 TEST_F(HttpClientTest, ends_at_its_deadline) {
-  CannedServer server({""});
+  ScriptedServer server({{""}});
   const auto response = send(get(server.url()), std::chrono::milliseconds(50));
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, ErrorCode::kTimeout);
@@ -146,13 +90,13 @@ TEST_F(HttpClientTest, ends_at_its_deadline) {
 TEST_F(HttpClientTest, tells_unreachable_from_lost_under_way) {
   std::string url;
   {
-    url = CannedServer({}).url();
+    url = ScriptedServer({}).url();
   }
   const auto refused = send(get(url));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable) << refused.error().message;
 
-  CannedServer server({"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"});
+  ScriptedServer server({{"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"}});
   const auto lost = send(get(server.url()), std::chrono::seconds(5));
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().code, ErrorCode::kUnknownOutcome) << lost.error().message;
@@ -170,7 +114,7 @@ TEST_F(HttpClientTest, speaks_only_to_origins_that_were_named) {
 }
 
 TEST_F(HttpClientTest, lets_go_of_a_request_in_flight_when_it_is_destroyed) {
-  CannedServer server({""});
+  ScriptedServer server({{""}});
   {
     asio::io_context io;
     const auto timers = make_system_timers(io.get_executor());
@@ -186,7 +130,7 @@ TEST_F(HttpClientTest, lets_go_of_a_request_in_flight_when_it_is_destroyed) {
 }
 
 TEST_F(HttpClientTest, shutting_down_ends_what_is_in_flight_and_refuses_the_rest) {
-  CannedServer server({""});
+  ScriptedServer server({{""}});
   const HttpRequest request = get(server.url());
   client_ = make_http_client(runtime_, {.allowed_origins = {request.url.origin()}});
   std::optional<ErrorCode> first;
