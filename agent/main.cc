@@ -3,10 +3,12 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include <boost/asio/signal_set.hpp>
 
@@ -51,10 +53,16 @@ int refuse(const Error& error) {
   return error.code == ErrorCode::kInvalidArgument ? kWrongInput : kFailed;
 }
 
+// Half of the processors for what needs no control thread, so that the program keeps some.
+int helper_threads() {
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()) / 2, 1, 4);
+}
+
 int run_restore() {
   Process process;
   auto settings = read_restore_settings(environment);
   if (!settings) return refuse(settings.error());
+  settings->job.transfer.helper_threads = helper_threads();
   auto access = open_store(process.runtime, settings->store, "", environment);
   if (!access) return refuse(access.error());
   std::optional<Result<Restored>> outcome;
@@ -96,6 +104,7 @@ int run_sync() {
   Process process;
   auto settings = read_sync_settings(environment);
   if (!settings) return refuse(settings.error());
+  settings->job.transfer.helper_threads = helper_threads();
   const auto* by_http = std::get_if<HttpTrigger>(&settings->trigger);
   auto access = open_store(process.runtime, settings->store,
                            by_http != nullptr ? by_http->url.origin() : "", environment);
@@ -131,6 +140,7 @@ int run_node() {
 void keep_chunks() {
   ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  ::mallopt(M_ARENA_MAX, 1);  // chunks cross threads
 }
 
 int run(int argc, char** argv) {

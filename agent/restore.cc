@@ -125,7 +125,8 @@ Result<fs::path> fresh_folder(const std::string& directory) {
 
 // Downloads every writer's files, without the writer's folder in their names.
 Task<Result<Bytes>> fetch(const Runtime* runtime, storage::ObjectStore* store, storage::Key folder,
-                          std::vector<Wanted> wanted, std::string target) {
+                          std::vector<Wanted> wanted, std::string target,
+                          storage::TransferOptions options) {
   std::map<std::string, std::vector<ManifestPart>> by_folder;
   Bytes bytes;
   for (Wanted& entry : wanted) {
@@ -133,11 +134,11 @@ Task<Result<Bytes>> fetch(const Runtime* runtime, storage::ObjectStore* store, s
     entry.part.key = storage::Key(entry.part.key.str().substr(entry.folder.size()));
     by_folder[entry.folder].push_back(std::move(entry.part));
   }
+  // A node that loses power starts its init containers again: nothing is gained by waiting for the
+  // disk.
+  options.durable = false;
   for (auto& [writer, parts] : by_folder) {
     const storage::Key from(folder.str() + writer);
-    // A node that loses power starts its init containers again: nothing is gained by waiting for
-    // the disk.
-    const storage::TransferOptions options{.durable = false};
     TRY_VOID_CO(co_await storage::download_files(*runtime, *store, from, std::move(parts), target,
                                                  options));
   }
@@ -158,7 +159,8 @@ Task<Result<Restored>> restore(const Runtime& runtime, storage::ObjectStore& sto
   if (error) co_return failed("making " + partial.string(), error);
   Restored restored{.step = manifests.front().step};
   auto wanted = wanted_parts(manifests, settings.job.rank);
-  TRY_CO(bytes, co_await fetch(&runtime, &store, folder, std::move(wanted), partial.string()));
+  TRY_CO(bytes, co_await fetch(&runtime, &store, folder, std::move(wanted), partial.string(),
+                               settings.job.transfer));
   restored.bytes = bytes;
   TRY_CO(entries, move_into_place(partial, settings.job.directory));
   restored.entries = std::move(entries);

@@ -12,6 +12,7 @@
 #include <spillway/core/object.h>
 #include <spillway/storage/checkpoint.h>
 #include <spillway/storage/s3.h>
+#include <spillway/storage/transfer.h>
 
 namespace spillway::agent {
 
@@ -43,6 +44,7 @@ struct JobSettings {
   storage::Key prefix;  // of the job in the bucket
   std::string directory;
   storage::CheckpointFormat format = storage::CheckpointFormat::kManifest;
+  storage::TransferOptions transfer;  // what the process has besides its control thread
 };
 
 struct SyncSettings {

@@ -67,7 +67,8 @@ Task<Result<Committed>> Uploader::upload(LocalCheckpoint checkpoint) {
   TRY_CO(before, co_await committed_before(manifest_key));
   if (!before) {
     auto files = files_to_send(job_.directory, checkpoint, storage::rank_folder(job_.rank));
-    TRY_CO(parts, co_await storage::upload_files(runtime_, store_, folder, std::move(files)));
+    TRY_CO(parts, co_await storage::upload_files(runtime_, store_, folder, std::move(files),
+                                                 job_.transfer));
     TRY_CO(sight, look_at_directory(job_.directory, job_.format));
     if (!unchanged(sight, checkpoint)) {
       co_return fail(ErrorCode::kConflict,

@@ -6,6 +6,7 @@
 
 #include "file.h"
 #include "hasher.h"
+#include "helpers.h"
 #include "parallel.h"
 
 namespace spillway::storage {
@@ -28,7 +29,8 @@ class Download {
       : runtime_(std::move(runtime)),
         store_(store),
         options_(options),
-        gate_(runtime_.timers, options.memory.value()) {}
+        gate_(runtime_.timers, options_.memory.value()),
+        helpers_(options_.helper_threads) {}
 
   Result<void> open(const Key& folder, std::vector<ManifestPart> parts, const std::string& target) {
     for (ManifestPart& part : parts) {
@@ -76,16 +78,19 @@ class Download {
     const std::int64_t begin =
         static_cast<std::int64_t>(chunk.index) * file.part.chunk_size.value();
     const std::int64_t end = std::min(begin + file.part.chunk_size.value(), file.part.size.value());
-    Hasher hasher;
+    const auto hasher = std::make_shared<Hasher>();
     for (std::int64_t at = begin; at < end;) {
       const std::int64_t length = std::min(options_.chunk_size.value(), end - at);
       const auto hold = co_await gate_.enter(length);
       TRY_CO(bytes, co_await fetch(file, at, length));
-      hasher.update(bytes);
-      TRY_VOID_CO(file.file.write(static_cast<std::uint64_t>(at), bytes));
+      auto keeping = [to = &file.file, at, hasher, bytes = std::move(bytes)] {
+        hasher->update(bytes);
+        return to->write(static_cast<std::uint64_t>(at), bytes);
+      };
+      TRY_VOID_CO(co_await helpers_.run(std::move(keeping)));
       at += length;
     }
-    if (hasher.finish() != file.part.chunks[chunk.index]) {
+    if (hasher->finish() != file.part.chunks[chunk.index]) {
       co_return fail(ErrorCode::kRejected, "the object " + file.key.str() +
                                                " is damaged: its bytes are not those of the "
                                                "manifest");
@@ -112,6 +117,7 @@ class Download {
   std::vector<Receiving> files_;
   std::vector<Chunk> chunks_;
   std::set<std::string> directories_;
+  Helpers helpers_;  // last: they use the files
 };
 
 }  // namespace

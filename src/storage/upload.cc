@@ -5,6 +5,7 @@
 
 #include "file.h"
 #include "hasher.h"
+#include "helpers.h"
 #include "parallel.h"
 
 namespace spillway::storage {
@@ -19,6 +20,7 @@ struct Sending {
   ManifestPart part;
   std::optional<UploadId> upload;  // of a file in several chunks, until it is completed
   std::vector<UploadedPart> uploaded;
+  std::size_t sent = 0;  // chunks
   [[nodiscard]] bool large() const { return part.chunks.size() > 1; }
 };
 
@@ -33,13 +35,26 @@ std::int64_t chunk_size_for(std::int64_t size, std::int64_t wanted) {
   return (least + kMiB - 1) / kMiB * kMiB;
 }
 
+struct ReadChunk {
+  std::string bytes;
+  Sha256 hash;
+};
+
+Result<ReadChunk> read_chunk(const File& file, std::int64_t offset, std::int64_t length) {
+  TRY(bytes, file.read(static_cast<std::uint64_t>(offset), static_cast<std::size_t>(length)));
+  Hasher hasher;
+  hasher.update(bytes);
+  return ReadChunk{.bytes = std::move(bytes), .hash = hasher.finish()};
+}
+
 class Upload {
  public:
   Upload(Runtime runtime, ObjectStore& store, const TransferOptions& options)
       : runtime_(std::move(runtime)),
         store_(store),
         options_(options),
-        gate_(runtime_.timers, options.memory.value()) {}
+        gate_(runtime_.timers, options_.memory.value()),
+        helpers_(options_.helper_threads) {}
 
   Result<void> open(const Key& folder, const std::vector<FileToSend>& files) {
     for (const FileToSend& wanted : files) {
@@ -76,9 +91,7 @@ class Upload {
  private:
   Task<Result<void>> send_all() {
     TRY_VOID_CO(co_await each(files_.size(), [this](std::size_t i) { return begin(i); }));
-    TRY_VOID_CO(co_await each(chunks_.size(), [this](std::size_t i) { return send(i); }));
-    TRY_VOID_CO(co_await each(files_.size(), [this](std::size_t i) { return complete(i); }));
-    co_return Result<void>();
+    co_return co_await each(chunks_.size(), [this](std::size_t i) { return send(i); });
   }
 
   template <class Item>
@@ -95,27 +108,34 @@ class Upload {
     co_return Result<void>();
   }
 
+  // A file is completed with its last chunk: the store puts it together while others are sent.
   Task<Result<void>> send(std::size_t index) {
     const Chunk chunk = chunks_[index];
+    TRY_VOID_CO(co_await send_chunk(chunk));
+    Sending& file = files_[chunk.file];
+    if (++file.sent < file.part.chunks.size()) co_return Result<void>();
+    co_return co_await complete(chunk.file);
+  }
+
+  Task<Result<void>> send_chunk(Chunk chunk) {
     Sending& file = files_[chunk.file];
     const std::int64_t offset =
         static_cast<std::int64_t>(chunk.index) * file.part.chunk_size.value();
     const std::int64_t length =
         std::min(file.part.chunk_size.value(), file.part.size.value() - offset);
     const auto hold = co_await gate_.enter(length);
-    TRY_CO(bytes,
-           file.file.read(static_cast<std::uint64_t>(offset), static_cast<std::size_t>(length)));
-    Hasher hasher;
-    hasher.update(bytes);
-    const Sha256 hash = hasher.finish();
-    file.part.chunks[chunk.index] = hash;
+    auto reading = [from = &file.file, offset, length] {
+      return read_chunk(*from, offset, length);
+    };
+    TRY_CO(read, co_await helpers_.run(std::move(reading)));
+    file.part.chunks[chunk.index] = read.hash;
     if (!file.upload) {
-      TRY_CO(tag, co_await store_.put(file.key, std::move(bytes), WriteCondition::kNone));
+      TRY_CO(tag, co_await store_.put(file.key, std::move(read.bytes), WriteCondition::kNone));
       co_return Result<void>();
     }
     const int number = static_cast<int>(chunk.index) + 1;
-    TRY_CO(part,
-           co_await store_.upload_part(file.key, *file.upload, number, std::move(bytes), hash));
+    TRY_CO(part, co_await store_.upload_part(file.key, *file.upload, number, std::move(read.bytes),
+                                             read.hash));
     file.uploaded[chunk.index] = std::move(part);
     co_return Result<void>();
   }
@@ -150,6 +170,7 @@ class Upload {
   ByteGate gate_;
   std::vector<Sending> files_;
   std::vector<Chunk> chunks_;
+  Helpers helpers_;  // last: they use the files
 };
 
 }  // namespace

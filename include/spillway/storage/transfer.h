@@ -1,8 +1,8 @@
 #pragma once
 // Files to objects and back, in chunks, many at a time: a file of any size needs no more memory
 // than the chunks in flight. Every chunk is hashed on its way; restoring compares each with the
-// manifest before it counts. Used on the control thread, which reads and writes the files: not for
-// a thread that has to answer within a millisecond.
+// manifest before it counts. Used on the control thread; reading, writing and hashing take it some
+// milliseconds a chunk, unless there are helper threads.
 
 #include <string>
 #include <vector>
@@ -18,8 +18,11 @@ struct TransferOptions {
   // 10,000 parts: 80 GB fit with 8 MiB.
   Bytes chunk_size = Bytes(std::int64_t{8} << 20);
   // Chunks in memory never exceed this, unless a single one does.
-  Bytes memory = Bytes(std::int64_t{32} << 20);
+  Bytes memory = Bytes(std::int64_t{40} << 20);
   int parallel = 8;  // requests in flight
+  // Threads of the transfer's own that read, hash and write while the control thread sends and
+  // receives; 0 = none, for virtual time.
+  int helper_threads = 0;
   // Of downloads: wait until the files are on the disk and not only in its cache.
   bool durable = true;
 };

@@ -1,13 +1,13 @@
 #include <spillway/storage/transfer.h>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "support/memory_object_store.h"
 #include "support/run_task.h"
+#include "support/temporary_folder.h"
 
 namespace spillway::storage {
 namespace {
@@ -17,20 +17,15 @@ namespace fs = std::filesystem;
 class Transfer : public ::testing::Test {
  protected:
   Transfer() {
-    std::string pattern = ::testing::TempDir() + "transfer-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    root_ = pattern;
     fs::create_directories(root_ / "in");
     fs::create_directories(root_ / "out");
   }
-  ~Transfer() override { fs::remove_all(root_); }
 
   void file(const std::string& name, std::size_t size) {
     std::string bytes(size, '\0');
     for (char& byte : bytes)
       byte = static_cast<char>(random_->next());
-    fs::create_directories((root_ / "in" / name).parent_path());
-    std::ofstream(root_ / "in" / name, std::ios::binary) << bytes;
+    folder_.write("in/" + name, bytes);
     sent_[name] = bytes;
   }
   std::vector<FileToSend> files() {
@@ -48,14 +43,12 @@ class Transfer : public ::testing::Test {
                               download_files(runtime_, store_, Key("job/step-1/"), std::move(parts),
                                              (root_ / "out").string(), kSmall));
   }
-  std::string received(const std::string& name) {
-    std::ifstream in(root_ / "out" / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
+  std::string received(const std::string& name) { return folder_.read("out/" + name); }
 
   static constexpr TransferOptions kSmall{
       .chunk_size = Bytes(1000), .memory = Bytes(3000), .parallel = 4};
-  fs::path root_;
+  testing::TemporaryFolder folder_;
+  const fs::path root_ = folder_.path();
   std::map<std::string, std::string> sent_;
   asio::io_context io_;
   testing::VirtualTime time_{io_};
@@ -74,6 +67,59 @@ TEST_F(Transfer, brings_back_every_byte_of_files_of_every_size) {
   for (const auto& [name, bytes] : sent_)
     EXPECT_TRUE(received(name) == bytes) << name;
   EXPECT_TRUE(store_.uploads.empty());
+}
+
+// In real time, because the threads are real.
+template <class T>
+T run(asio::io_context& io, Task<T> task) {
+  std::optional<T> out;
+  asio::co_spawn(io, std::move(task), [&](const std::exception_ptr& thrown, T result) {
+    EXPECT_FALSE(thrown);
+    out = std::move(result);
+  });
+  io.restart();
+  io.run();
+  return *std::move(out);
+}
+
+TEST_F(Transfer, helper_threads_change_nothing_but_the_time) {
+  for (const std::size_t size : {0U, 1U, 1000U, 54321U})
+    file("size-" + std::to_string(size), size);
+  const auto here = upload();
+  TransferOptions helped = kSmall;
+  helped.helper_threads = 3;
+  const auto timers = make_system_timers(io_.get_executor());
+  const auto clock = make_system_clock();
+  const Runtime runtime{io_.get_executor(), *clock, *timers, *random_};
+  const auto parts = run(io_, upload_files(runtime, store_, Key("helped/"), files(), helped));
+  ASSERT_TRUE(here && parts);
+  EXPECT_EQ(*parts, *here);
+  const std::string target = (root_ / "out").string();
+  const auto done =
+      run(io_, download_files(runtime, store_, Key("helped/"), *parts, target, helped));
+  ASSERT_TRUE(done) << done.error().message;
+  for (const auto& [name, bytes] : sent_)
+    EXPECT_TRUE(received(name) == bytes) << name;
+  store_.objects["helped/size-54321"].bytes[50'000] ^= 1;
+  fs::remove_all(target);
+  fs::create_directories(target);
+  const auto damaged =
+      run(io_, download_files(runtime, store_, Key("helped/"), *parts, target, helped));
+  ASSERT_FALSE(damaged);
+  EXPECT_EQ(damaged.error().code, ErrorCode::kRejected);
+}
+
+TEST_F(Transfer, completes_a_file_before_the_next_one_is_sent) {
+  file("a", 5000);
+  file("b", 5000);
+  int parts = 0;
+  bool complete = false;
+  store_.set_fault([&](std::string_view doing, const Key&) -> std::optional<Error> {
+    if (doing == "part" && ++parts == 10) complete = store_.objects.contains("job/step-1/a");
+    return std::nullopt;
+  });
+  ASSERT_TRUE(upload());
+  EXPECT_TRUE(complete);
 }
 
 TEST_F(Transfer, reads_a_whole_file_hash_piece_by_piece) {
