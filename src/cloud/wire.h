@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include <spillway/async/asio.h>
 #include <spillway/core/result.h>
+
+#include <boost/asio/ip/tcp.hpp>
 
 namespace spillway::cloud {
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <utility>
 
+#include <spillway/async/asio.h>
+
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/thread_pool.hpp>
-
-#include <spillway/async/asio.h>
 
 namespace spillway::storage {
 
