@@ -1,0 +1,124 @@
+#pragma once
+// Carries out what off_switch.h decides: caches of all plain workloads, one conditional write an
+// object, bounded, with back-off. Part of the controller's loop, which asks for a pass whenever
+// something may have changed; only the leader makes passes. Control thread only.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <spillway/async/timers.h>
+#include <spillway/control/off_switch.h>
+#include <spillway/kube/client.h>
+#include <spillway/kube/events.h>
+#include <spillway/kube/reflector.h>
+#include <spillway/kube/store.h>
+
+namespace spillway::control {
+
+struct OffSwitchOptions {
+  OffSwitchLimits limits;
+  Namespace own;  // of the operator: nothing there is ever switched, nor in Kubernetes' own
+  std::size_t max_in_flight = 16;  // writes
+  Duration backoff_base = std::chrono::milliseconds(500);
+  Duration backoff_cap = std::chrono::minutes(5);
+  kube::ReflectorOptions reflector;
+};
+
+// What became of the objects that a policy is about.
+struct OffSwitchReport {
+  static constexpr std::size_t kMaxSentences = 5;
+  std::map<OffSwitchState, std::size_t> counts;
+  std::vector<std::string> contested;  // one sentence each; the first ones
+  std::vector<std::string> troubles;   // the same: what could not be written or restored
+  [[nodiscard]] std::size_t count(OffSwitchState state) const;
+  friend bool operator==(const OffSwitchReport&, const OffSwitchReport&) = default;
+};
+
+struct OffSwitchMetrics {
+  std::uint64_t put_to_sleep = 0;
+  std::uint64_t woken = 0;
+  std::uint64_t contradicted = 0;  // a machine had started it again
+  std::uint64_t conflicts = 0;     // the object had moved on: decided again
+  std::uint64_t failures = 0;
+};
+
+class OffSwitch {
+ public:
+  // What the policies say of an object now.
+  using OrderOf = std::function<OffHoursOrder(const PlainWorkload&)>;
+
+  // `changed` is called when a pass may find something else to do. References outlive this, and
+  // this outlives `tasks`.
+  OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events, TaskGroup& tasks,
+            std::function<void()> changed, OffSwitchOptions options);
+  ~OffSwitch();
+  OffSwitch(const OffSwitch&) = delete;
+  OffSwitch& operator=(const OffSwitch&) = delete;
+
+  void start();
+  void stop();
+  // Every plain workload is known once.
+  [[nodiscard]] bool synced() const;
+  // Starts the writes that are due. Nothing before it is synced.
+  void pass(const OrderOf& order_of, Instant now);
+  // When a pass has to be made without an event.
+  [[nodiscard]] std::optional<Instant> wake_at() const { return wake_at_; }
+  [[nodiscard]] std::optional<MonotonicTime> next_retry() const;
+
+  // By policy, of the last pass.
+  [[nodiscard]] const std::map<std::string, OffSwitchReport>& reports() const { return reports_; }
+  [[nodiscard]] const OffSwitchMetrics& metrics() const { return metrics_; }
+  [[nodiscard]] std::size_t in_flight() const { return busy_.size(); }
+  // What keeps a cache from being in step, one sentence each.
+  [[nodiscard]] std::vector<std::string> troubles() const;
+
+ private:
+  struct Cache;
+  struct Item;
+  struct Failure {
+    int count = 0;
+    MonotonicTime try_again{};
+    std::string trouble;  // what a person has to mend
+  };
+  using Pointer = std::shared_ptr<const PlainWorkload>;
+
+  [[nodiscard]] bool never(const Namespace& ns) const;
+  [[nodiscard]] std::vector<Item> look(const OrderOf& order_of) const;
+  [[nodiscard]] WakeTurns::Members up(const std::vector<Item>& items) const;
+  void take(const Item& item, OffSwitchStep step);
+  void tell(const PlainWorkload& object, const OffSwitchStep& step);
+  void tell_once(const PlainWorkload& object, const OffSwitchStep& step);
+  void note(std::optional<Instant> when);
+  bool may_write(const Uid& uid) const;
+  Task<void> write(Pointer object, OffSwitchStep step);
+  Task<void> read_back(Pointer object);
+  void count(const PlainWorkload& object, const OffSwitchStep& step);
+  void fail_write(const PlainWorkload& object, const Error& error);
+  Cache& cache_of(PlainKind kind);
+
+  Runtime runtime_;
+  kube::Client& client_;
+  kube::EventRecorder& events_;
+  TaskGroup& tasks_;
+  std::function<void()> changed_;
+  OffSwitchOptions options_;
+  std::array<std::unique_ptr<Cache>, 3> caches_;  // by PlainKind
+  WakeTurns turns_;
+  std::set<Uid> busy_;
+  std::map<Uid, Failure> failures_;
+  std::map<Uid, std::string> told_,
+      telling_;  // states that are told once: of the last pass, of this
+  std::map<std::string, OffSwitchReport> reports_;
+  OffSwitchMetrics metrics_;
+  std::optional<Instant> wake_at_;
+  bool stopping_ = false;
+};
+
+}  // namespace spillway::control

@@ -1,0 +1,307 @@
+#include <spillway/control/off_switch_loop.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <spillway/control/keys.h>
+#include <spillway/core/log.h>
+
+namespace spillway::control {
+namespace {
+
+constexpr std::array kKinds = {PlainKind::kDeployment, PlainKind::kStatefulSet,
+                               PlainKind::kCronJob};
+// Kubernetes' own, and what keeps its nodes.
+constexpr std::array<std::string_view, 3> kNeverNamespaces = {"kube-system", "kube-public",
+                                                              "kube-node-lease"};
+constexpr int kMaxDoublings = 20;
+
+std::string name_of(const PlainWorkload& object) {
+  return std::string(type_of(object.kind).kind) + " " + object.meta.key.to_string();
+}
+
+kube::ObjectReference reference_to(const PlainWorkload& object) {
+  const kube::ResourceType type = type_of(object.kind);
+  return {.api_version = type.api_version(),
+          .kind = std::string(type.kind),
+          .key = object.meta.key,
+          .uid = object.meta.uid};
+}
+
+void add_sentence(std::vector<std::string>& sentences, std::string sentence) {
+  if (sentences.size() < OffSwitchReport::kMaxSentences) sentences.push_back(std::move(sentence));
+}
+
+}  // namespace
+
+std::size_t OffSwitchReport::count(OffSwitchState state) const {
+  const auto found = counts.find(state);
+  return found == counts.end() ? 0 : found->second;
+}
+
+struct OffSwitch::Cache {
+  Cache(kube::Client& client, PlainKind kind, kube::ReflectorOptions options)
+      : type(type_of(kind)),
+        sink(store, [kind](const nlohmann::json& o) { return PlainWorkload::from_json(kind, o); }),
+        reflector(client, type, sink, std::move(options)) {}
+  kube::ResourceType type;
+  kube::Store<PlainWorkload> store;
+  kube::StoreSink<PlainWorkload> sink;
+  kube::Reflector reflector;
+};
+
+// An object that may be switched, and what is wanted of it.
+struct OffSwitch::Item {
+  Pointer object;
+  OffHoursOrder order;
+  bool marked = false;
+  [[nodiscard]] bool to_be_awake() const { return order.policy.empty() || !order.asleep; }
+  [[nodiscard]] bool to_wake() const { return to_be_awake() && marked && object->replicas == 0; }
+};
+
+OffSwitch::OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events,
+                     TaskGroup& tasks, std::function<void()> changed, OffSwitchOptions options)
+    : runtime_(runtime),
+      client_(client),
+      events_(events),
+      tasks_(tasks),
+      changed_(std::move(changed)),
+      options_(std::move(options)) {
+  // What Spillway makes itself follows its workload.
+  options_.reflector.selectors.labels =
+      std::string(label::kManagedBy) + "!=" + std::string(label::kManagedByValue);
+  for (const PlainKind kind : kKinds) {
+    auto& cache = caches_[static_cast<std::size_t>(kind)];
+    cache = std::make_unique<Cache>(client_, kind, options_.reflector);
+    cache->store.set_listener([this](const ObjectKey&, kube::Change) { changed_(); },
+                              [this] { changed_(); });
+  }
+}
+
+OffSwitch::~OffSwitch() = default;
+
+OffSwitch::Cache& OffSwitch::cache_of(PlainKind kind) {
+  return *caches_[static_cast<std::size_t>(kind)];
+}
+
+void OffSwitch::start() {
+  for (const auto& cache : caches_)
+    tasks_.spawn(cache->reflector.run());
+}
+
+void OffSwitch::stop() {
+  stopping_ = true;
+  for (const auto& cache : caches_)
+    cache->reflector.stop();
+}
+
+bool OffSwitch::synced() const {
+  return std::ranges::all_of(caches_, [](const auto& cache) { return cache->store.synced(); });
+}
+
+std::vector<std::string> OffSwitch::troubles() const {
+  std::vector<std::string> sentences;
+  for (const auto& cache : caches_) {
+    if (const auto& trouble = cache->reflector.trouble())
+      sentences.push_back(cache->type.to_string() + ": " + trouble->message);
+  }
+  return sentences;
+}
+
+std::optional<MonotonicTime> OffSwitch::next_retry() const {
+  std::optional<MonotonicTime> next;
+  const MonotonicTime now = runtime_.clock.monotonic();
+  for (const auto& [uid, failure] : failures_) {
+    if (failure.try_again > now)
+      next = std::min(next.value_or(failure.try_again), failure.try_again);
+  }
+  return next;
+}
+
+bool OffSwitch::never(const Namespace& ns) const {
+  return ns == options_.own ||
+         std::ranges::find(kNeverNamespaces, ns.str()) != kNeverNamespaces.end();
+}
+
+std::vector<OffSwitch::Item> OffSwitch::look(const OrderOf& order_of) const {
+  std::vector<Item> items;
+  for (const auto& cache : caches_) {
+    cache->store.for_each([&](const Pointer& object) {
+      if (never(object->meta.key.ns) || object->meta.controller || object->meta.deleted_at) return;
+      Item item{.object = object,
+                .order = {},
+                .marked = object->meta.annotations.contains(annotation::kAsleep)};
+      // One that was taken out of the policy while it slept is woken.
+      if (switchable(*object)) item.order = order_of(*object);
+      if (item.marked || !item.order.policy.empty()) items.push_back(std::move(item));
+    });
+  }
+  return items;
+}
+
+WakeTurns::Members OffSwitch::up(const std::vector<Item>& items) const {
+  WakeTurns::Members members;
+  std::map<Uid, const Item*> known;
+  for (const Item& item : items) {
+    known.emplace(item.object->meta.uid, &item);
+    if (item.to_wake()) members.try_emplace(item.object->meta.key.ns);
+  }
+  if (members.empty()) return members;
+  // Whoever is up counts, whether a policy speaks of it or not (any more).
+  for (const auto& cache : caches_) {
+    cache->store.for_each([&](const Pointer& object) {
+      const auto list = members.find(object->meta.key.ns);
+      if (list == members.end() || object->meta.controller || object->meta.deleted_at) return;
+      const auto item = known.find(object->meta.uid);
+      if (item != known.end() && !item->second->to_be_awake()) return;
+      list->second.push_back({.order = wake_order(*object),
+                              .to_wake = item != known.end() && item->second->to_wake(),
+                              .ready = object->ready});
+    });
+  }
+  return members;
+}
+
+void OffSwitch::note(std::optional<Instant> when) {
+  if (when) wake_at_ = std::min(wake_at_.value_or(*when), *when);
+}
+
+void OffSwitch::pass(const OrderOf& order_of, Instant now) {
+  wake_at_.reset();
+  if (!synced() || stopping_) return;
+  reports_.clear();
+  telling_.clear();
+  const std::vector<Item> items = look(order_of);
+  const WakeTurns::Turns turns = turns_.next(up(items), options_.limits, now);
+  for (const Item& item : items) {
+    const auto turn = turns.find(item.object->meta.key.ns);
+    const bool may_wake = turn != turns.end() && wake_order(*item.object) <= turn->second;
+    take(item, off_switch_step(*item.object, item.order, options_.limits, now, may_wake));
+    note(item.order.until);
+  }
+  told_ = std::exchange(telling_, {});
+  note(turns_.look_again(now));
+}
+
+void OffSwitch::take(const Item& item, OffSwitchStep step) {
+  const PlainWorkload& object = *item.object;
+  if (!item.order.policy.empty()) {
+    OffSwitchReport& report = reports_[item.order.policy];
+    ++report.counts[step.state];
+    const std::string sentence = name_of(object) + ": " + step.note;
+    if (step.state == OffSwitchState::kContested) add_sentence(report.contested, sentence);
+    if (step.state == OffSwitchState::kUnreadable) add_sentence(report.troubles, sentence);
+    const auto failure = failures_.find(object.meta.uid);
+    if (failure != failures_.end() && !failure->second.trouble.empty())
+      add_sentence(report.troubles, name_of(object) + ": " + failure->second.trouble);
+  }
+  note(step.look_again);
+  if (!step.patch) return tell_once(object, step);
+  if (!may_write(object.meta.uid)) return;
+  busy_.insert(object.meta.uid);
+  tasks_.spawn(write(item.object, std::move(step)));
+}
+
+bool OffSwitch::may_write(const Uid& uid) const {
+  if (busy_.contains(uid) || busy_.size() >= options_.max_in_flight) return false;
+  const auto failure = failures_.find(uid);
+  return failure == failures_.end() || failure->second.try_again <= runtime_.clock.monotonic();
+}
+
+void OffSwitch::tell(const PlainWorkload& object, const OffSwitchStep& step) {
+  events_.record({.regarding = reference_to(object),
+                  .type = step.warning ? kube::EventType::kWarning : kube::EventType::kNormal,
+                  .reason = step.reason,
+                  .action = "Switch",
+                  .note = step.note});
+  log::info(step.reason, {{"object", name_of(object)}, {"note", step.note}});
+}
+
+// States without a write: at their beginning.
+void OffSwitch::tell_once(const PlainWorkload& object, const OffSwitchStep& step) {
+  if (step.note.empty()) return;
+  const auto before = told_.find(object.meta.uid);
+  if (before == told_.end() || before->second != step.note) tell(object, step);
+  telling_.insert_or_assign(object.meta.uid, step.note);
+}
+
+Task<void> OffSwitch::write(Pointer object, OffSwitchStep step) {
+  kube::PatchOptions options{.resource_version = object->meta.resource_version};
+  auto written = co_await client_.merge_patch(type_of(object->kind), object->meta.key, *step.patch,
+                                              std::move(options));
+  if (written) {
+    failures_.erase(object->meta.uid);
+    count(*object, step);
+    tell(*object, step);
+    if (const auto taken = cache_of(object->kind).sink.upsert(*written); !taken) {
+      log::warning("an answer could not be understood",
+                   {{"object", name_of(*object)}, {"error", taken.error().message}});
+    }
+  } else {
+    const ErrorCode code = written.error().code;
+    fail_write(*object, written.error());
+    // The object moved on, or the write may have happened: what is there now decides.
+    const bool uncertain = code == ErrorCode::kConflict || code == ErrorCode::kUnknownOutcome ||
+                           code == ErrorCode::kNotFound;
+    if (uncertain && !stopping_) co_await read_back(object);
+  }
+  busy_.erase(object->meta.uid);
+  changed_();
+}
+
+Task<void> OffSwitch::read_back(Pointer object) {
+  Cache& cache = cache_of(object->kind);
+  auto live = co_await client_.get(cache.type, object->meta.key);
+  if (live) {
+    if (const auto taken = cache.sink.upsert(*live); !taken) {
+      log::warning("an answer could not be understood",
+                   {{"object", name_of(*object)}, {"error", taken.error().message}});
+    }
+  } else if (live.error().code == ErrorCode::kNotFound) {
+    cache.sink.forget(object->meta.key, object->meta.uid);
+  }
+  // Anything else: the watch will tell, and until then the version precondition holds.
+}
+
+void OffSwitch::count(const PlainWorkload& object, const OffSwitchStep& step) {
+  if (step.reason == "PutToSleepAgain") {
+    ++metrics_.contradicted;
+  } else if (step.state == OffSwitchState::kAsleep) {
+    ++metrics_.put_to_sleep;
+  } else if (object.replicas == 0) {
+    ++metrics_.woken;
+  }
+}
+
+void OffSwitch::fail_write(const PlainWorkload& object, const Error& error) {
+  Failure& failure = failures_[object.meta.uid];
+  const bool somebody_was_faster =
+      error.code == ErrorCode::kConflict || error.code == ErrorCode::kNotFound;
+  if (somebody_was_faster) {
+    ++metrics_.conflicts;
+  } else {
+    ++metrics_.failures;
+    failure.count = std::min(failure.count + 1, kMaxDoublings);
+  }
+  Duration delay = options_.backoff_base;
+  for (int i = 1; i < failure.count && delay < options_.backoff_cap; ++i)
+    delay *= 2;
+  delay = std::min(delay, options_.backoff_cap);
+  if (error.retry_after) delay = std::max(delay, *error.retry_after);
+  const MonotonicTime now = runtime_.clock.monotonic();
+  failure.try_again = now + delay;
+  if (error.code == ErrorCode::kForbidden || error.code == ErrorCode::kRejected)
+    failure.trouble = error.message;
+  // What has not failed again for so long was mended, or is gone.
+  std::erase_if(failures_, [&](const auto& entry) {
+    return now - entry.second.try_again > 2 * options_.backoff_cap;
+  });
+  if (somebody_was_faster || error.code == ErrorCode::kFenced) return;
+  log::warning("a workload could not be switched", {{"object", name_of(object)},
+                                                    {"error", error.message},
+                                                    {"retry_in", format_duration(delay)}});
+}
+
+}  // namespace spillway::control
