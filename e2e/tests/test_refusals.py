@@ -11,6 +11,7 @@ PLURALS = {
     "TrainingJob": "trainingjobs",
     "InferencePool": "inferencepools",
     "CapacityPool": "capacitypools",
+    "CostPolicy": "costpolicies",
 }
 
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capacity_pool_fields.h"
+#include "cost_policy_fields.h"
 #include "inference_pool_fields.h"
 #include "json_read.h"
 #include "json_write.h"
@@ -38,6 +39,8 @@ Result<Kind> read_kind(const Json& object, UnknownFields unknown) {
     problems.add(Path{&root, "metadata"}, "missing: write at least metadata.name");
   } else {
     read_metadata(problems, Path{&root, "metadata"}, *metadata, kind.meta);
+    if constexpr (requires { kind.holds_deletion; })
+      kind.holds_deletion = has_finalizer(*metadata, kCheckpointFinalizer);
   }
   read_value(reader, root, object, {}, kind);
   TRY_VOID(problems.result());
@@ -50,6 +53,10 @@ Json write_kind(const Kind& kind) {
   object["apiVersion"] = std::string(kApiVersion);
   object["kind"] = std::string(kResource<Kind>.kind);
   object["metadata"] = write_metadata(kind.meta);
+  if constexpr (requires { kind.holds_deletion; }) {
+    if (kind.holds_deletion)
+      object["metadata"]["finalizers"] = Json::array({std::string(kCheckpointFinalizer)});
+  }
   return object;
 }
 
@@ -86,6 +93,10 @@ template <>
 Result<CapacityPool> read<CapacityPool>(const Json& object, UnknownFields unknown) {
   return read_kind<CapacityPool>(object, unknown);
 }
+template <>
+Result<CostPolicy> read<CostPolicy>(const Json& object, UnknownFields unknown) {
+  return read_kind<CostPolicy>(object, unknown);
+}
 
 template <>
 Result<void> validate<TrainingJob>(const TrainingJob& object) {
@@ -97,6 +108,10 @@ Result<void> validate<InferencePool>(const InferencePool& object) {
 }
 template <>
 Result<void> validate<CapacityPool>(const CapacityPool& object) {
+  return validate_kind(object);
+}
+template <>
+Result<void> validate<CostPolicy>(const CostPolicy& object) {
   return validate_kind(object);
 }
 
@@ -113,6 +128,10 @@ template <>
 Result<void> validate_update<CapacityPool>(const CapacityPool& before, const CapacityPool& after) {
   return validate_kind_update(before, after);
 }
+template <>
+Result<void> validate_update<CostPolicy>(const CostPolicy& before, const CostPolicy& after) {
+  return validate_kind_update(before, after);
+}
 
 template <>
 Json write<TrainingJob>(const TrainingJob& object) {
@@ -126,6 +145,10 @@ template <>
 Json write<CapacityPool>(const CapacityPool& object) {
   return write_kind(object);
 }
+template <>
+Json write<CostPolicy>(const CostPolicy& object) {
+  return write_kind(object);
+}
 
 Json write(const TrainingJobStatus& status) {
   return to_json_value(status);
@@ -134,6 +157,9 @@ Json write(const InferencePoolStatus& status) {
   return to_json_value(status);
 }
 Json write(const CapacityPoolStatus& status) {
+  return to_json_value(status);
+}
+Json write(const CostPolicyStatus& status) {
   return to_json_value(status);
 }
 

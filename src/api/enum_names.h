@@ -46,6 +46,24 @@ inline constexpr std::array kEnumNames<ConditionStatus>{
     EnumName{ConditionStatus::kTrue, "True"}, EnumName{ConditionStatus::kFalse, "False"},
     EnumName{ConditionStatus::kUnknown, "Unknown"}};
 template <>
+inline constexpr std::array kEnumNames<PolicyMode>{EnumName{PolicyMode::kAudit, "Audit"},
+                                                   EnumName{PolicyMode::kEnforce, "Enforce"}};
+template <>
+inline constexpr std::array kEnumNames<TrainingOffHours>{
+    EnumName{TrainingOffHours::kSuspend, "Suspend"},
+    EnumName{TrainingOffHours::kHoldStarts, "HoldStarts"},
+    EnumName{TrainingOffHours::kFinish, "Finish"}, EnumName{TrainingOffHours::kIgnore, "Ignore"}};
+template <>
+inline constexpr std::array kEnumNames<PlainWorkloadKind>{
+    EnumName{PlainWorkloadKind::kDeployment, "Deployment"},
+    EnumName{PlainWorkloadKind::kStatefulSet, "StatefulSet"},
+    EnumName{PlainWorkloadKind::kCronJob, "CronJob"}};
+template <>
+inline constexpr std::array kEnumNames<LabelSelectorOperator>{
+    EnumName{LabelSelectorOperator::kIn, "In"}, EnumName{LabelSelectorOperator::kNotIn, "NotIn"},
+    EnumName{LabelSelectorOperator::kExists, "Exists"},
+    EnumName{LabelSelectorOperator::kDoesNotExist, "DoesNotExist"}};
+template <>
 inline constexpr std::array kEnumNames<TaintEffect>{
     EnumName{TaintEffect::kNoSchedule, "NoSchedule"},
     EnumName{TaintEffect::kPreferNoSchedule, "PreferNoSchedule"},

@@ -6,6 +6,7 @@
 
 #include "checkpoint_names.h"
 #include "enum_names.h"
+#include "inference_names.h"
 
 namespace spillway::api {
 namespace {
@@ -46,6 +47,18 @@ std::string_view to_string(TrainingJobPhase value) {
 std::string_view to_string(ConditionStatus value) {
   return text_of(value);
 }
+std::string_view to_string(PolicyMode value) {
+  return text_of(value);
+}
+std::string_view to_string(TrainingOffHours value) {
+  return text_of(value);
+}
+std::string_view to_string(PlainWorkloadKind value) {
+  return text_of(value);
+}
+std::string_view to_string(LabelSelectorOperator value) {
+  return text_of(value);
+}
 std::string_view to_string(TaintEffect value) {
   return text_of(value);
 }
@@ -53,6 +66,12 @@ std::string_view to_string(TolerationOperator value) {
   return text_of(value);
 }
 std::string_view to_string(NodeSelectorOperator value) {
+  return text_of(value);
+}
+std::string_view to_string(OnDemandFallback value) {
+  return text_of(value);
+}
+std::string_view to_string(PickerFailure value) {
   return text_of(value);
 }
 std::string_view to_string(CheckpointMode value) {
@@ -98,6 +117,22 @@ Result<ConditionStatus> parse_enum<ConditionStatus>(std::string_view text) {
   return value_of<ConditionStatus>(text);
 }
 template <>
+Result<PolicyMode> parse_enum<PolicyMode>(std::string_view text) {
+  return value_of<PolicyMode>(text);
+}
+template <>
+Result<TrainingOffHours> parse_enum<TrainingOffHours>(std::string_view text) {
+  return value_of<TrainingOffHours>(text);
+}
+template <>
+Result<PlainWorkloadKind> parse_enum<PlainWorkloadKind>(std::string_view text) {
+  return value_of<PlainWorkloadKind>(text);
+}
+template <>
+Result<LabelSelectorOperator> parse_enum<LabelSelectorOperator>(std::string_view text) {
+  return value_of<LabelSelectorOperator>(text);
+}
+template <>
 Result<TaintEffect> parse_enum<TaintEffect>(std::string_view text) {
   return value_of<TaintEffect>(text);
 }
@@ -116,6 +151,14 @@ Result<CheckpointMode> parse_enum<CheckpointMode>(std::string_view text) {
 template <>
 Result<CheckpointFormat> parse_enum<CheckpointFormat>(std::string_view text) {
   return value_of<CheckpointFormat>(text);
+}
+template <>
+Result<OnDemandFallback> parse_enum<OnDemandFallback>(std::string_view text) {
+  return value_of<OnDemandFallback>(text);
+}
+template <>
+Result<PickerFailure> parse_enum<PickerFailure>(std::string_view text) {
+  return value_of<PickerFailure>(text);
 }
 template <>
 Result<SaveSignal> parse_enum<SaveSignal>(std::string_view text) {

@@ -37,6 +37,11 @@ struct Limits {
   std::string_view list_key;           // lists of objects: the field that tells the entries apart
 };
 
+// What is left for the entries of a list: its counts are its own.
+constexpr Limits of_entries(const Limits& limits) {
+  return {.max_length = limits.max_length, .format = limits.format};
+}
+
 template <class Class, class Member>
 struct Field {
   std::string_view name;
@@ -58,7 +63,7 @@ struct Rule {
   std::string_view cel;
   std::string_view message;
   bool (*holds)(const Class&);
-  // For rules without CEL: the sentence with the object's own values in it. Null = message.
+  // The sentence with the object's own values in it, which only C++ can say. Null = message.
   std::string (*explain)(const Class&) = nullptr;
 };
 

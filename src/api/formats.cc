@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <spillway/core/schedule.h>
 #include <spillway/core/text.h>
 #include <spillway/core/time.h>
 
@@ -64,6 +65,32 @@ bool is_workload_name(std::string_view text) {
 
 bool is_pool_name(std::string_view text) {
   return framed(text, 63, is_lower_or_digit, is_subdomain_inner);
+}
+
+bool is_time_zone_text(std::string_view text) {
+  const auto inner = [](char c) {
+    return is_letter_or_digit(c) || c == '-' || c == '_' || c == '+';
+  };
+  const auto parts = split(text, '/');
+  if (text.empty() || text.size() > kTimeZone.max_length || parts.size() > 3 ||
+      !is_letter(text.front()))
+    return false;
+  return std::all_of(parts.begin(), parts.end(), [&](std::string_view part) {
+    return !part.empty() && part.size() <= 32 && is_letter_or_digit(part.front()) &&
+           std::all_of(part.begin(), part.end(), inner);
+  });
+}
+
+bool is_weekdays_text(std::string_view text) {
+  return parse_weekdays(text).has_value();
+}
+
+bool is_time_of_day_text(std::string_view text) {
+  return parse_time_of_day(text).has_value();
+}
+
+bool is_date_text(std::string_view text) {
+  return parse_date(text).has_value();
 }
 
 bool is_resource_name(std::string_view text) {

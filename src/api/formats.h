@@ -34,6 +34,10 @@ bool is_up_to_an_hour_text(std::string_view text);
 bool is_positive_up_to_an_hour_text(std::string_view text);
 bool is_instant_text(std::string_view text);
 bool is_absolute_path(std::string_view text);
+bool is_time_zone_text(std::string_view text);
+bool is_weekdays_text(std::string_view text);
+bool is_time_of_day_text(std::string_view text);
+bool is_date_text(std::string_view text);
 // "50%" -> 50; false when it is not a share from 0% to 100%.
 bool parse_percent(std::string_view text, std::int32_t& percent);
 bool is_condition_type(std::string_view text);
@@ -133,6 +137,28 @@ inline constexpr TextFormat kInstant{
     .holds = is_instant_text,
     .extra_cel = "!format.datetime().validate(self).hasValue()",
     .openapi_format = "date-time"};
+// Only the form: which zones there are, the time zone database says (schedule_fields.h).
+inline constexpr TextFormat kTimeZone{
+    .pattern = "^[A-Za-z][-A-Za-z0-9_+]{0,31}(/[A-Za-z0-9][-A-Za-z0-9_+]{0,31}){0,2}$",
+    .message = "write an IANA name such as Europe/Berlin",
+    .max_length = 64,
+    .holds = is_time_zone_text};
+inline constexpr TextFormat kWeekdays{
+    .pattern = "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))?$",
+    .message = "write Mon, Tue, Wed, Thu, Fri, Sat, Sun or a span of them such as Mon-Fri",
+    .max_length = 7,
+    .holds = is_weekdays_text};
+inline constexpr TextFormat kTimeOfDay{
+    .pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+    .message = "write hours and minutes from 00:00 to 24:00 in quotes, such as \"08:00\"",
+    .max_length = 5,
+    .holds = is_time_of_day_text};
+inline constexpr TextFormat kDate{.pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+                                  .message = "write a date of the calendar such as \"2026-12-24\"",
+                                  .max_length = 10,
+                                  .holds = is_date_text,
+                                  .extra_cel = "!format.date().validate(self).hasValue()",
+                                  .openapi_format = "date"};
 // Integer or percentage: checked by rules of their own (x-kubernetes-int-or-string has no bounds).
 inline constexpr std::string_view kPercentPattern = "^(100|[0-9]{1,2})%$";
 inline constexpr std::string_view kIntOrPercentMessage =

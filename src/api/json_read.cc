@@ -25,6 +25,19 @@ bool integer_within(const Json& value, const Limits& limits, std::int32_t& out) 
   return problems.empty();
 }
 
+// Text that a parser of its own turns into a value.
+template <class T>
+void read_parsed(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                 Result<T> (*parse)(std::string_view), T& out) {
+  std::string text;
+  if (!read_text(reader, path, value, limits, text)) return;
+  if (auto parsed = parse(text)) {
+    out = *std::move(parsed);
+  } else {
+    reader.problems.add(path, parsed.error().message);
+  }
+}
+
 bool has_form(std::string_view text, const TextFormat& format) {
   return text.size() <= format.max_length && format.holds(text);
 }
@@ -119,24 +132,27 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
 
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
                 Duration& out) {
-  std::string text;
-  if (!read_text(reader, path, value, limits, text)) return;
-  if (const auto duration = parse_duration(text)) {
-    out = *duration;
-  } else {
-    reader.problems.add(path, duration.error().message);
-  }
+  read_parsed(reader, path, value, limits, &parse_duration, out);
 }
 
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
                 Instant& out) {
-  std::string text;
-  if (!read_text(reader, path, value, limits, text)) return;
-  if (const auto instant = parse_instant(text)) {
-    out = *instant;
-  } else {
-    reader.problems.add(path, instant.error().message);
-  }
+  read_parsed(reader, path, value, limits, &parse_instant, out);
+}
+
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                WeekdaySpan& out) {
+  read_parsed(reader, path, value, limits, &parse_weekdays, out);
+}
+
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                TimeOfDay& out) {
+  read_parsed(reader, path, value, limits, &parse_time_of_day, out);
+}
+
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                CalendarDate& out) {
+  read_parsed(reader, path, value, limits, &parse_date, out);
 }
 
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits&, TierSet& out) {

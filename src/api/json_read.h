@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <spillway/api/codec.h>
+#include <spillway/core/schedule.h>
 #include <spillway/core/text.h>
 
 #include "field.h"
@@ -47,6 +48,12 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
                 Duration& out);
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
                 Instant& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                WeekdaySpan& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                TimeOfDay& out);
+void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
+                CalendarDate& out);
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
                 TierSet& out);
 void read_value(Reader& reader, const Path& path, const Json& value, const Limits& limits,
@@ -135,7 +142,7 @@ void read_value(Reader& reader, const Path& path, const Json& value, const Limit
   out.reserve(value.size());
   for (std::size_t i = 0; i < value.size(); ++i) {
     T entry{};
-    read_value(reader, Path{&path, {}, i}, value[i], {}, entry);
+    read_value(reader, Path{&path, {}, i}, value[i], of_entries(limits), entry);
     out.push_back(std::move(entry));
   }
 }

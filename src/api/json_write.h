@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <spillway/api/codec.h>
+#include <spillway/core/schedule.h>
 
 #include "field.h"
 
@@ -30,6 +31,15 @@ inline nlohmann::json to_json_value(Duration value) {
 }
 inline nlohmann::json to_json_value(Instant value) {
   return format_instant(value);
+}
+inline nlohmann::json to_json_value(WeekdaySpan value) {
+  return format_weekdays(value);
+}
+inline nlohmann::json to_json_value(TimeOfDay value) {
+  return format_time_of_day(value);
+}
+inline nlohmann::json to_json_value(CalendarDate value) {
+  return format_date(value);
 }
 inline nlohmann::json to_json_value(std::chrono::seconds value) {
   return value.count();
@@ -101,12 +111,22 @@ inline bool says_nothing(const nlohmann::json& value) {
   return value.is_null() || ((value.is_object() || value.is_array()) && value.empty());
 }
 
+// An option that is there says something even when it is empty: a selector {} selects everything.
+template <class T>
+bool is_said(const T&) {
+  return false;
+}
+template <IsDescribed T>
+bool is_said(const std::optional<T>& value) {
+  return value.has_value();
+}
+
 template <IsDescribed Class>
 nlohmann::json to_json_value(const Class& value) {
   nlohmann::json object = nlohmann::json::object();
   for_each_field<Class>([&](const auto& field) {
     nlohmann::json member = to_json_value(value.*(field.member));
-    if (field.limits.required || !says_nothing(member))
+    if (field.limits.required || is_said(value.*(field.member)) || !says_nothing(member))
       object[std::string(field.name)] = std::move(member);
   });
   return object;

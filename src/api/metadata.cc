@@ -1,5 +1,7 @@
 #include "metadata.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include <spillway/api/codec.h>
@@ -91,6 +93,13 @@ void read_metadata(Problems& problems, const Path& path, const Json& metadata, O
   read_text_map(problems, path, metadata, "annotations", out.annotations);
   const auto owners = metadata.find("ownerReferences");
   if (owners != metadata.end()) read_controller(problems, path, *owners, out.controller);
+}
+
+bool has_finalizer(const Json& metadata, std::string_view name) {
+  if (!metadata.is_object()) return false;
+  const auto list = metadata.find("finalizers");
+  return list != metadata.end() && list->is_array() &&
+         std::find(list->begin(), list->end(), name) != list->end();
 }
 
 // Of the owner references only the controller is kept, without its apiVersion: this form is for

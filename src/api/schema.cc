@@ -1,6 +1,7 @@
 #include <spillway/api/schema.h>
 
 #include "capacity_pool_fields.h"
+#include "cost_policy_fields.h"
 #include "inference_pool_fields.h"
 #include "schema_values.h"
 #include "training_job_fields.h"
@@ -195,6 +196,10 @@ Schema custom_resource_definition<InferencePool>(const Schema& pod_template) {
 template <>
 Schema custom_resource_definition<CapacityPool>(const Schema& pod_template) {
   return definition<CapacityPool>(pod_template);
+}
+template <>
+Schema custom_resource_definition<CostPolicy>(const Schema& pod_template) {
+  return definition<CostPolicy>(pod_template);
 }
 
 }  // namespace spillway::api

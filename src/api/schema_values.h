@@ -91,6 +91,12 @@ template <>
 struct SchemaOf<Duration> : SchemaOf<std::string> {};
 template <>
 struct SchemaOf<Instant> : SchemaOf<std::string> {};
+template <>
+struct SchemaOf<WeekdaySpan> : SchemaOf<std::string> {};
+template <>
+struct SchemaOf<TimeOfDay> : SchemaOf<std::string> {};
+template <>
+struct SchemaOf<CalendarDate> : SchemaOf<std::string> {};
 
 template <>
 struct SchemaOf<PodTemplate> {
@@ -133,7 +139,7 @@ struct SchemaOf<std::vector<T>> {
   static Schema make(const SchemaContext& context, const Limits& limits) {
     Schema schema = {{"type", "array"}};
     add_list_limits(schema, limits);
-    schema["items"] = schema_of<T>(context, {});
+    schema["items"] = schema_of<T>(context, of_entries(limits));
     return schema;
   }
 };

@@ -161,6 +161,15 @@ std::optional<Instant> next_transition(const Schedule& schedule, Instant now) {
   return next_change(schedule, *until);
 }
 
+std::optional<Instant> last_transition(const Schedule& schedule, Instant now) {
+  std::optional<Instant> last;
+  for (auto at = next_transition(schedule, now - days(31)); at && *at <= now;
+       at = next_transition(schedule, *at)) {
+    last = at;
+  }
+  return last;
+}
+
 std::vector<Transition> transitions(const Schedule& schedule, Instant from, Instant until,
                                     std::size_t limit) {
   std::vector<Transition> list;

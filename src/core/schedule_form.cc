@@ -150,6 +150,10 @@ std::string format_window(const AwakeWindow& window) {
 Result<void> check_windows(const std::vector<AwakeWindow>& windows) {
   for (std::size_t i = 0; i < windows.size(); ++i)
     TRY_VOID(check_window(windows[i], i));
+  return check_overlaps(windows);
+}
+
+Result<void> check_overlaps(const std::vector<AwakeWindow>& windows) {
   for (std::size_t i = 0; i < windows.size(); ++i) {
     for (std::size_t j = i + 1; j < windows.size(); ++j) {
       const auto both = overlap(windows[i], windows[j]);

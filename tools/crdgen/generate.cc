@@ -22,6 +22,7 @@ constexpr std::string_view kGenerated =
 std::vector<Json> definitions() {
   const Json pod_template = Json::parse(embedded_pod_template());
   return {api::custom_resource_definition<api::CapacityPool>(pod_template),
+          api::custom_resource_definition<api::CostPolicy>(pod_template),
           api::custom_resource_definition<api::InferencePool>(pod_template),
           api::custom_resource_definition<api::TrainingJob>(pod_template)};
 }

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <spillway/api/capacity_pool.h>
+#include <spillway/api/cost_policy.h>
 #include <spillway/api/inference_pool.h>
 #include <spillway/api/training_job.h>
 #include <spillway/core/result.h>
@@ -41,6 +42,9 @@ inline constexpr ResourceInfo kResource<InferencePool>{
 template <>
 inline constexpr ResourceInfo kResource<CapacityPool>{"CapacityPool", "capacitypools",
                                                       "capacitypool", "cpool", Scope::kCluster};
+template <>
+inline constexpr ResourceInfo kResource<CostPolicy>{"CostPolicy", "costpolicies", "costpolicy",
+                                                    "cpolicy", Scope::kCluster};
 
 // What to do with a field that is not in the schema. The API server has pruned or refused them
 // already (kIgnore); in a file that a person wrote it is a spelling mistake (kRefuse). Inside
@@ -50,7 +54,7 @@ enum class UnknownFields { kIgnore, kRefuse };
 // Reads an object (apiVersion, kind, metadata, spec, status), with defaults filled in. An error
 // names every field that breaks the schema and what to write instead: "spec.capacity.spotPercent:
 // 120 is above 100: write a number from 0 to 100". Anything the API server admitted can be read.
-// Declared for TrainingJob, InferencePool and CapacityPool.
+// Declared for TrainingJob, InferencePool, CapacityPool and CostPolicy.
 template <class Kind>
 Result<Kind> read(const nlohmann::json& object, UnknownFields unknown = UnknownFields::kIgnore);
 
@@ -70,6 +74,7 @@ nlohmann::json write(const Kind& object);
 nlohmann::json write(const TrainingJobStatus& status);
 nlohmann::json write(const InferencePoolStatus& status);
 nlohmann::json write(const CapacityPoolStatus& status);
+nlohmann::json write(const CostPolicyStatus& status);
 
 // ObjectMeta of any Kubernetes object: the part of metadata that Spillway uses.
 Result<ObjectMeta> read_metadata(const nlohmann::json& metadata);
@@ -81,11 +86,15 @@ Result<InferencePool> read<InferencePool>(const nlohmann::json& object, UnknownF
 template <>
 Result<CapacityPool> read<CapacityPool>(const nlohmann::json& object, UnknownFields unknown);
 template <>
+Result<CostPolicy> read<CostPolicy>(const nlohmann::json& object, UnknownFields unknown);
+template <>
 Result<void> validate<TrainingJob>(const TrainingJob& object);
 template <>
 Result<void> validate<InferencePool>(const InferencePool& object);
 template <>
 Result<void> validate<CapacityPool>(const CapacityPool& object);
+template <>
+Result<void> validate<CostPolicy>(const CostPolicy& object);
 template <>
 Result<void> validate_update<TrainingJob>(const TrainingJob& before, const TrainingJob& after);
 template <>
@@ -94,10 +103,14 @@ Result<void> validate_update<InferencePool>(const InferencePool& before,
 template <>
 Result<void> validate_update<CapacityPool>(const CapacityPool& before, const CapacityPool& after);
 template <>
+Result<void> validate_update<CostPolicy>(const CostPolicy& before, const CostPolicy& after);
+template <>
 nlohmann::json write<TrainingJob>(const TrainingJob& object);
 template <>
 nlohmann::json write<InferencePool>(const InferencePool& object);
 template <>
 nlohmann::json write<CapacityPool>(const CapacityPool& object);
+template <>
+nlohmann::json write<CostPolicy>(const CostPolicy& object);
 
 }  // namespace spillway::api

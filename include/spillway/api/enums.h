@@ -39,16 +39,33 @@ enum class TrainingJobPhase : std::uint8_t {
 
 enum class ConditionStatus : std::uint8_t { kTrue, kFalse, kUnknown };
 
+// What a CostPolicy does: shows what would happen, or does it.
+enum class PolicyMode : std::uint8_t { kAudit, kEnforce };
+// What off-hours do to TrainingJobs.
+enum class TrainingOffHours : std::uint8_t {
+  kSuspend,     // they are saved and suspended
+  kHoldStarts,  // an attempt that runs goes on, none begins
+  kFinish,      // a job that has begun is left to finish, others wait
+  kIgnore,      // nothing
+};
+// Kinds that are not ours and sleep all the same.
+enum class PlainWorkloadKind : std::uint8_t { kDeployment, kStatefulSet, kCronJob };
+
 // Kubernetes' own vocabularies, as pods and nodes carry them.
 enum class TaintEffect : std::uint8_t { kNoSchedule, kPreferNoSchedule, kNoExecute };
 enum class TolerationOperator : std::uint8_t { kEqual, kExists };
 enum class NodeSelectorOperator : std::uint8_t { kIn, kNotIn, kExists, kDoesNotExist, kGt, kLt };
+enum class LabelSelectorOperator : std::uint8_t { kIn, kNotIn, kExists, kDoesNotExist };
 
 std::string_view to_string(Tier value);
 std::string_view to_string(PriceQuality value);
 std::string_view to_string(Availability value);
 std::string_view to_string(TrainingJobPhase value);
 std::string_view to_string(ConditionStatus value);
+std::string_view to_string(PolicyMode value);
+std::string_view to_string(TrainingOffHours value);
+std::string_view to_string(PlainWorkloadKind value);
+std::string_view to_string(LabelSelectorOperator value);
 std::string_view to_string(TaintEffect value);
 std::string_view to_string(TolerationOperator value);
 std::string_view to_string(NodeSelectorOperator value);
@@ -66,6 +83,14 @@ template <>
 Result<TrainingJobPhase> parse_enum<TrainingJobPhase>(std::string_view text);
 template <>
 Result<ConditionStatus> parse_enum<ConditionStatus>(std::string_view text);
+template <>
+Result<PolicyMode> parse_enum<PolicyMode>(std::string_view text);
+template <>
+Result<TrainingOffHours> parse_enum<TrainingOffHours>(std::string_view text);
+template <>
+Result<PlainWorkloadKind> parse_enum<PlainWorkloadKind>(std::string_view text);
+template <>
+Result<LabelSelectorOperator> parse_enum<LabelSelectorOperator>(std::string_view text);
 template <>
 Result<TaintEffect> parse_enum<TaintEffect>(std::string_view text);
 template <>

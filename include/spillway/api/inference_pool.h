@@ -11,11 +11,13 @@
 
 #include <spillway/api/condition.h>
 #include <spillway/api/enums.h>
+#include <spillway/api/fallback.h>
 #include <spillway/api/pod_template.h>
 #include <spillway/api/workload.h>
 #include <spillway/core/ids.h>
 #include <spillway/core/money.h>
 #include <spillway/core/object.h>
+#include <spillway/core/schedule.h>
 #include <spillway/core/time.h>
 
 namespace spillway::api {
@@ -32,8 +34,10 @@ struct IntOrPercent {
 using TargetPort = std::variant<std::int32_t, std::string>;
 
 struct InferenceCapacity {
-  std::int32_t baseline = 0;      // replicas that have to be on capacity that is not spot
-  std::int32_t spot_percent = 0;  // share of the replicas above the baseline that may be on spot
+  std::int32_t baseline = 0;       // replicas that have to be on capacity that is not spot
+  std::int32_t spot_percent = 0;   // share of the replicas above the baseline that may be on spot
+  std::int32_t overprovision = 0;  // replicas on spot beyond its share, while there is a share
+  OnDemandFallback fallback = OnDemandFallback::kWhileNotReady;
 
   friend bool operator==(const InferenceCapacity&, const InferenceCapacity&) = default;
 };
@@ -47,8 +51,33 @@ struct InferenceService {
 
 struct InferenceDisruption {
   std::optional<IntOrPercent> min_available;
+  std::optional<std::int32_t> drain_seconds;  // absent: the template's own grace period
 
   friend bool operator==(const InferenceDisruption&, const InferenceDisruption&) = default;
+};
+
+// What a gateway does with a request while the endpoint picker does not answer.
+enum class PickerFailure : std::uint8_t { kFailClose, kFailOpen };
+std::string_view to_string(PickerFailure value);
+template <>
+Result<PickerFailure> parse_enum<PickerFailure>(std::string_view text);
+
+// The Service of the extension that chooses an endpoint for each request.
+struct EndpointPicker {
+  std::string name;
+  std::int32_t port = 9002;
+  PickerFailure failure_mode = PickerFailure::kFailClose;
+
+  friend bool operator==(const EndpointPicker&, const EndpointPicker&) = default;
+};
+
+// Asks for an InferencePool of the Gateway API (inference.networking.k8s.io/v1) of the same name,
+// which selects the same pods.
+struct InferenceGateway {
+  std::optional<std::int32_t> target_port;  // absent: the number of service.targetPort, or of port
+  std::optional<EndpointPicker> endpoint_picker;
+
+  friend bool operator==(const InferenceGateway&, const InferenceGateway&) = default;
 };
 
 struct InferencePoolSpec {
@@ -59,8 +88,10 @@ struct InferencePoolSpec {
   InferenceCapacity capacity;
   InferenceService service;
   InferenceDisruption disruption;
+  std::optional<InferenceGateway> gateway;
   std::int32_t priority = 0;
   std::optional<HourlyRate> max_rate;
+  std::optional<ScheduleSpec> schedule;  // goes before the hours of a CostPolicy
   Attribution attribution;
 
   friend bool operator==(const InferencePoolSpec&, const InferencePoolSpec&) = default;
@@ -71,6 +102,9 @@ struct TierStatus {
   PoolName pool;  // the key of the list
   std::int32_t desired = 0;
   std::int32_t ready = 0;
+  // On nodes that are about to go, beyond `desired`: they serve until others do, or until the
+  // deadline leaves no more than the time to drain.
+  std::int32_t leaving = 0;
   std::optional<HourlyRate>
       rate;  // of the desired replicas together; nullopt = the pool's price is not known
   Instant since{};
@@ -89,6 +123,11 @@ struct InferencePoolStatus {
   std::string reason;   // why the replicas are where they are
   std::vector<Alternative> alternatives;
   std::optional<CostStatus> cost;
+  // Whether it may run now, until when that holds, and who says so; absent when nothing ever puts
+  // it to sleep.
+  std::optional<bool> awake;
+  std::optional<Instant> next_transition;
+  std::string awake_reason;
   Conditions conditions;
 
   friend bool operator==(const InferencePoolStatus&, const InferencePoolStatus&) = default;

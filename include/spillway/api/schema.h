@@ -23,5 +23,8 @@ nlohmann::ordered_json custom_resource_definition<InferencePool>(
 template <>
 nlohmann::ordered_json custom_resource_definition<CapacityPool>(
     const nlohmann::ordered_json& pod_template);
+template <>
+nlohmann::ordered_json custom_resource_definition<CostPolicy>(
+    const nlohmann::ordered_json& pod_template);
 
 }  // namespace spillway::api

@@ -85,10 +85,15 @@ struct TrainingJobStatus {
   friend bool operator==(const TrainingJobStatus&, const TrainingJobStatus&) = default;
 };
 
+// While it is on a TrainingJob, deleting the job waits for the operator, which saves first or
+// removes checkpoints (docs/interruption.md).
+inline constexpr std::string_view kCheckpointFinalizer = "spillway.dev/checkpoint";
+
 struct TrainingJob {
   ObjectMeta meta;
   TrainingJobSpec spec;
   TrainingJobStatus status;
+  bool holds_deletion = false;  // kCheckpointFinalizer is among metadata.finalizers
 
   friend bool operator==(const TrainingJob&, const TrainingJob&) = default;
 };

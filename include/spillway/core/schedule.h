@@ -100,9 +100,10 @@ class Schedule {
   std::optional<Instant> except_until_;
 };
 
-// What is wrong with the windows or the dates alone, without a look at the zone: what a form can
-// refuse before the database is asked. One sentence.
+// What is wrong with the windows or the dates alone, without a look at the zone. One sentence.
 Result<void> check_windows(const std::vector<AwakeWindow>& windows);
+// Only whether two of them overlap; each makes sense by itself.
+Result<void> check_overlaps(const std::vector<AwakeWindow>& windows);
 Result<void> check_holidays(const std::vector<Holiday>& holidays);
 
 // Time: linear in the windows.
@@ -110,6 +111,9 @@ bool awake(const Schedule& schedule, Instant now);
 // The earliest later instant at which awake() changes; nullopt when it never does. Time: linear in
 // the windows, times the days until then; days without an edge are passed over.
 std::optional<Instant> next_transition(const Schedule& schedule, Instant now);
+// The latest instant not after `now` at which awake() changed; nullopt when that was more than a
+// month ago, or never.
+std::optional<Instant> last_transition(const Schedule& schedule, Instant now);
 
 // What decides at this instant, for people and for the order among several schedules.
 enum class ScheduleGround : std::uint8_t { kException, kHoliday, kWindow, kOutsideWindows };

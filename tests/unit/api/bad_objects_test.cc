@@ -36,6 +36,7 @@ std::string verdict_of(const nlohmann::json& object) {
   const auto kind = object["kind"].get<std::string>();
   if (kind == "TrainingJob") return verdict<TrainingJob>(object);
   if (kind == "InferencePool") return verdict<InferencePool>(object);
+  if (kind == "CostPolicy") return verdict<CostPolicy>(object);
   return verdict<CapacityPool>(object);
 }
 

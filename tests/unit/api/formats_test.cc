@@ -20,7 +20,7 @@ struct NamedFormat {
   std::string alphabet;  // what random texts are made of: near misses are likely
 };
 
-const std::array<NamedFormat, 12> kFormats{{
+const std::array<NamedFormat, 15> kFormats{{
     {"label value", kLabelValue, "aZ0-_. /"},
     {"workload name", kWorkloadName, "az09-_A"},
     {"pool name", kPoolName, "az09-.A_"},
@@ -30,6 +30,9 @@ const std::array<NamedFormat, 12> kFormats{{
     {"signed amount", kSignedAmount, "019.--"},
     {"duration", kDuration, "0159.hms-d"},
     {"absolute path", kAbsolutePath, "/aZ0._- /"},
+    {"time zone", kTimeZone, "aZ0-_+/. "},
+    {"weekdays", kWeekdays, "MonFri-"},
+    {"time of day", kTimeOfDay, "0124:59"},
     {"condition type", kConditionType, "aZ0-_./"},
     {"condition reason", kConditionReason, "aZ0_,:-"},
     {"percentage",

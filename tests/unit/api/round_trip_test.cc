@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "capacity_pool_fields.h"
+#include "cost_policy_fields.h"
 #include "enum_names.h"
 #include "inference_pool_fields.h"
 #include "json_write.h"
@@ -56,6 +57,18 @@ void draw(const Limits& limits, HourlyRate& out) {
 }
 void draw(const Limits&, Labels& out) {
   out = {{text_over("ab/.", 1, 9), text_over("ab", 0, 9)}, {"fixed", "value"}};
+}
+void draw(const Limits&, WeekdaySpan& out) {
+  const auto day = [] {
+    return std::chrono::weekday(static_cast<unsigned>(*rc::gen::inRange(0, 7)));
+  };
+  out = {.first = day(), .last = day()};
+}
+void draw(const Limits&, TimeOfDay& out) {
+  out = {std::chrono::minutes(*rc::gen::inRange(0, 1'441))};
+}
+void draw(const Limits&, CalendarDate& out) {
+  out = std::chrono::sys_days(std::chrono::days(*rc::gen::inRange(0, 40'000)));
 }
 void draw(const Limits&, TierSet& out) {
   out = *rc::gen::element(TierSet{Tier::kSpot}, TierSet{Tier::kReserved, Tier::kOnDemand},
@@ -115,7 +128,7 @@ void draw(const Limits& limits, std::vector<T>& out) {
                                                     std::min<std::size_t>(limits.max_items, 4) + 1);
   for (std::size_t i = 0; i < count; ++i) {
     T entry{};
-    draw(Limits{}, entry);
+    draw(of_entries(limits), entry);
     if (limits.list_key.empty() ||
         keys.insert(to_json_value(entry)[std::string(limits.list_key)]).second) {
       out.push_back(std::move(entry));
@@ -162,6 +175,9 @@ RC_GTEST_PROP(RoundTripProperty, inference_pool, ()) {
 }
 RC_GTEST_PROP(RoundTripProperty, capacity_pool, ()) {
   check_round_trip<CapacityPool>();
+}
+RC_GTEST_PROP(RoundTripProperty, cost_policy, ()) {
+  check_round_trip<CostPolicy>();
 }
 
 }  // namespace

@@ -27,4 +27,11 @@ inline nlohmann::json capacity_pool() {
              "nodes": {"selector": {"pool": "spot-a"}, "max": 4}, "price": {"feed": "aws", "onDemand": "98.32"}}})");
 }
 
+inline nlohmann::json cost_policy() {
+  return nlohmann::json::parse(R"({
+    "apiVersion": "spillway.dev/v1alpha1", "kind": "CostPolicy", "metadata": {"name": "nights"},
+    "spec": {"selector": {"environments": ["dev"]},
+             "offHours": {"timeZone": "Europe/Berlin", "awake": [{"from": "08:00", "to": "18:00"}]}}})");
+}
+
 }  // namespace spillway::api::testing

@@ -20,6 +20,7 @@ Json definition_of(const std::string& kind) {
   const Json pod_template = Json::parse(crdgen::embedded_pod_template());
   if (kind == "TrainingJob") return custom_resource_definition<TrainingJob>(pod_template);
   if (kind == "InferencePool") return custom_resource_definition<InferencePool>(pod_template);
+  if (kind == "CostPolicy") return custom_resource_definition<CostPolicy>(pod_template);
   return custom_resource_definition<CapacityPool>(pod_template);
 }
 
@@ -113,7 +114,8 @@ TEST_P(EveryKind, has_conditions_in_the_standard_form) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryKind,
-                         ::testing::Values("CapacityPool", "InferencePool", "TrainingJob"),
+                         ::testing::Values("CapacityPool", "CostPolicy", "InferencePool",
+                                           "TrainingJob"),
                          [](const auto& param) { return std::string(param.param); });
 
 TEST(TrainingJobSchema, has_bounds_defaults_and_enums_of_the_field_tables) {
@@ -169,7 +171,7 @@ TEST(Generated, files_that_are_checked_in_are_those_that_crdgen_writes) {
 }
 
 TEST(Generated, yaml_says_the_same_as_the_definition) {
-  for (const char* kind : {"CapacityPool", "InferencePool", "TrainingJob"}) {
+  for (const char* kind : {"CapacityPool", "CostPolicy", "InferencePool", "TrainingJob"}) {
     const Json definition = definition_of(kind);
     const std::string name = definition["metadata"]["name"].get<std::string>() + ".yaml";
     EXPECT_EQ(testing::json_from_yaml(crdgen::crd_files().at(name)),

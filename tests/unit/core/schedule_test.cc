@@ -179,6 +179,13 @@ TEST(Schedule, until_the_exception_ends_everything_is_awake) {
   EXPECT_EQ(next(*Schedule::make(given), "2026-01-05T00:00:00Z"), "2026-01-07T20:00:00Z");
 }
 
+TEST(Schedule, tells_the_last_change) {
+  const Schedule office = schedule("UTC", {window("Mon-Fri", "08:00", "18:00")});
+  EXPECT_EQ(last_transition(office, at("2026-01-05T08:00:00Z")), at("2026-01-05T08:00:00Z"));
+  EXPECT_EQ(last_transition(office, at("2026-01-05T07:59:59Z")), at("2026-01-02T18:00:00Z"));
+  EXPECT_EQ(last_transition(schedule("UTC", {}), at("2026-01-05T07:59:59Z")), std::nullopt);
+}
+
 TEST(Schedule, lists_what_is_to_come) {
   const Schedule office = schedule("UTC", {window("Mon-Fri", "08:00", "18:00")});
   const auto list = transitions(office, at("2026-01-09T12:00:00Z"), at("2026-01-12T18:00:00Z"), 10);
