@@ -186,7 +186,9 @@ class Question {
     const double speed = on_demand_.offer->rates.speed;
     const bool runs = here_ != nullptr && job_.running();
     SpotJob job;
-    job.work_left = std::chrono::ceil<Duration>((runs ? work_.left : work_.total) / speed);
+    // An estimate that is used up does not make a job done: something is left of it.
+    job.work_left = std::max(std::chrono::ceil<Duration>((runs ? work_.left : work_.total) / speed),
+                             pass_.config.decision_step);
     job.time_left = *workload.deadline - at_;
     job.changeover = changeover();
     if (here_ != nullptr && !runs) {

@@ -290,6 +290,8 @@ struct Move {
 };
 
 std::optional<Move> move_by_programme(Pass& pass, const Job& job, const Work& work) {
+  // Longer than it said: it may be done any moment, and nobody knows what a start would be for.
+  if (job.running() && work.left.count() <= 0) return std::nullopt;
   if (settled_at(pass, job) > pass.now) {
     pass.wake.consider(settled_at(pass, job));
     return std::nullopt;

@@ -187,6 +187,30 @@ TEST_F(SpotJobs, WithoutOnDemandBehindItSpotIsUsedAsItComes) {
   EXPECT_EQ(world_.plan().pool_of("train"), "spot");
 }
 
+TEST_F(SpotJobs, WhoTakesLongerThanItSaidIsLeftToFinish) {
+  for (const char* pool : {"od", "spot"}) {
+    world_ = World();
+    world_.config.programmes = &library();
+    world_.spot("spot");
+    world_.on_demand("od");
+    saving_job("train", 10h, 20h);
+    world_.runs("train", pool, 10h + 20min);
+    saved("train", 10h, 20min);
+    EXPECT_EQ(world_.plan().job("train").verdict, TrainingVerdict::kKeep) << pool;
+    EXPECT_FALSE(world_.plan().job("train").interruption.has_value()) << pool;
+  }
+}
+
+TEST_F(SpotJobs, WhoseWorkIsAllSavedButNotDoneIsStartedAgain) {
+  world_.spot("spot");
+  world_.on_demand("od");
+  saving_job("train", 10h, 30min);
+  world_.job_named("train").last_attempt = AttemptNumber(1);
+  world_.job_named("train").checkpointing->verified =
+      VerifiedCheckpoint{.step = api::StepNumber(7), .attempt = AttemptNumber(1), .work = 10h};
+  EXPECT_NE(world_.plan().pool_of("train"), "");
+}
+
 TEST_F(SpotJobs, AfterTheDeadlineOnDemandMakesItMissByLittle) {
   world_.spot("spot");
   world_.on_demand("od");
