@@ -140,6 +140,10 @@ kube::HttpResponse ApiServer::handle(const kube::HttpRequest& request) {
   return json_response(answer.error().code, answer.error().to_json());
 }
 
+kube::HttpResponse ApiServer::object_response(int status, const Object& object) {
+  return {.status = status, .body = text_of(object)};
+}
+
 void ApiServer::note_unknown(const kube::HttpRequest& request) {
   if (unknown_requests_.size() < kMaxUnknownRequests)
     unknown_requests_.push_back(unknown(request).value().message);
@@ -187,7 +191,7 @@ Answer<kube::HttpResponse> ApiServer::write(const Target& target,
     }
     Answer<Object> made = insert(*target.kind, key, std::move(body), editor, false);
     if (!made) return Refused(made.error());
-    return json_response(201, **made);
+    return object_response(201, *made);
   }
   if (request.method == Method::kPut && !target.key.name.empty() && json_body) {
     if (key_in(body).name != target.key.name) {
@@ -196,7 +200,7 @@ Answer<kube::HttpResponse> ApiServer::write(const Target& target,
     }
     Answer<Object> replaced = replace(target.kind->type, target.key, std::move(body), editor);
     if (!replaced) return Refused(replaced.error());
-    return json_response(200, **replaced);
+    return object_response(200, *replaced);
   }
   return unknown(request);
 }
@@ -221,15 +225,15 @@ Answer<kube::HttpResponse> ApiServer::patch(const Target& target, const kube::Ht
     return unknown(request);
   }
   if (!answer) return Refused(answer.error());
-  return json_response(existed ? 200 : 201, **answer);
+  return object_response(existed ? 200 : 201, *answer);
 }
 
 Answer<kube::HttpResponse> ApiServer::delete_one(const Target& target, const json& body) {
   const Object live = store_.find(target.kind->type, target.key);
   const Answer<Object> left = remove(target.kind->type, target.key, delete_options(body));
   if (!left) return Refused(left.error());
-  if (*left) return json_response(200, **left);
-  if (target.kind->returns_deleted) return json_response(200, *store_.history().back().object);
+  if (*left) return object_response(200, *left);
+  if (target.kind->returns_deleted) return object_response(200, store_.history().back().object);
   json details = {{"name", target.key.name.str()},
                   {"kind", target.kind->type.plural},
                   {"uid", (*live)["metadata"]["uid"]}};

@@ -95,18 +95,16 @@ void DeploymentController::sync(const ObjectKey& key) {
     replicas += status_of(*set, "replicas");
     ready += status_of(*set, "readyReplicas");
   }
-  edit(kube::kDeployments, key, "status", [&](json& next) {
-    json& status = next["status"];
-    status["observedGeneration"] = next["metadata"]["generation"];
+  edit_status(kube::kDeployments, key, [&](const json& live, json& status) {
+    const int wanted = wanted_of(live);
+    status["observedGeneration"] = live.at("metadata").at("generation");
     number(status, "replicas", replicas);
     number(status, "readyReplicas", ready);
     number(status, "availableReplicas", ready);
     number(status, "updatedReplicas", status_of(*current, "replicas"));
-    number(status, "unavailableReplicas", std::max(0, wanted_of(next) - ready));
-    const bool available =
-        ready >= wanted_of(next) -
-                     share(find_in(next, "spec", "strategy", "rollingUpdate", "maxUnavailable"),
-                           wanted_of(next), false);
+    number(status, "unavailableReplicas", std::max(0, wanted - ready));
+    const json* may_miss = find_in(live, "spec", "strategy", "rollingUpdate", "maxUnavailable");
+    const bool available = ready >= wanted - share(may_miss, wanted, false);
     set_condition(status, "Available", available,
                   available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
                   available ? "Deployment has minimum availability."
@@ -202,11 +200,11 @@ void ReplicaSetController::sync(const ObjectKey& key) {
            *active[static_cast<std::size_t>(i)]);
   const auto ready = std::ranges::count_if(
       active, [](const Object& pod) { return condition_holds(*pod, "Ready"); });
-  edit(kReplicaSets, key, "status", [&](json& next) {
-    next["status"]["replicas"] = there;
-    number(next["status"], "readyReplicas", static_cast<int>(ready));
-    number(next["status"], "availableReplicas", static_cast<int>(ready));
-    next["status"]["observedGeneration"] = next["metadata"]["generation"];
+  edit_status(kReplicaSets, key, [&](const json& live, json& status) {
+    status["replicas"] = there;
+    number(status, "readyReplicas", static_cast<int>(ready));
+    number(status, "availableReplicas", static_cast<int>(ready));
+    status["observedGeneration"] = live.at("metadata").at("generation");
   });
 }
 

@@ -42,13 +42,19 @@ GarbageCollector::GarbageCollector(VirtualTime& time, ApiServer& server, const O
 }
 
 void GarbageCollector::note(const Change& change) {
-  const std::string collection = change.type.to_string();
   const std::string uid = change.object->at("metadata").at("uid");
+  const json& owners = list_in(*change.object, "metadata", "ownerReferences");
+  // Whose owners are as they were has been looked at; the look is due at the same time all the
+  // same.
+  if (change.kind == ChangeKind::kModified && !owners.empty() && !is_deleting(*change.object) &&
+      owners == list_in(*change.before, "metadata", "ownerReferences"))
+    return look_at({});
+  const std::string collection = change.type.to_string();
   const std::size_t before = candidates_.size();
   if (change.kind == ChangeKind::kDeleted) {
     for (const auto& child : owners_.children(uid))
       candidates_.insert(child);
-    for (const json& owner : list_in(*change.object, "metadata", "ownerReferences")) {
+    for (const json& owner : owners) {
       for (const Kind& kind : all_kinds()) {
         if (is_of(kind, owner)) {
           const ObjectKey key{.ns = kind.type.namespaced ? change.key.ns : Namespace(),
@@ -57,8 +63,7 @@ void GarbageCollector::note(const Change& change) {
         }
       }
     }
-  } else if (change.object->at("metadata").contains("ownerReferences") ||
-             is_deleting(*change.object)) {
+  } else if (!owners.empty() || is_deleting(*change.object)) {
     candidates_.insert({collection, change.key});
   }
   if (candidates_.size() != before) look_at({});

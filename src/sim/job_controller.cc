@@ -289,6 +289,8 @@ class JobController::Sync {
     if (!completed_.empty()) status_["completedIndexes"] = write_ranges(completed_);
     if (per_index()) status_["failedIndexes"] = write_ranges(failed_indexes_);
     status_["uncountedTerminatedPods"] = json::object();
+    if (const json* before = find_in(job_, "status"); before != nullptr && *before == status_)
+      return;
     controller_.edit(kube::kJobs, key_, "status", [&](json& next) { next["status"] = status_; });
   }
 

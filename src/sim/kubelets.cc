@@ -54,11 +54,15 @@ Kubelets::Kubelets(VirtualTime& time, ApiServer& server)
 void Kubelets::note(const Change& change) {
   if (!(change.type == kube::kPods)) return;
   if (change.kind == ChangeKind::kDeleted) {
-    const std::string uid = uid_of(*change.object);
-    std::erase_if(planned_, [&](const auto& step) { return step.first == uid; });
-    return;
+    return forget(uid_of(*change.object));
   }
   if (!node_of(*change.object).empty()) look_at(change.key);
+}
+
+void Kubelets::forget(const std::string& uid) {
+  auto step = planned_.lower_bound({uid, ""});
+  while (step != planned_.end() && step->first == uid)
+    step = planned_.erase(step);
 }
 
 void Kubelets::silence(const std::string& node) {
@@ -69,8 +73,7 @@ void Kubelets::bring_back(const std::string& node) {
   silent_.erase(node);
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
     if (text_in(*pod, "spec", "nodeName") != node) continue;
-    const std::string uid = uid_of(*pod);
-    std::erase_if(planned_, [&](const auto& step) { return step.first == uid; });
+    forget(uid_of(*pod));
     look_at(key);
   }
 }

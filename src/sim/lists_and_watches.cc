@@ -19,13 +19,16 @@ const json& labels_of(const json& object) {
   return found == object.at("metadata").end() ? none : *found;
 }
 
-std::string line_of(std::string_view type, const json& object) {
-  return R"({"type":")" + std::string(type) + R"(","object":)" +
-         object.dump(-1, ' ', false, json::error_handler_t::replace) + "}";
+std::string as_text(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string line_of(std::string_view type, const std::string& object) {
+  return R"({"type":")" + std::string(type) + R"(","object":)" + object + "}";
 }
 
 WatchFrame frame_of(std::string_view type, const ObjectKey& key, std::uint64_t version,
-                    const json& object) {
+                    const std::string& object) {
   return {.type = type, .key = key, .version = version, .line = line_of(type, object)};
 }
 
@@ -43,12 +46,11 @@ std::string_view heard(const LabelSelector& selector, const Change& change) {
   return was ? "DELETED" : "";
 }
 
-WatchFrame frame_of(std::string_view type, const Change& change) {
-  if (type != "DELETED" || change.kind == ChangeKind::kDeleted)
-    return frame_of(type, change.key, change.version, *change.object);
+// Told to a watch that does not select it any more: as it was last.
+std::string text_of_gone(const Change& change) {
   json gone = *change.before;
   gone["metadata"]["resourceVersion"] = std::to_string(change.version);
-  return frame_of(type, change.key, change.version, gone);
+  return as_text(gone);
 }
 
 json bookmark_object(const Kind& kind, std::uint64_t version) {
@@ -171,36 +173,47 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
     for (const auto& [key, object] : store_.collection(watch.kind->type)) {
       const bool here = watch.ns.empty() || key.ns == watch.ns;
       if (here && watch.selector.matches(labels_of(*object)))
-        watch.sink(frame_of("ADDED", key, version_of(*object), *object));
+        watch.sink(frame_of("ADDED", key, version_of(*object), text_of(object)));
     }
     if (!initial || !target.flag("allowWatchBookmarks")) return;
     json end = bookmark_object(*watch.kind, store_.version());
     end["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
-    watch.sink(frame_of("BOOKMARK", {}, store_.version(), end));
+    watch.sink(frame_of("BOOKMARK", {}, store_.version(), as_text(end)));
     return;
   }
   if (from < store_.compacted()) {
     const Refusal gone = expired("too old resource version: " + std::to_string(from) + " (" +
                                  std::to_string(store_.compacted()) + ")")
                              .value();
-    watch.sink({.type = "ERROR", .line = line_of("ERROR", gone.to_json())});
+    watch.sink({.type = "ERROR", .line = line_of("ERROR", as_text(gone.to_json()))});
     return;
   }
   for (auto at = store_.after(from); at != store_.history().end(); ++at) {
     const Change& change = *at;
     if (!(change.type == watch.kind->type)) continue;
     if (!watch.ns.empty() && change.key.ns != watch.ns) continue;
-    if (const std::string_view type = heard(watch.selector, change); !type.empty())
-      watch.sink(frame_of(type, change));
+    tell(watch, change);
   }
+}
+
+const std::string& ApiServer::text_of(const Object& object) {
+  if (latest_text_.object != object) latest_text_ = {.object = object, .text = as_text(*object)};
+  return latest_text_.text;
+}
+
+void ApiServer::tell(const Watch& watch, const Change& change) {
+  const std::string_view type = heard(watch.selector, change);
+  if (type.empty()) return;
+  const bool as_it_was = type == "DELETED" && change.kind != ChangeKind::kDeleted;
+  watch.sink(frame_of(type, change.key, change.version,
+                      as_it_was ? text_of_gone(change) : text_of(change.object)));
 }
 
 void ApiServer::tell_watches(const Change& change) {
   for (const auto& [id, watch] : watches_) {
     if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns))
       continue;
-    if (const std::string_view type = heard(watch.selector, change); !type.empty())
-      watch.sink(frame_of(type, change));
+    tell(watch, change);
   }
 }
 
@@ -208,7 +221,7 @@ WatchFrame ApiServer::bookmark(WatchId id) const {
   const auto watch = watches_.find(id);
   SPILLWAY_CHECK(watch != watches_.end());
   return frame_of("BOOKMARK", {}, store_.version(),
-                  bookmark_object(*watch->second.kind, store_.version()));
+                  as_text(bookmark_object(*watch->second.kind, store_.version())));
 }
 
 void ApiServer::compact() {

@@ -44,6 +44,17 @@ void Model::edit(const kube::ResourceType& type, const ObjectKey& key,
   expect_sense(server_.edit(type, key, {.manager = manager_, .subresource = subresource}, change));
 }
 
+void Model::edit_status(const kube::ResourceType& type, const ObjectKey& key,
+                        const std::function<void(const json&, json&)>& change) {
+  const Object live = server_.find(type, key);
+  if (!live) return;
+  json status = map_in(*live, "status");
+  change(*live, status);
+  const json* before = find_in(*live, "status");
+  if (before != nullptr && status == *before) return;
+  edit(type, key, "status", [&](json& next) { next["status"] = std::move(status); });
+}
+
 void Model::create(const kube::ResourceType& type, json object) {
   expect_sense(server_.create(type, std::move(object), {.manager = manager_}));
 }
@@ -61,13 +72,13 @@ OwnerIndex::OwnerIndex(ApiServer& server) : server_(server) {
 }
 
 void OwnerIndex::note(const Change& change) {
-  const Child child{change.type.to_string(), change.key};
   const auto owners = [](const Object& object) -> const json& {
     return list_in(*object, "metadata", "ownerReferences");
   };
   // Nearly every change leaves them as they are.
   if (change.kind == ChangeKind::kModified && owners(change.before) == owners(change.object))
     return;
+  const Child child{change.type.to_string(), change.key};
   if (change.before) {
     for (const json& owner : owners(change.before)) {
       const auto there = children_.find(string_in(owner, "uid"));

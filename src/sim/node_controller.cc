@@ -15,10 +15,6 @@ constexpr Duration kLatency = std::chrono::milliseconds(20);
 constexpr Duration kCollectionPeriod = std::chrono::seconds(20);
 constexpr const char* kUnreachable = "node.kubernetes.io/unreachable";
 
-bool on_node(const json& pod, const std::string& node) {
-  return text_in(pod, "spec", "nodeName") == node;
-}
-
 // How long a pod stays on an unreachable node: nullopt = for ever.
 std::optional<Duration> patience_of(const json& pod) {
   for (const json& toleration : list_in(pod, "spec", "tolerations")) {
@@ -45,16 +41,37 @@ void NodeController::note(const Change& change) {
     time_.after(times_.orphan_quarantine,
                 [this, node = change.key.name.str()] { end_orphans(node); });
   }
-  if (change.type == kube::kPods && change.kind != ChangeKind::kDeleted &&
-      is_deleting(*change.object) && text_in(*change.object, "spec", "nodeName").empty()) {
+  if (change.type == kube::kPods) note_pod(change);
+}
+
+void NodeController::note_pod(const Change& change) {
+  const std::string node = string_in(*change.object, "spec", "nodeName");
+  if (change.kind == ChangeKind::kDeleted) {
+    const auto there = pods_.find(node);
+    if (there == pods_.end()) return;
+    there->second.erase(change.key);
+    if (there->second.empty()) pods_.erase(there);
+  } else if (!node.empty()) {
+    pods_[node].insert(change.key);
+  } else if (is_deleting(*change.object)) {
     look_at_later(change.key, kCollectionPeriod);
   }
+}
+
+std::vector<std::pair<ObjectKey, Object>> NodeController::pods_on(const std::string& node) const {
+  std::vector<std::pair<ObjectKey, Object>> pods;
+  const auto there = pods_.find(node);
+  if (there == pods_.end()) return pods;
+  for (const ObjectKey& key : there->second) {
+    if (Object pod = server_.find(kube::kPods, key)) pods.emplace_back(key, std::move(pod));
+  }
+  return pods;
 }
 
 // A deleted pod that no kubelet ever had.
 void NodeController::sync(const ObjectKey& key) {
   const Object pod = server_.find(kube::kPods, key);
-  if (!pod || !is_deleting(*pod) || !on_node(*pod, "")) return;
+  if (!pod || !is_deleting(*pod) || !text_in(*pod, "spec", "nodeName").empty()) return;
   if (text_in(*pod, "status", "phase") == "Failed") return;
   edit(kube::kPods, key, "status", [](json& next) { next["status"]["phase"] = "Failed"; });
 }
@@ -97,9 +114,8 @@ void NodeController::set_ready(const std::string& node, bool ready) {
 }
 
 void NodeController::evict_intolerant(const std::string& node) {
-  const Collection pods = server_.all(kube::kPods);
-  for (const auto& [key, pod] : pods) {
-    if (!on_node(*pod, node) || is_deleting(*pod)) continue;
+  for (const auto& [key, pod] : pods_on(node)) {
+    if (is_deleting(*pod)) continue;
     const auto patience = patience_of(*pod);
     if (!patience) continue;
     const std::string uid = pod->at("metadata").at("uid");
@@ -122,11 +138,8 @@ void NodeController::remove_node(const std::string& node) {
 
 void NodeController::end_orphans(const std::string& node) {
   if (server_.find(kube::kNodes, {.name = ObjectName(node)})) return;
-  const Collection pods = server_.all(kube::kPods);
-  for (const auto& [key, pod] : pods) {
-    if (on_node(*pod, node))
-      disrupt(key, *pod, "DeletionByPodGC", "PodGC: node no longer exists", true);
-  }
+  for (const auto& [key, pod] : pods_on(node))
+    disrupt(key, *pod, "DeletionByPodGC", "PodGC: node no longer exists", true);
 }
 
 void NodeController::disrupt(const ObjectKey& pod, const json& object, const std::string& reason,

@@ -87,8 +87,9 @@ Amounts allocatable_of(const json& node) {
   return amounts;
 }
 
-std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name,
-                                      const Labels& labels, const std::vector<api::Taint>& taints) {
+std::optional<std::string_view> keeps_away(const api::PodShape& shape, const std::string& node_name,
+                                           const Labels& labels,
+                                           const std::vector<api::Taint>& taints) {
   for (const api::Taint& taint : taints) {
     if (taint.effect == api::TaintEffect::kPreferNoSchedule ||
         api::tolerates(shape.tolerations, taint))
@@ -159,20 +160,43 @@ void Scheduler::note_pod(const Change& change) {
 }
 
 void Scheduler::sync(const ObjectKey&) {
-  const auto queue = queue_;  // binding changes it
-  for (const auto& [turn, waiting] : queue)
-    place(std::get<2>(turn), waiting);
+  std::vector<Turn> turns;  // binding changes the queue
+  turns.reserve(queue_.size());
+  for (const auto& [turn, waiting] : queue_)
+    turns.push_back(turn);
+  const Waiting* refused = nullptr;
+  std::string why_not;
+  for (const Turn& turn : turns) {
+    const auto found = queue_.find(turn);
+    if (found == queue_.end()) continue;
+    const Waiting& waiting = found->second;
+    const ObjectKey& pod = std::get<2>(turn);
+    // The ranks of a job ask for the same, one after the other.
+    const bool the_same =
+        refused != nullptr && refused->wanted == waiting.wanted && refused->shape == waiting.shape;
+    if (!the_same) {
+      const auto node = node_for(waiting, why_not);
+      if (node) {
+        refused = nullptr;
+        bind(pod, *node);
+        continue;
+      }
+    }
+    refused = &waiting;
+    refuse(pod, why_not);
+  }
 }
 
-void Scheduler::place(const ObjectKey& pod, const Waiting& waiting) {
-  std::string best;
+// The emptiest of those that it fits on; else why there is none.
+std::optional<std::string> Scheduler::node_for(const Waiting& waiting, std::string& why_not) const {
+  const std::string* best = nullptr;
   std::int64_t emptiest = 0;
-  std::map<std::string, int> reasons;
+  std::map<std::string_view, int> reasons;
   int nodes = 0;
   for (const auto& [name, view] : nodes_) {
     if (view.allocatable.empty()) continue;  // pods are bound to it, but it is no node any more
     ++nodes;
-    std::optional<std::string> why;
+    std::optional<std::string_view> why;
     if (view.unschedulable) why = "node(s) were unschedulable";
     if (!why) why = keeps_away(waiting.shape, name, view.labels, view.taints);
     if (!why && !fits(waiting.wanted, view.allocatable, view.used)) why = "Insufficient resources";
@@ -181,26 +205,37 @@ void Scheduler::place(const ObjectKey& pod, const Waiting& waiting) {
       continue;
     }
     const std::int64_t full = fullness(waiting.wanted, view.allocatable, view.used);
-    if (best.empty() || full < emptiest) {
-      best = name;
+    if (best == nullptr || full < emptiest) {
+      best = &name;
       emptiest = full;
     }
   }
-  if (!best.empty()) {
-    edit(kube::kPods, pod, "binding", [&](json& next) {
-      next["spec"]["nodeName"] = best;
-      set_condition(next["status"], "PodScheduled", true, "", "", stamp());
-    });
-    return;
-  }
-  std::string message = "0/" + std::to_string(nodes) + " nodes are available";
+  if (best != nullptr) return *best;
+  why_not = "0/" + std::to_string(nodes) + " nodes are available";
   const char* separator = ": ";
   for (const auto& [reason, count] : reasons) {
-    message += separator + std::to_string(count) + " " + reason;
+    why_not += separator + std::to_string(count) + " " + std::string(reason);
     separator = ", ";
   }
+  why_not += ".";
+  return std::nullopt;
+}
+
+void Scheduler::bind(const ObjectKey& pod, const std::string& node) {
+  edit(kube::kPods, pod, "binding", [&](json& next) {
+    next["spec"]["nodeName"] = node;
+    set_condition(next["status"], "PodScheduled", true, "", "", stamp());
+  });
+}
+
+void Scheduler::refuse(const ObjectKey& pod, const std::string& message) {
+  const Object there = server_.find(kube::kPods, pod);
+  const json* said = there ? condition_of(*there, "PodScheduled") : nullptr;
+  if (said != nullptr && text_in(*said, "reason") == "Unschedulable" &&
+      text_in(*said, "message") == message)
+    return;
   edit(kube::kPods, pod, "status", [&](json& next) {
-    set_condition(next["status"], "PodScheduled", false, "Unschedulable", message + ".", stamp());
+    set_condition(next["status"], "PodScheduled", false, "Unschedulable", message, stamp());
   });
 }
 

@@ -127,6 +127,7 @@ class ApiServer {
                                    const nlohmann::json& body);
   Answer<kube::HttpResponse> delete_one(const Target& target, const nlohmann::json& body);
   Answer<kube::HttpResponse> list(const Target& target);
+  kube::HttpResponse object_response(int status, const Object& object);
   void note_unknown(const kube::HttpRequest& request);
 
   Answer<Object> insert(const Kind& kind, const ObjectKey& key, nlohmann::json object,
@@ -139,8 +140,16 @@ class ApiServer {
   [[nodiscard]] std::string stamp() const { return format_instant(clock_.now()); }
 
   void tell_watches(const Change& change);
+  void tell(const Watch& watch, const Change& change);
+  // An object as text. Whoever wrote it and every watch are told the same one.
+  const std::string& text_of(const Object& object);
   void start_watch(const Watch& watch, const Target& target);
 
+  struct Text {
+    Object object;
+    std::string text;
+  };
+  Text latest_text_;
   const Clock& clock_;
   Random& random_;
   ObjectStore store_;

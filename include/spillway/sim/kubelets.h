@@ -25,6 +25,7 @@ class Kubelets final : public Model {
 
  private:
   void note(const Change& change);
+  void forget(const std::string& uid);  // what was planned for a pod
   void sync(const ObjectKey& key) override;
   void start(const ObjectKey& key, const nlohmann::json& pod);
   void stop(const ObjectKey& key, const nlohmann::json& pod);

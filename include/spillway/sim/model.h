@@ -34,6 +34,10 @@ class Model {
   // never sends nonsense.
   void edit(const kube::ResourceType& type, const ObjectKey& key, const std::string& subresource,
             const std::function<void(nlohmann::json&)>& change);
+  // Of the status alone; when it stays as it is, nothing is written.
+  void edit_status(
+      const kube::ResourceType& type, const ObjectKey& key,
+      const std::function<void(const nlohmann::json& live, nlohmann::json& status)>& change);
   void create(const kube::ResourceType& type, nlohmann::json object);
   void remove(const kube::ResourceType& type, const ObjectKey& key, const nlohmann::json& object,
               kube::DeleteOptions options = {});

@@ -25,6 +25,8 @@ class NodeController final : public Model {
 
  private:
   void note(const Change& change);
+  void note_pod(const Change& change);
+  [[nodiscard]] std::vector<std::pair<ObjectKey, Object>> pods_on(const std::string& node) const;
   void sync(const ObjectKey& key) override;
   void set_ready(const std::string& node, bool ready);
   void evict_intolerant(const std::string& node);
@@ -34,6 +36,7 @@ class NodeController final : public Model {
 
   Kubelets& kubelets_;
   NodeTimes times_;
+  std::map<std::string, std::set<ObjectKey>> pods_;  // bound, by node; whether they ended or not
 };
 
 }  // namespace spillway::sim

@@ -23,8 +23,9 @@ Labels labels_of_node(const nlohmann::json& node);
 std::vector<api::Taint> taints_of(const nlohmann::json& node);
 Amounts allocatable_of(const nlohmann::json& node);
 // nullopt when a pod of this shape may go to such a node, else why not, in the scheduler's words.
-std::optional<std::string> keeps_away(const api::PodShape& shape, const std::string& node_name,
-                                      const Labels& labels, const std::vector<api::Taint>& taints);
+std::optional<std::string_view> keeps_away(const api::PodShape& shape, const std::string& node_name,
+                                           const Labels& labels,
+                                           const std::vector<api::Taint>& taints);
 
 class Scheduler final : public Model {
  public:
@@ -48,7 +49,10 @@ class Scheduler final : public Model {
   void note_pod(const Change& change);
   void note_node(const Change& change);
   void sync(const ObjectKey& key) override;
-  void place(const ObjectKey& pod, const Waiting& waiting);
+  [[nodiscard]] std::optional<std::string> node_for(const Waiting& waiting,
+                                                    std::string& why_not) const;
+  void bind(const ObjectKey& pod, const std::string& node);
+  void refuse(const ObjectKey& pod, const std::string& message);
   static Turn turn_of(const ObjectKey& key, const nlohmann::json& pod);
 
   std::map<std::string, NodeView> nodes_;
