@@ -99,6 +99,15 @@ class ContainerStates {
  public:
   explicit ContainerStates(Pod& pod) : pod_(pod) {}
 
+  // One of those that do the work: neither init container nor sidecar.
+  void visit_main(const JsonReader& container) {
+    const JsonReader state = container.at("state");
+    for (const char* since : {"running", "terminated"}) {
+      const auto started = state.at(since).instant("startedAt");
+      if (started) last_start_ = std::max(last_start_.value_or(*started), *started);
+    }
+    visit(container);
+  }
   void visit(const JsonReader& container) {
     const JsonReader state = container.at("state");
     if (const JsonReader waiting = state.at("waiting"); waiting.present()) take_waiting(waiting);
@@ -107,6 +116,8 @@ class ContainerStates {
   }
   void finish() {
     if (pod_.terminal() && last_end_) pod_.finished_at = last_end_;
+    // status.startTime is before images are pulled and init containers run.
+    if (last_start_) pod_.started_at = last_start_;
   }
 
  private:
@@ -132,6 +143,7 @@ class ContainerStates {
   Pod& pod_;
   Instant first_failure_{};
   std::optional<Instant> last_end_;
+  std::optional<Instant> last_start_;
 };
 
 void read_containers(const JsonReader& spec, const JsonReader& status, Pod& pod) {
@@ -144,7 +156,8 @@ void read_containers(const JsonReader& spec, const JsonReader& status, Pod& pod)
     if (std::ranges::find(sidecars, container.text("name")) == sidecars.end())
       states.visit(container);
   });
-  status.each("containerStatuses", [&](const JsonReader& container) { states.visit(container); });
+  status.each("containerStatuses",
+              [&](const JsonReader& container) { states.visit_main(container); });
   states.finish();
 }
 

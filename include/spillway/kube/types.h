@@ -64,7 +64,7 @@ struct Pod {
   Resources requests;
   std::optional<Instant> bound_at;     // PodScheduled became True
   std::optional<Instant> ready_since;  // Ready became True; set only while ready
-  std::optional<Instant> started_at;   // status.startTime: the kubelet has it
+  std::optional<Instant> started_at;   // the last container's start; till told, the kubelet's word
   std::optional<Instant> finished_at;  // the last container's end, once the phase is terminal
   Interned scheduling_message;         // PodScheduled=False: the scheduler's sentence
   bool forced = false;  // being deleted with a grace of zero: only finalizers hold it

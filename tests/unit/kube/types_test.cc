@@ -174,6 +174,28 @@ json ended(const char* name, int code, const char* at, const char* reason = "Err
       {"name", name},
       {"state", {{"terminated", {{"exitCode", code}, {"finishedAt", at}, {"reason", reason}}}}}};
 }
+TEST(PodStatus, ThePodHasStartedWhenItsLastContainerHas) {
+  const auto container = [](const char* name, json state) {
+    return json{{"name", name}, {"state", std::move(state)}};
+  };
+  json status = {{"phase", "Running"}, {"startTime", "2026-11-21T08:59:00Z"}};
+  status["initContainerStatuses"] =
+      json::array({container("restore", {{"terminated",
+                                          {{"exitCode", 0},
+                                           {"startedAt", "2026-11-21T09:01:00Z"},
+                                           {"finishedAt", "2026-11-21T09:06:00Z"}}}})});
+  EXPECT_EQ(read(pod_json(json::object(), status)).started_at, instant("2026-11-21T08:59:00Z"));
+  status["containerStatuses"] =
+      json::array({container("trainer", {{"running", {{"startedAt", "2026-11-21T09:06:10Z"}}}}),
+                   container("logger", {{"running", {{"startedAt", "2026-11-21T09:06:02Z"}}}})});
+  EXPECT_EQ(read(pod_json(json::object(), status)).started_at, instant("2026-11-21T09:06:10Z"));
+  status["containerStatuses"][0]["state"] = {{"terminated",
+                                              {{"exitCode", 0},
+                                               {"startedAt", "2026-11-21T09:06:10Z"},
+                                               {"finishedAt", "2026-11-21T10:00:00Z"}}}};
+  EXPECT_EQ(read(pod_json(json::object(), status)).started_at, instant("2026-11-21T09:06:10Z"));
+}
+
 TEST(PodStatus, TheEarliestFailureIsTheCause) {
   const Pod pod =
       read(pod_json(json::object(), {{"phase", "Failed"},
