@@ -1,6 +1,6 @@
 # The commands of every day. `make demo` and `make test` install what they lack (scripts/setup).
 .DEFAULT_GOAL := help
-.PHONY: help install setup build test unit crash-matrix e2e demo demo-stop format lint generate clean
+.PHONY: help install setup build test unit sanitizers crash-matrix e2e writers demo demo-stop format lint generate clean
 
 PRESET ?= release
 PREFIX ?= /usr/local
@@ -25,6 +25,10 @@ test: ## Run every test, after installing what is missing and building (PRESET=.
 unit: build ## Run the tests that need no cluster
 	ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j$(JOBS) --label-exclude e2e
 
+sanitizers: ## Run unit and property tests under the address and undefined-behaviour sanitizers
+	@scripts/setup test
+	@scripts/sanitizers $(JOBS)
+
 crash-matrix: ## Run the simulator's fault matrices in full: every fault at every write (SPILLWAY_SEED=n: another seed)
 	cmake --preset $(PRESET)
 	cmake --build $(BUILD) -j$(JOBS) --target sim_scenario_test
@@ -34,8 +38,14 @@ crash-matrix: ## Run the simulator's fault matrices in full: every fault at ever
 e2e: build ## Run the tests on a real control plane (ARGS="-k name" selects)
 	SPILLWAY_BUILD_DIR=$(BUILD) e2e/run-tests $(ARGS)
 
+writers: build ## Install real writers of checkpoints (Orbax, torch: gigabytes) and cut their output off at every point
+	@tests/integration/storage/writers/install
+	STORAGE_PROBE=$(CURDIR)/$(BUILD)/tests/integration/storage/storage_probe SPILLWAY_AGENT=$(CURDIR)/$(BUILD)/agent/spillway-agent \
+	  tests/integration/storage/run-tests -k test_writers
+
 install: build ## Put kubectl-spillway on the PATH (PREFIX=..., default /usr/local)
 	install -D -m 755 $(BUILD)/cli/kubectl-spillway $(DESTDIR)$(PREFIX)/bin/kubectl-spillway
+	install -D -m 755 cli/kubectl_complete-spillway $(DESTDIR)$(PREFIX)/bin/kubectl_complete-spillway
 
 demo: ## Start a local cluster with GPU nodes of three tiers and watch Spillway place work on it
 	@scripts/setup demo

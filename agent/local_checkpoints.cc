@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <nlohmann/json.hpp>
+
 namespace spillway::agent {
 namespace {
 
@@ -76,17 +78,42 @@ std::optional<std::string> local_rule(CheckpointFormat format, const Candidate& 
     return "nothing tells a finished checkpoint of the format Unmarked: let the program write "
            "_SUCCESS last, and use the format SuccessFile";
   }
-  // Orbax renames a finished folder to its final name; that name is all there is to see.
-  if (format == CheckpointFormat::kOrbax) return candidate.files.empty() ? "it is empty" : "";
   if (format == CheckpointFormat::kManifest) {
     return has(storage::kManifestName) ? "" : "there is no MANIFEST.json yet";
   }
   return std::nullopt;
 }
 
+// Orbax renames a finished folder to its final name, and older versions leave no more to see than
+// that name. Where it was told to write in place it commits as on an object store: each item's
+// marker, the time in its metadata, the marker of the whole. Seen with 0.12.8.
+std::string orbax_problem(const std::string& directory, const Candidate& candidate) {
+  constexpr std::string_view kMarker = "commit_success.txt";
+  const std::string metadata = "_CHECKPOINT_METADATA";
+  bool item_marked = false;
+  bool told = false;
+  for (const ObjectInfo& file : candidate.files) {
+    const std::string& key = file.key.str();
+    if (key == kMarker) return "";
+    item_marked = item_marked || key.ends_with("/" + std::string(kMarker));
+    told = told || key == metadata;
+  }
+  if (candidate.files.empty()) return "it is empty";
+  if (item_marked)
+    return "its items are committed, and there is no commit_success.txt of the whole";
+  if (!told) return "";
+  const auto text = read_head(path_of(directory, candidate, storage::Key(metadata)), 64 * 1024);
+  if (!text) return metadata + ": " + text.error().message;
+  const auto read = nlohmann::json::parse(*text, nullptr, false);
+  const auto at = read.is_object() ? read.find("commit_timestamp_nsecs") : read.end();
+  const bool committed = read.is_object() && at != read.end() && at->is_number();
+  return committed ? "" : metadata + " says that it is not committed yet";
+}
+
 // "" = finished.
 std::string problem_of(const std::string& directory, CheckpointFormat format,
                        const Candidate& candidate) {
+  if (format == CheckpointFormat::kOrbax) return orbax_problem(directory, candidate);
   if (auto problem = local_rule(format, candidate)) return *std::move(problem);
   std::vector<storage::ReadAnswer> answers;
   for (auto wanted = storage::wanted_reads(format, candidate, answers); !wanted.empty();

@@ -1,6 +1,7 @@
 // safetensors: eight bytes, little-endian, with the length of a JSON header, the header, the data.
 // The header says where each tensor ends, so a file that was cut off is seen from its head alone.
-// Sharded weights have an index that names every file, and names that count ("-00001-of-00003").
+// Sharded weights have names that count ("-00001-of-00003") and an index that names every file;
+// Hugging Face's libraries write it after them.
 
 #include <algorithm>
 #include <charconv>
@@ -134,10 +135,16 @@ std::vector<std::string> set_of(std::string_view key) {
 }
 
 std::optional<Finding> missing_shard(const Evidence& evidence, std::string_view key) {
-  for (const std::string& name : set_of(key)) {
+  const std::vector<std::string> names = set_of(key);
+  for (const std::string& name : names) {
     if (evidence.file(name) == nullptr) return broken("the file " + name + " is missing");
   }
-  return std::nullopt;
+  if (names.size() < 2) return std::nullopt;
+  const std::string index =
+      std::string(key.substr(0, key.rfind("-of-") - 6)) + std::string(kIndexEnding);
+  if (evidence.file(index) != nullptr) return std::nullopt;
+  return unclear("all files of the set are there, but not " + index +
+                 ", which is written after them");
 }
 
 bool no_marker(std::string_view key) {

@@ -14,6 +14,8 @@
 #include <spillway/storage/s3.h>
 #include <spillway/storage/transfer.h>
 
+#include "local_checkpoints.h"
+
 namespace spillway::storage {
 namespace {
 
@@ -55,6 +57,7 @@ class Probe {
     }
     if (command == "abandon") co_return co_await abandon(arguments.at(1));
     if (command == "newest") co_return co_await newest(arguments.at(1), arguments.at(2));
+    if (command == "look") co_return look(arguments.at(1), arguments.at(2));
     co_return json{{"error", "unknown command"}};
   }
 
@@ -128,6 +131,17 @@ class Probe {
     const auto after = co_await store_.open_uploads(Key(key));
     if (!after) co_return failed(after.error());
     co_return json{{"before", before->size()}, {"after", after->size()}};
+  }
+  // What the agent sees of a directory: the steps that are finished there.
+  static json look(const std::string& directory, const std::string& format_name) {
+    const auto format = parse_checkpoint_format(format_name);
+    if (!format) return failed(format.error());
+    const auto sight = agent::look_at_directory(directory, *format);
+    if (!sight) return failed(sight.error());
+    json steps = json::array();
+    for (const agent::LocalCheckpoint& checkpoint : sight->finished)
+      steps.push_back(checkpoint.step.value());
+    return {{"finished", std::move(steps)}, {"unfinished", sight->unfinished}};
   }
   Task<json> newest(std::string prefix, std::string format_name) {
     const auto format = parse_checkpoint_format(format_name);

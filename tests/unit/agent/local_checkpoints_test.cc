@@ -43,6 +43,19 @@ TEST_F(LocalCheckpoints, of_orbax_count_by_their_final_name) {
   EXPECT_EQ(finished(CheckpointFormat::kOrbax), (Steps{5}));
 }
 
+TEST_F(LocalCheckpoints, of_orbax_written_in_place_count_by_their_marker) {
+  folder_.write("7/_CHECKPOINT_METADATA", R"({"commit_timestamp_nsecs": null})");
+  EXPECT_EQ(finished(CheckpointFormat::kOrbax), Steps{});
+  EXPECT_NE(unfinished_.find("not committed"), std::string::npos);
+  folder_.write("7/default/d/1", "x");
+  folder_.write("7/default/commit_success.txt", "x");
+  folder_.write("7/_CHECKPOINT_METADATA", R"({"commit_timestamp_nsecs": 12})");
+  EXPECT_EQ(finished(CheckpointFormat::kOrbax), Steps{});
+  EXPECT_NE(unfinished_.find("of the whole"), std::string::npos);
+  folder_.write("7/commit_success.txt", "x");
+  EXPECT_EQ(finished(CheckpointFormat::kOrbax), Steps{7});
+}
+
 TEST_F(LocalCheckpoints, of_torch_count_when_all_named_files_are_there) {
   folder_.write("step-5/__0_0.distcp", "x");
   EXPECT_EQ(finished(CheckpointFormat::kTorchDistributed), Steps{});

@@ -366,6 +366,7 @@ TEST(SafetensorsFormat, misses_shards_by_index_and_by_name) {
     return Folder("500", std::move(files)).judged(CheckpointFormat::kSafetensors);
   };
   expect(judged({first, second, map}), Validity::kValid, "2 weight files");
+  expect(judged({first, second}), Validity::kUnknown, "not model.safetensors.index.json");
   expect(judged({first, map}), Validity::kInvalid, "00002-of-00002");
   expect(judged({first}), Validity::kInvalid, "00002-of-00002");
   expect(judged({map}), Validity::kInvalid, "index names it");
