@@ -11,6 +11,7 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -18,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include <spillway/core/text.h>
 #include <spillway/plan/plan.h>
 #include <spillway/plan/programme_library.h>
 
@@ -284,10 +286,46 @@ Snapshot placed_saving_world(std::size_t workloads) {
   return snapshot;
 }
 
+// Of everything that is decided: two builds that decide the same print the same number.
+std::string decisions_of(const Plan& plan) {
+  std::uint32_t hash = 2166136261U;
+  const auto mix = [&](std::uint64_t value) {
+    for (int i = 0; i < 8; ++i, value >>= 8)
+      hash = (hash ^ static_cast<std::uint32_t>(value & 255)) * 16777619U;
+  };
+  const auto mix_all = [&](const std::vector<Alternative>& alternatives) {
+    for (const Alternative& other : alternatives) {
+      mix(other.pool);
+      mix(std::bit_cast<std::uint64_t>(other.rate.approximate_dollars()));
+      mix(std::bit_cast<std::uint64_t>(other.dollars_per_useful_hour));
+      mix(other.excluded ? static_cast<std::uint64_t>(*other.excluded) : 255);
+    }
+  };
+  for (const TrainingDecision& decision : plan.training) {
+    mix(static_cast<std::uint64_t>(decision.verdict));
+    mix(static_cast<std::uint64_t>(decision.cause));
+    mix(decision.placement ? decision.placement->pool : plan.training.size());
+    mix(decision.displaced_by.value_or(plan.training.size()));
+    mix(static_cast<std::uint64_t>(decision.interruption ? 1 : 0));
+    mix_all(decision.alternatives);
+  }
+  for (const InferenceDecision& decision : plan.inference) {
+    mix(static_cast<std::uint64_t>(decision.cause));
+    for (const InferenceShare& share : decision.shares) {
+      mix(share.pool);
+      mix(static_cast<std::uint64_t>(share.replicas));
+    }
+    mix_all(decision.alternatives);
+  }
+  mix(static_cast<std::uint64_t>(plan.wake_at ? plan.wake_at->time_since_epoch().count() : 0));
+  return "decisions " + hex(hash).substr(8);
+}
+
 void measure(benchmark::State& state, const Snapshot& snapshot, Instant now,
              const Config& config = {}) {
   std::size_t placed = 0;
-  benchmark::DoNotOptimize(make_plan(snapshot, now, config));  // tables are made before passes
+  // Tables are made before passes.
+  state.SetLabel(decisions_of(make_plan(snapshot, now, config)));
   for (auto _ : state) {
     const Plan plan = make_plan(snapshot, now, config);
     placed = static_cast<std::size_t>(

@@ -99,6 +99,14 @@ void DemandKind::index(std::size_t pools) {
     if (lasting.empty() || next.slots_when_empty > lasting.back().slots_when_empty)
       lasting.push_back(next);
   }
+  for (std::size_t i = 0; i < bought.size(); ++i) {
+    if (bought[i].tier == api::Tier::kOnDemand) {
+      on_demand.push_back(i);
+    } else if (std::find(spot_speeds.begin(), spot_speeds.end(), bought[i].rates.speed) ==
+               spot_speeds.end()) {
+      spot_speeds.push_back(bought[i].rates.speed);
+    }
+  }
   position.assign(pools, 0);
   for (std::size_t i = 0; i < bought.size(); ++i)
     position[bought[i].pool] = static_cast<std::int32_t>(i + 1);

@@ -42,6 +42,8 @@ struct DemandKind {
     std::int64_t slots_when_empty = 0;
   };
   std::vector<Lasting> lasting;
+  std::vector<std::size_t> on_demand;  // where in `bought` on-demand capacity is
+  std::vector<double> spot_speeds;     // that spot pools have: each once
   std::vector<std::int32_t>
       position;  // by pool: 1 + index in `bought`, -1 - index in `reserved`, 0 = not admitted
   std::size_t next_with_same_hash = 0;  // 0: none; the first kind is nobody's next

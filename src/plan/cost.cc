@@ -52,6 +52,25 @@ double cost_from_start(const Rates& rates, const Effort& effort) {
   return rates.usd * hours_from_start(rates, effort).count();
 }
 
+double least_cost_from_start(const Rates& rates, const Effort& effort) {
+  // e^x >= 1 + x + x^2 / 2, for every life that is not infinite; rounding is given away.
+  constexpr double kRounding = 1 - 1e-9;
+  const Hours stretch = effort.work / rates.speed;
+  if (!effort.saving) {
+    const Hours whole = stretch + effort.start;
+    const double lives = whole / rates.fresh_life;
+    return rates.usd * whole.count() * (1 + lives / 2 + lives * lives / 6) * kRounding;
+  }
+  const Saving& saving = *effort.saving;
+  const Hours interval = std::min(std::max(saving.interval, Hours(1e-3)), stretch);
+  const double start = effort.start / rates.fresh_life;
+  const double rescued = (effort.start + saving.save) / rates.fresh_life;
+  const double lost = (1 + interval / rates.fresh_life / 2) * (1 + start + start * start / 2);
+  const double longer =
+      lost * (1 - saving.rescued) + (1 + rescued + rescued * rescued / 2) * saving.rescued;
+  return rates.usd * (effort.start + stretch * longer).count() * kRounding;
+}
+
 bool hopeless(const Rates& rates, const Effort& effort) {
   const Hours stretch = effort.work / rates.speed;
   const Hours alone =

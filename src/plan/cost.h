@@ -58,6 +58,8 @@ struct Effort {
 // All for one replica. From an attempt's start, and from where an attempt is that runs.
 Hours hours_from_start(const Rates& rates, const Effort& effort);
 double cost_from_start(const Rates& rates, const Effort& effort);
+// A lower bound of cost_from_start that takes no exponential.
+double least_cost_from_start(const Rates& rates, const Effort& effort);
 double cost_to_finish(const Rates& rates, const Effort& effort);
 
 // The cost from the start is beyond every price.

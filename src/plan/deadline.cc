@@ -30,9 +30,9 @@ DeadlineRule::DeadlineRule(const TrainingWorkload& job, const DemandKind& kind, 
 
 bool DeadlineRule::allows_start(const Offer& offer) const {
   if (!deadline_) return true;
-  if (offer.tier != api::Tier::kSpot) return left_ > attempt(offer);
+  if (offer.tier != api::Tier::kSpot) return left_ > attempt(offer.rates.speed);
   if (!safe_attempt_) return true;
-  const Duration at_risk = saves_ ? delay_ + unsaved_ : attempt(offer);
+  const Duration at_risk = saves_ ? delay_ + unsaved_ : attempt(offer.rates.speed);
   return left_ > at_risk + *safe_attempt_ + delay_ + launch_;
 }
 
@@ -59,9 +59,9 @@ std::optional<Instant> DeadlineRule::behind_at() const {
   return created_at_ + delay_ + Duration(static_cast<std::int64_t>(line));
 }
 
-std::optional<Instant> DeadlineRule::start_closes_at(const Offer& spot) const {
+std::optional<Instant> DeadlineRule::spot_start_closes_at(double speed) const {
   if (!deadline_ || !safe_attempt_) return std::nullopt;
-  const Duration at_risk = saves_ ? delay_ + unsaved_ : attempt(spot);
+  const Duration at_risk = saves_ ? delay_ + unsaved_ : attempt(speed);
   return *deadline_ - (at_risk + *safe_attempt_ + delay_ + launch_);
 }
 

@@ -31,8 +31,11 @@
 namespace spillway::plan {
 
 // How long that much work takes there, in whole milliseconds: deadlines are compared exactly.
+inline Duration time_for(Hours work, double speed) {
+  return std::chrono::ceil<Duration>(work / speed);
+}
 inline Duration time_for(Hours work, const Offer& offer) {
-  return std::chrono::ceil<Duration>(work / offer.rates.speed);
+  return time_for(work, offer.rates.speed);
 }
 
 class DeadlineRule {
@@ -56,13 +59,11 @@ class DeadlineRule {
 
   // Instants at which the answers change by themselves.
   [[nodiscard]] std::optional<Instant> behind_at() const;
-  [[nodiscard]] std::optional<Instant> start_closes_at(const Offer& spot) const;
+  [[nodiscard]] std::optional<Instant> spot_start_closes_at(double speed) const;
   [[nodiscard]] std::optional<Instant> net_closes_at() const;
 
  private:
-  [[nodiscard]] Duration attempt(const Offer& offer) const {
-    return time_for(work_, offer) + delay_;
-  }
+  [[nodiscard]] Duration attempt(double speed) const { return time_for(work_, speed) + delay_; }
 
   std::optional<Instant> deadline_;
   Instant now_;

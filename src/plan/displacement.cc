@@ -18,7 +18,7 @@ double per_accelerator(double dollars, const Demand& demand) {
 // The least that the job would have to pay elsewhere, from scratch. Deadlines count, patience does
 // not: it is about worth.
 double cost_elsewhere(Pass& pass, const Job& job, const Work& work) {
-  const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
+  const DeadlineRule& deadline = deadline_of(pass, job);
   const auto choice = best_bought(pass, job, work, deadline, {});
   return choice && choice->offer->price_known ? choice->cost : kInfinite;
 }
@@ -36,7 +36,8 @@ Claim claim_of(Pass& pass, std::size_t index) {
   return {.beneficiary = {.index = index},
           .priority = demand.priority,
           .value = per_accelerator(cost / hours, demand),
-          .accelerators = demand.per_replica.accelerators.value()};
+          .accelerators = demand.per_replica.accelerators.value(),
+          .created_at = job.workload->created_at};
 }
 
 Claim claim_of_short(Pass& pass, std::size_t index) {
@@ -47,7 +48,8 @@ Claim claim_of_short(Pass& pass, std::size_t index) {
   return {.beneficiary = {.index = index},
           .priority = demand.priority,
           .value = per_accelerator(cost_elsewhere(pass, job, work) / hours, demand),
-          .accelerators = demand.per_replica.accelerators.value()};
+          .accelerators = demand.per_replica.accelerators.value(),
+          .created_at = job.workload->created_at};
 }
 
 Claim claim_of_service(Pass& pass, std::size_t index) {
@@ -56,7 +58,8 @@ Claim claim_of_service(Pass& pass, std::size_t index) {
   return {.beneficiary = {.index = index, .inference = true},
           .priority = demand.priority,
           .value = per_accelerator(serving_cost_elsewhere(pass, service), demand),
-          .accelerators = demand.per_replica.accelerators.value()};
+          .accelerators = demand.per_replica.accelerators.value(),
+          .created_at = service.workload->created_at};
 }
 
 // Between workloads of one priority what a slot is worth decides, and whoever has it has the move
@@ -100,7 +103,7 @@ void Incumbents::add_job(std::vector<Incumbent>& list, std::size_t index) {
   const Job& job = pass_.jobs[index];
   const Work work = work_of(pass_, job);
   const double cost = cost_elsewhere(pass_, job, work);
-  const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
+  const DeadlineRule& deadline = deadline_of(pass_, job);
   const double left = work.left.count();
   list.push_back(
       {.holder = {.index = index},

@@ -17,6 +17,7 @@ struct Claim {
   std::int64_t priority = 0;
   double value = 0;
   std::int64_t accelerators = 0;  // per replica
+  Instant created_at{};
 };
 Claim claim_of(Pass& pass, std::size_t job);
 // Of a job that is placed and has no room there: as if it waited.

@@ -68,6 +68,25 @@ std::tuple<std::int64_t, Instant, const ObjectKey&> turn(const Workload& workloa
 
 }  // namespace
 
+namespace {
+
+template <class Workload>
+void fetch(const Workload& workload) {
+  constexpr std::size_t kLine = 64;
+  const auto* bytes = static_cast<const char*>(static_cast<const void*>(&workload));
+  for (std::size_t at = 0; at < sizeof(Workload); at += kLine)
+    __builtin_prefetch(bytes + at);
+}
+
+}  // namespace
+
+void look_ahead(const Pass& pass, const Beneficiary& next, const Beneficiary& later) {
+  const auto fetch_handle = [&](const auto& handle) { __builtin_prefetch(&handle.workload); };
+  later.inference ? fetch_handle(pass.services[later.index]) : fetch_handle(pass.jobs[later.index]);
+  next.inference ? fetch(*pass.services[next.index].workload)
+                 : fetch(*pass.jobs[next.index].workload);
+}
+
 bool goes_first(const Job& a, const Job& b) {
   return turn(*a.workload) < turn(*b.workload);
 }
@@ -83,6 +102,7 @@ Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_conf
       notices(notices_by_node(the_snapshot)),
       catalogue(the_snapshot, room),
       exposure(the_snapshot),
+      works(the_snapshot.training.size()),
       wake(the_now),
       stocked_out_(the_snapshot.pools.size(), false),
       repacks_(the_snapshot.pools.size(), true) {
@@ -260,23 +280,24 @@ void Pass::occupy() {
 
 namespace {
 
+// What is placed and wants room on its pool.
 struct Claimant {
   std::int64_t accelerators = 0;
-  std::size_t pool_rank = 0;
-  const Need* need = nullptr;
-  std::size_t pool = 0;
-  std::int64_t replicas = 0;
-  std::vector<Bound>* taken = nullptr;
-  bool job = false;
+  std::int64_t cpu = 0;
+  std::int64_t memory = 0;
   Instant created_at{};
   const ObjectKey* key = nullptr;
+  const Need* need = nullptr;
+  std::vector<Bound>* taken = nullptr;
+  std::int64_t replicas = 0;
+  std::size_t pool = 0;
+  bool job = false;
 
+  // Large replicas first.
   friend bool operator<(const Claimant& a, const Claimant& b) {
     if (a.accelerators != b.accelerators) return a.accelerators > b.accelerators;
-    if (a.pool_rank != b.pool_rank) return a.pool_rank < b.pool_rank;
     const auto rest = [](const Claimant& c) {
-      return std::tuple(-c.need->resources.cpu.value(), -c.need->resources.memory.value(), c.job,
-                        c.created_at);
+      return std::tuple(-c.cpu, -c.memory, c.job, c.created_at);
     };
     const auto of_a = rest(a);
     const auto of_b = rest(b);
@@ -284,24 +305,50 @@ struct Claimant {
   }
 };
 
+// By pool: what one pool gives has nothing to do with another, and many short lists are sorted
+// faster than one long one. The list of pool p is from starts[p] to starts[p + 1].
+struct ByPool {
+  ByPool(const std::vector<Claimant>& claimants, std::size_t pools)
+      : starts(pools + 1), order(claimants.size()) {
+    for (const Claimant& claimant : claimants)
+      ++starts[claimant.pool + 1];
+    std::partial_sum(starts.begin(), starts.end(), starts.begin());
+    std::vector<std::size_t> next(starts.begin(), starts.end() - 1);
+    for (const Claimant& claimant : claimants)
+      order[next[claimant.pool]++] = &claimant;
+    for (std::size_t pool = 0; pool < pools; ++pool) {
+      const auto at = [&](std::size_t index) {
+        return order.begin() + static_cast<std::ptrdiff_t>(index);
+      };
+      std::sort(at(starts[pool]), at(starts[pool + 1]),
+                [](const Claimant* a, const Claimant* b) { return *a < *b; });
+    }
+  }
+  std::vector<std::size_t> starts;
+  std::vector<const Claimant*> order;
+};
+
 }  // namespace
 
-// What is placed and not bound yet claims room on its pool, large replicas first. More than there
-// is (a node went, max was lowered) is left to the launch timeout.
+// What is placed and not bound yet claims room on its pool. More than there is (a node went, max
+// was lowered) is left to the launch timeout.
 void Pass::claim_unbound() {
   std::vector<Claimant> claimants;
+  claimants.reserve(jobs.size());
   const auto add = [&](const DemandKind& kind, std::size_t where, std::int64_t replicas,
                        std::vector<Bound>& taken, bool is_job, const auto& workload) {
     if (replicas <= 0) return;
-    claimants.push_back({.accelerators = kind.need.resources.accelerators.value(),
-                         .pool_rank = catalogue.rank(where),
-                         .need = &kind.need,
-                         .pool = where,
-                         .replicas = replicas,
-                         .taken = &taken,
-                         .job = is_job,
+    const Resources& each = kind.need.resources;
+    claimants.push_back({.accelerators = each.accelerators.value(),
+                         .cpu = each.cpu.value(),
+                         .memory = each.memory.value(),
                          .created_at = workload.created_at,
-                         .key = &workload.key});
+                         .key = &workload.key,
+                         .need = &kind.need,
+                         .taken = &taken,
+                         .replicas = replicas,
+                         .pool = where,
+                         .job = is_job});
   };
   for (Job& job : jobs) {
     if (!job.placed() || !repacks_[job.pool]) continue;
@@ -316,9 +363,8 @@ void Pass::claim_unbound() {
           *service.workload);
     }
   }
-  std::sort(claimants.begin(), claimants.end());
-  for (const Claimant& claimant : claimants)
-    *claimant.taken = room.take(claimant.pool, *claimant.need, claimant.replicas);
+  for (const Claimant* claimant : ByPool(claimants, snapshot.pools.size()).order)
+    room.take(claimant->pool, *claimant->need, claimant->replicas, *claimant->taken);
   repacks_.assign(repacks_.size(), false);
 }
 

@@ -15,6 +15,7 @@
 #include "exposure.h"
 #include "room.h"
 #include "spot_markets.h"
+#include "work.h"
 
 namespace spillway::plan {
 
@@ -121,6 +122,7 @@ class Pass {
   Catalogue catalogue;
   Exposure exposure;
   std::vector<Job> jobs;
+  WorkMemos works;  // of the jobs; training.cc asks for it
   std::vector<Service> services;
   std::vector<StockOut> stock_outs;
   Wake wake;
@@ -191,6 +193,11 @@ class Pass {
   std::vector<bool> stocked_out_;
   std::vector<bool> repacks_;  // by pool: something changed since it was packed
 };
+
+// Asks for the memory of a workload that has its turn soon. Turns are in no order of memory, and a
+// pass over thousands of workloads otherwise spends much of its time waiting for it.
+inline constexpr std::size_t kAhead = 6;  // turns; for `later` twice as many
+void look_ahead(const Pass& pass, const Beneficiary& next, const Beneficiary& later);
 
 // Order among workloads that want something: priority, then services before jobs, then age, then
 // name.

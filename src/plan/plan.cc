@@ -34,6 +34,10 @@ struct Turn {
   }
 };
 
+Beneficiary beneficiary(const Turn& turn) {
+  return {.index = turn.index, .inference = !turn.job};
+}
+
 // Spot and on-demand: one workload after the other, each on what is best for it. Only those that
 // want something queue up, so a pass in which nothing is to be done sorts nothing.
 void assign_bought(Pass& pass) {
@@ -52,7 +56,10 @@ void assign_bought(Pass& pass) {
     if (wants_turn(pass, pass.services[i])) queue(*pass.services[i].workload, false, i);
   }
   std::sort(turns.begin(), turns.end());
-  for (const Turn& turn : turns) {
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const Turn& turn = turns[i];
+    if (const std::size_t later = i + 2 * kAhead; later < turns.size())
+      look_ahead(pass, beneficiary(turns[i + kAhead]), beneficiary(turns[later]));
     turn.job ? settle(pass, pass.jobs[turn.index]) : settle(pass, pass.services[turn.index]);
   }
 }

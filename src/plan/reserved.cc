@@ -38,7 +38,10 @@ class ReservedStep {
       claim_for_service(i);
     std::sort(claims_.begin(), claims_.end(),
               [&](const Claim& a, const Claim& b) { return goes_before(a, b); });
-    for (const Claim& claim : claims_) {
+    for (std::size_t i = 0; i < claims_.size(); ++i) {
+      const Claim& claim = claims_[i];
+      if (const std::size_t later = i + 2 * kAhead; later < claims_.size())
+        look_ahead(pass_, claims_[i + kAhead].beneficiary, claims_[later].beneficiary);
       if (claim.beneficiary.inference) {
         serve(pass_.services[claim.beneficiary.index], claim);
       } else {
@@ -50,6 +53,7 @@ class ReservedStep {
  private:
   bool goes_before(const Claim& a, const Claim& b) const {
     if (rank(a) != rank(b)) return rank(a) < rank(b);
+    if (a.created_at != b.created_at) return a.created_at < b.created_at;
     if (a.beneficiary.inference)
       return goes_first(pass_.services[a.beneficiary.index], pass_.services[b.beneficiary.index]);
     return goes_first(pass_.jobs[a.beneficiary.index], pass_.jobs[b.beneficiary.index]);
@@ -72,7 +76,7 @@ class ReservedStep {
       return;
     }
     const Claim claim = claim_of(pass_, index);
-    if (has_chance(job, claim)) claims_.push_back(claim);
+    if (free || may_displace(job, claim)) claims_.push_back(claim);
   }
 
   void claim_for_service(std::size_t index) {
@@ -120,17 +124,24 @@ class ReservedStep {
     }
   }
 
-  bool has_free_room(const Job& job) const {
-    const std::vector<Offer>& offers = pass_.kind(job).reserved;
-    return std::any_of(offers.begin(), offers.end(),
-                       [&](const Offer& offer) { return has_room(pass_, job, offer); });
+  // Remembered for its kind, as on bought pools.
+  bool has_free_room(const Job& job) {
+    if (full_.size() <= job.kind) full_.resize(job.kind + 1);
+    Pass::Full& full = full_[job.kind];
+    const std::int64_t replicas = job.workload->demand.replicas;
+    if (full.releases == pass_.room.releases() && full.replicas <= replicas) return false;
+    for (const Offer& offer : pass_.kind(job).reserved) {
+      if (has_room(pass_, job, offer)) return true;
+    }
+    full = {.replicas = replicas, .releases = pass_.room.releases()};
+    return false;
   }
 
   // Reserved hours cost nothing, but work that is thrown away was paid for: it is worth what it
   // cost.
   bool move_pays(const Job& job) {
     const Work work = work_of(pass_, job);
-    const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
+    const DeadlineRule& deadline = deadline_of(pass_, job);
     if (must_leave_spot(pass_, job, work, deadline)) return true;
     const Offer* offer = pass_.kind(job).find(job.pool);
     const auto staying = cost_of_staying(pass_, job, work);
@@ -147,8 +158,9 @@ class ReservedStep {
   // pool that it fills best, so that room for large gangs stays together.
   std::vector<const Offer*> admissible(const Job& job, const DeadlineRule& deadline, bool in_time) {
     std::vector<const Offer*> offers;
+    const Work& work = work_of(pass_, job);
     for (const Offer& offer : pass_.kind(job).reserved) {
-      const auto cause = excluded(pass_, job, work_of(pass_, job), offer, deadline, {});
+      const auto cause = excluded(pass_, job, work, offer, deadline, {});
       const bool could = !cause || cause == Cause::kNoCapacity || cause == Cause::kDeadline;
       if (could && !pass_.stocked_out(offer.pool) && deadline.allows_start(offer) == in_time)
         offers.push_back(&offer);
@@ -192,17 +204,18 @@ class ReservedStep {
 
   // There is free room for it, or somebody on a pool that takes it whom it outranks.
   bool has_chance(const Job& job, const Claim& claim) {
+    return has_free_room(job) || (job.waiting() && may_displace(job, claim));
+  }
+  bool may_displace(const Job& job, const Claim& claim) {
     const std::vector<Offer>& offers = pass_.kind(job).reserved;
-    return has_free_room(job) ||
-           (job.waiting() && std::any_of(offers.begin(), offers.end(), [&](const Offer& offer) {
-              return incumbents_.yield_to(claim, offer.pool);
-            }));
+    return std::any_of(offers.begin(), offers.end(),
+                       [&](const Offer& offer) { return incumbents_.yield_to(claim, offer.pool); });
   }
 
   void serve(Job& job, const Claim& claim) {
     if (is_short(job)) return serve_short(job, claim);
     if (!has_chance(job, claim)) return;
-    const DeadlineRule deadline(*job.workload, pass_.kind(job), pass_.now, pass_.config);
+    const DeadlineRule& deadline = deadline_of(pass_, job);
     const std::vector<const Offer*> offers = admissible(job, deadline, true);
     if (take_free(job, claim, offers)) return;
     // What is still saving is not in a hurry: it takes free room only.
@@ -244,6 +257,7 @@ class ReservedStep {
   Pass& pass_;
   Incumbents incumbents_;
   std::vector<Claim> claims_;
+  std::vector<Pass::Full> full_;  // by kind, of reserved pools
 };
 
 }  // namespace

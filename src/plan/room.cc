@@ -239,8 +239,15 @@ bool Room::take_on(std::size_t node, const Need& need) {
 }
 
 std::vector<Bound> Room::take(std::size_t pool, const Need& need, std::int64_t replicas) {
-  PoolRoom& room = pools_[pool];
   std::vector<Bound> taken;
+  take(pool, need, replicas, taken);
+  return taken;
+}
+
+void Room::take(std::size_t pool, const Need& need, std::int64_t replicas,
+                std::vector<Bound>& taken) {
+  taken.clear();
+  PoolRoom& room = pools_[pool];
   std::int64_t level = need.resources.accelerators.value();
   while (replicas > 0) {
     std::int64_t next = kPlenty;  // the next fuller level that there is
@@ -260,7 +267,6 @@ std::vector<Bound> Room::take(std::size_t pool, const Need& need, std::int64_t r
     taken.push_back({.node = node, .replicas = here});
     replicas -= here;
   }
-  return taken;
 }
 
 }  // namespace spillway::plan

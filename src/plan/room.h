@@ -45,6 +45,8 @@ class Room {
   // Packs up to `replicas` and says where; fewer when the room ends. Node indices from
   // snapshot.nodes.size() on stand for nodes that are not there yet.
   std::vector<Bound> take(std::size_t pool, const Need& need, std::int64_t replicas);
+  // The same in the memory of `taken`, whatever was in it.
+  void take(std::size_t pool, const Need& need, std::int64_t replicas, std::vector<Bound>& taken);
 
   // One replica onto that node; false when it does not fit there.
   bool take_on(std::size_t node, const Need& need);

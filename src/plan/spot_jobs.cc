@@ -38,8 +38,10 @@ struct OnDemand {
 };
 OnDemand on_demand_for(Pass& pass, const Job& job) {
   OnDemand found;
-  for (const Offer& offer : pass.kind(job).bought) {
-    if (offer.tier != api::Tier::kOnDemand || !serves(pass, job, offer)) continue;
+  const DemandKind& kind = pass.kind(job);
+  for (const std::size_t at : kind.on_demand) {
+    const Offer& offer = kind.bought[at];
+    if (!serves(pass, job, offer)) continue;
     if (job.placed() && job.pool == offer.pool) return {.offer = &offer, .available = true};
     if (found.available) continue;
     const bool room = has_room(pass, job, offer);
@@ -62,24 +64,32 @@ class Question {
     const bool on_spot = here_ != nullptr && here_->tier == api::Tier::kSpot;
     if (on_spot && !has_cheaper()) return {};
     const SpotMarketCache::Entry& entry = market();
-    std::vector<bool> closed(entry.offers.size());
     SpotMarketCache::Memo asked{.market = entry.id, .footing = footing()};
     for (std::size_t i = 0; i < entry.offers.size(); ++i) {
-      closed[i] = entry.offers[i].may_launch && !has_room(pass_, job_, *entry.offers[i].offer);
-      if (closed[i]) asked.closed |= std::uint32_t{1} << i;
+      if (entry.offers[i].may_launch && !has_room(pass_, job_, *entry.offers[i].offer))
+        asked.closed |= std::uint32_t{1} << i;
     }
     SpotMarketCache::Memo& known =
         pass_.spot_markets.memo(static_cast<std::size_t>(&job_ - pass_.jobs.data()));
     const bool same = known.market == asked.market && known.closed == asked.closed &&
                       known.footing == asked.footing;
     if (!same) {
-      asked.answer = answer_of(entry.view->choose(spot_job(), closed), entry);
+      asked.answer = answer_of(
+          entry.view->choose(spot_job(), closed(asked.closed, entry.offers.size())), entry);
       known = asked;
     }
     return known.answer;
   }
 
  private:
+  static std::vector<bool> closed(std::uint32_t bits, std::size_t offers) {
+    if (bits == 0) return {};  // none
+    std::vector<bool> closed(offers);
+    for (std::size_t i = 0; i < offers; ++i)
+      closed[i] = (bits >> i & 1U) != 0;
+    return closed;
+  }
+
   [[nodiscard]] SpotAnswer answer_of(const SpotChoice& choice,
                                      const SpotMarketCache::Entry& entry) const {
     switch (choice.move) {
@@ -220,10 +230,9 @@ bool follows_programme(const Pass& pass, const Job& job) {
                     workload.deadline && workload.duration &&
                     workload.demand.tiers.contains(api::Tier::kSpot);
   if (!asks) return false;
-  const std::vector<Offer>& bought = pass.kind(job).bought;
-  return std::any_of(bought.begin(), bought.end(), [&](const Offer& offer) {
-    return offer.tier == api::Tier::kOnDemand && serves(pass, job, offer);
-  });
+  const DemandKind& kind = pass.kind(job);
+  return std::any_of(kind.on_demand.begin(), kind.on_demand.end(),
+                     [&](std::size_t at) { return serves(pass, job, kind.bought[at]); });
 }
 
 SpotAnswer ask_programme(Pass& pass, const Job& job, const Work& work) {

@@ -3,11 +3,10 @@
 // where the list has changed. Within a round pools may fill up: whoever asks says which offers are
 // closed to it.
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include <spillway/plan/spot_policy.h>
@@ -31,7 +30,17 @@ class SpotMarketCache {
     std::size_t on_demand = 0;  // pool that stands behind
     bool on_demand_available = false;
     std::size_t spot = 0;  // pool that the jobs run in; the largest number: none
-    friend auto operator<=>(const Key&, const Key&) = default;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const {
+      std::size_t hash = key.kind;
+      for (const std::size_t part : {static_cast<std::size_t>(key.replicas), key.on_demand,
+                                     key.spot, static_cast<std::size_t>(key.changeover.count()),
+                                     std::size_t{key.on_demand_available ? 1U : 0U}})
+        hash = hash * 0x100000001b3ULL + part;
+      return hash ^ hash >> 32U;
+    }
   };
   // An offer, and whether it had room when the round began to look at this market.
   struct Listed {
@@ -64,7 +73,7 @@ class SpotMarketCache {
   }
 
  private:
-  std::map<Key, Entry> entries_;
+  std::unordered_map<Key, Entry, KeyHash> entries_;  // their addresses are stable
   std::vector<Memo> memos_;
   std::uint64_t round_ = 0;
   std::uint64_t ids_ = 0;

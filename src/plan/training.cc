@@ -86,7 +86,9 @@ Hours work_done(const Pass& pass, const Job& job) {
   return workload.duration ? std::min(done, Hours(*workload.duration)) : done;
 }
 
-Work work_of(const Pass& pass, const Job& job) {
+namespace {
+
+Work reckon_work(const Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
   const Hours asked(workload.duration.value_or(pass.config.assumed_duration));
   Work work{.total = asked, .left = asked};
@@ -102,6 +104,29 @@ Work work_of(const Pass& pass, const Job& job) {
   }
   work.start = Hours(workload.changeover.value_or(pass.config.restart_delay));
   return work;
+}
+
+}  // namespace
+
+const DeadlineRule& deadline_of(const Pass& pass, const Job& job) {
+  std::optional<DeadlineRule>& memo =
+      pass.works.deadline_of(static_cast<std::size_t>(&job - pass.jobs.data()));
+  if (!memo) memo.emplace(*job.workload, pass.kind(job), pass.now, pass.config);
+  return *memo;
+}
+
+const Work& work_of(const Pass& pass, const Job& job) {
+  WorkMemo& memo = pass.works.of(static_cast<std::size_t>(&job - pass.jobs.data()));
+  const bool known = memo.known && memo.pool == job.pool && memo.continues == job.continues &&
+                     memo.saving == job.saving;
+  if (!known) {
+    memo = {.work = reckon_work(pass, job),
+            .pool = job.pool,
+            .continues = job.continues,
+            .saving = job.saving,
+            .known = true};
+  }
+  return memo.work;
 }
 
 std::optional<double> cost_of_staying(const Pass& pass, const Job& job, const Work& work) {
@@ -240,15 +265,18 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
                                   const DeadlineRule& deadline, const Search& search) {
   if (job.waiting() && !has_room_anywhere(pass, job)) return std::nullopt;
   pass.candidates.clear();
-  double bar = search.limit;  // nothing at or above it can be chosen any more
+  double bar = search.limit;  // nothing above it can be chosen any more
+  const Effort effort = work.anew();
   for (const Offer& offer : open_offers(pass, job)) {
     if (offer.price_known && offer.floor * work.total.count() > bar) break;
     if (job.placed() && offer.pool == job.pool) continue;
     if (search.only_lasting && offer.tier == api::Tier::kSpot) continue;
-    if (!has_room(pass, job, offer)) continue;
-    const double cost = cost_from_start(offer.rates, work.anew());
-    if (cost >= search.limit) continue;
-    if (never_suits(pass, job, work, offer)) continue;
+    if (offer.slots_when_empty < job.workload->demand.replicas || !has_room(pass, job, offer))
+      continue;
+    if (offer.price_known && least_cost_from_start(offer.rates, effort) > bar) continue;
+    const double cost = cost_from_start(offer.rates, effort);
+    if (!(cost < search.limit)) continue;  // what is hopeless costs more than any limit, or NaN
+    if (over_limit(pass, job.workload->demand, offer)) continue;
     const auto cause = not_now(pass, job, work, offer, deadline, search.patience);
     if (cause && cause != Cause::kDeadline) continue;
     const int late = offer.tier == api::Tier::kSpot ? 2 : 1;
@@ -309,7 +337,7 @@ std::optional<Move> move_by_programme(Pass& pass, const Job& job, const Work& wo
 // A job that runs, or is about to, on bought capacity: does a move pay, or does the deadline force
 // one?
 std::optional<Move> better_place(Pass& pass, const Job& job) {
-  const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
+  const DeadlineRule& deadline = deadline_of(pass, job);
   const Work work = work_of(pass, job);
   if (must_leave_spot(pass, job, work, deadline)) {
     const auto choice = best_bought(pass, job, work, deadline, {.only_lasting = true});
@@ -382,7 +410,7 @@ bool wants_turn(Pass& pass, const Job& job) {
 
 void settle(Pass& pass, Job& job) {
   if (job.waiting()) {
-    const DeadlineRule deadline(*job.workload, pass.kind(job), pass.now, pass.config);
+    const DeadlineRule& deadline = deadline_of(pass, job);
     const Work work = work_of(pass, job);
     if (follows_programme(pass, job)) return start_by_programme(pass, job, work);
     const Patience patience = patience_of(pass, job, work, deadline);

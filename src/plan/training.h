@@ -11,18 +11,11 @@
 
 namespace spillway::plan {
 
-// What is left to do, in hours of the first-listed model.
-struct Work {
-  Hours total{0};  // of an attempt that starts anew: from scratch, or from what is saved
-  Hours left{0};   // where it runs now
-  Hours age{0};    // machine hours of the running attempt that are lost when it ends early
-  Hours start{0};  // what every start costs
-  std::optional<Saving> saving{};  // with checkpoints
+// Remembered, as the work is.
+const DeadlineRule& deadline_of(const Pass& pass, const Job& job);
 
-  [[nodiscard]] Effort anew() const { return {.work = total, .start = start, .saving = saving}; }
-  [[nodiscard]] Effort rest() const { return {.work = left, .start = start, .saving = saving}; }
-};
-Work work_of(const Pass& pass, const Job& job);
+// Remembered: it changes only when the job itself does.
+const Work& work_of(const Pass& pass, const Job& job);
 
 // Work that the attempt in force has done up to now, all attempts together.
 Hours work_done(const Pass& pass, const Job& job);

@@ -69,7 +69,7 @@ class TrainingReport {
       : pass_(pass),
         job_(job),
         work_(work_of(pass, job)),
-        deadline_(*job.workload, pass.kind(job), pass.now, pass.config),
+        deadline_(deadline_of(pass, job)),
         patience_(patience_of(pass, job, work_, deadline_)) {}
 
   std::vector<Alternative> alternatives() {
@@ -84,15 +84,22 @@ class TrainingReport {
   // Why a job waits: what is nearest to help comes first.
   Cause waiting_cause() {
     bool spot_awaited = false, full = false, limited = false, unpriced = false;
+    const auto look = [&](const Offer& offer) {
+      const auto why = why_not(offer);
+      spot_awaited = spot_awaited || why == Cause::kWaitingForSpot;
+      full = full || why == Cause::kNoCapacity;
+      limited = limited || why == Cause::kRateLimit;
+      unpriced = unpriced || why == Cause::kPriceUnknown;
+    };
     const DemandKind& kind = pass_.kind(job_);
-    for (const std::vector<Offer>* offers : {&kind.reserved, &kind.bought}) {
-      for (const Offer& offer : *offers) {
-        const auto why = why_not(offer);
-        spot_awaited = spot_awaited || why == Cause::kWaitingForSpot;
-        full = full || why == Cause::kNoCapacity;
-        limited = limited || why == Cause::kRateLimit;
-        unpriced = unpriced || why == Cause::kPriceUnknown;
-      }
+    for (const Offer& offer : kind.reserved)
+      look(offer);
+    // In front of the first with room for one replica all are full: one of them tells it.
+    const std::size_t closed = kind.bought.size() - open_offers(pass_, job_).size();
+    const bool has_limit = job_.workload->demand.max_rate.has_value();
+    for (std::size_t i = 0; i < kind.bought.size() && !spot_awaited; ++i) {
+      if (i < closed && full && !has_limit) i = closed;
+      if (i < kind.bought.size()) look(kind.bought[i]);
     }
     if (spot_awaited) return Cause::kWaitingForSpot;
     if (unpriced) return Cause::kPriceUnknown;
@@ -107,8 +114,8 @@ class TrainingReport {
 
   Pass& pass_;
   const Job& job_;
-  Work work_;
-  DeadlineRule deadline_;
+  const Work& work_;
+  const DeadlineRule& deadline_;
   Patience patience_;
 };
 
@@ -314,16 +321,15 @@ void consider_job(Pass& pass, const Job& job) {
       pass.wake.consider(waiting_since(pass, job) + workload.fallback_after);
     return;
   }
-  const DeadlineRule deadline(workload, kind, pass.now, pass.config);
+  const DeadlineRule& deadline = deadline_of(pass, job);
   const bool bought = job.placed() && pass.pool(job.pool).tier != api::Tier::kReserved;
   if ((job.waiting() || bought) && follows_programme(pass, job))
     pass.wake.consider(next_decision(pass));
   if (bought && workload.checkpointing) pass.wake.consider(deadline.net_closes_at());
   if (job.waiting()) {
     pass.wake.consider(deadline.behind_at());
-    for (const Offer& offer : kind.bought) {
-      if (offer.tier == api::Tier::kSpot) pass.wake.consider(deadline.start_closes_at(offer));
-    }
+    for (const double speed : kind.spot_speeds)
+      pass.wake.consider(deadline.spot_start_closes_at(speed));
   }
   const Offer* offer = job.placed() ? kind.find(job.pool) : nullptr;
   if (offer == nullptr || offer->tier != api::Tier::kSpot || job.running()) return;

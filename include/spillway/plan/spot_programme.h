@@ -40,10 +40,10 @@ struct ProgrammeTerms {
 // Expected cost to the end of the job of each thing to do now, in hours of spot.
 struct ActionCosts {
   double wait = 0;        // idle for now
-  double enter_spot = 0;  // meaningless in a gap
+  double enter_spot = 0;  // 0 in a gap: it cannot be
   double enter_on_demand = 0;
   double stay_on_demand = 0;  // already on on-demand
-  double stay_spot = 0;       // already on spot; meaningless in a gap
+  double stay_spot = 0;       // already on spot; 0 in a gap
 };
 
 class SpotProgramme {
@@ -55,17 +55,32 @@ class SpotProgramme {
   [[nodiscard]] double forced_slack_hours() const;
   // `work_hours` > 0. Slack below the forced one is read as the forced one.
   [[nodiscard]] ActionCosts costs(double work_hours, double slack_hours, MarketState state,
+                                  std::size_t age_bucket) const {
+    return costs(locate(work_hours, slack_hours), state, age_bucket);
+  }
+
+  // Where work and slack lie in the table: found once for every state and age, and for every table
+  // with the same changeover and margin.
+  struct Place {
+    std::size_t work = 0;
+    std::size_t slack = 0;
+    double work_share = 0;  // of the next row
+    double slack_share = 0;
+    double unit = 1;  // what costs are multiplied with: larger jobs are scaled down
+  };
+  [[nodiscard]] Place locate(double work_hours, double slack_hours) const;
+  [[nodiscard]] ActionCosts costs(const Place& place, MarketState state,
                                   std::size_t age_bucket) const;
   [[nodiscard]] std::size_t bytes() const { return rows_.size() * sizeof(Sample); }
 
  private:
-  // The costs at one (work, slack), for all phases of the market: gaps by age, then windows by age.
+  // The costs at one (work, slack), for all phases of the market. Those of one phase lie together:
+  // a question reads a few of many tables, and waits for memory.
+  // In the order of ActionCosts; in a gap there is nothing to enter or to stay on.
+  using PhaseCosts = std::array<float, 5>;
   struct Sample {
-    std::array<float, 2 * kAgeBuckets> wait;
-    std::array<float, 2 * kAgeBuckets> stay_on_demand;
-    std::array<float, 2 * kAgeBuckets> enter_on_demand;
-    std::array<float, kAgeBuckets> enter_spot;
-    std::array<float, kAgeBuckets> stay_spot;
+    std::array<PhaseCosts, kAgeBuckets> gaps;     // by age
+    std::array<PhaseCosts, kAgeBuckets> windows;  // by age
   };
   friend class ProgrammeSolver;
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <spillway/plan/hazard.h>
@@ -18,8 +19,33 @@ constexpr double kLatePriorEvents = 4;  // of the long memory, against the short
 constexpr double kLateWeight =
     0.3;  // of the short memory: the mean of exp(-t / 8 h) over the hours that decisions look ahead
 
+// Of the buckets, for ever the same: where each begins, and its hazard.
+struct Buckets {
+  std::array<double, kAgeBuckets> edge{};
+  std::array<double, kAgeBuckets> hazard{};
+};
+
+Buckets make_buckets() {
+  Buckets buckets;
+  for (std::size_t b = 1; b < kAgeBuckets; ++b)
+    buckets.edge[b] = std::ldexp(kFirstEdge, static_cast<int>(b) - 1);
+  for (std::size_t b = 0; b < kAgeBuckets; ++b) {
+    const double low = buckets.edge[b];
+    // Of a long bucket the near part counts: few periods reach the far one.
+    const double beyond = 2 * low + 1;
+    const double high = b + 1 == kAgeBuckets ? beyond : std::min(buckets.edge[b + 1], beyond);
+    buckets.hazard[b] = base_exposure(low, high) / (high - low);
+  }
+  return buckets;
+}
+
+const Buckets& buckets() {
+  static const Buckets all = make_buckets();
+  return all;
+}
+
 double edge(std::size_t bucket) {
-  return bucket == 0 ? 0 : std::ldexp(kFirstEdge, static_cast<int>(bucket) - 1);
+  return buckets().edge[bucket];
 }
 
 double hours(Duration time) {
@@ -54,11 +80,7 @@ double age_of_hazard(double rate) {
 }
 
 double base_hazard(std::size_t bucket) {
-  const double low = edge(bucket);
-  const double beyond =
-      2 * low + 1;  // of a long bucket the near part counts: few periods reach the far one
-  const double high = bucket + 1 == kAgeBuckets ? beyond : std::min(edge(bucket + 1), beyond);
-  return base_exposure(low, high) / (high - low);
+  return buckets().hazard[bucket];
 }
 
 void HazardMemory::decay(double elapsed_hours) {

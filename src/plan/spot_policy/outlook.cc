@@ -91,10 +91,14 @@ void Outlook::merge() {
   }
   scale_.gap = rate / hazard_at(youngest + kIntoGapHours);
   // Of a window like those of the market: is another there when it ends?
+  std::vector<double> up;
+  up.reserve(states_.size());
+  for (const State& state : states_)
+    up.push_back(chance_up(state, kIntoWindowHours));
   for (std::size_t lost = 0; lost < states_.size(); ++lost) {
     double none = 1;
     for (std::size_t i = 0; i < states_.size(); ++i) {
-      if (i != lost) none *= 1 - chance_up(states_[i], kIntoWindowHours);
+      if (i != lost) none *= 1 - up[i];
     }
     failover_ += states_[lost].long_run / share * (1 - none);
   }

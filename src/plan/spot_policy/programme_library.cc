@@ -96,9 +96,12 @@ std::vector<Corner> corners_of(const ProgrammeTerms& terms) {
 ActionCosts ProgrammeLibrary::Blend::costs(double work_hours, double spare_hours, MarketState state,
                                            std::size_t age_bucket) const {
   ActionCosts sum;
+  if (parts_.empty()) return sum;
+  // All parts are of one changeover, and none has a margin: one place is the place in all of them.
+  const SpotProgramme& any = *parts_.front().programme;
+  const auto place = any.locate(work_hours, any.forced_slack_hours() + spare_hours);
   for (const Part& part : parts_) {
-    const ActionCosts one = part.programme->costs(
-        work_hours, part.programme->forced_slack_hours() + spare_hours, state, age_bucket);
+    const ActionCosts one = part.programme->costs(place, state, age_bucket);
     sum.wait += part.weight * one.wait;
     sum.enter_spot += part.weight * one.enter_spot;
     sum.enter_on_demand += part.weight * one.enter_on_demand;

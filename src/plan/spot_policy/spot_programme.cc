@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include <spillway/core/check.h>
 #include <spillway/plan/spot_programme.h>
@@ -193,11 +194,18 @@ class ProgrammeSolver {
   }
 
   [[nodiscard]] SpotProgramme::Sample sample(std::size_t j) const {
-    return {.wait = chain_.expect(row_[j - 1].idle),
-            .stay_on_demand = stay_on_demand_at(j),
-            .enter_on_demand = enter_on_demand_at(j),
-            .enter_spot = enter_spot_at(j),
-            .stay_spot = row_[j].spot};
+    const ByPhase wait = chain_.expect(row_[j - 1].idle);
+    const ByPhase stay_on_demand = stay_on_demand_at(j);
+    const ByPhase enter_on_demand = enter_on_demand_at(j);
+    const ByAge enter_spot = enter_spot_at(j);
+    SpotProgramme::Sample sample{};
+    for (std::size_t age = 0; age < kAgeBuckets; ++age) {
+      const std::size_t window = kAgeBuckets + age;
+      sample.gaps[age] = {wait[age], 0, enter_on_demand[age], stay_on_demand[age], 0};
+      sample.windows[age] = {wait[window], enter_spot[age], enter_on_demand[window],
+                             stay_on_demand[window], row_[j].spot[age]};
+    }
+    return sample;
   }
 
   SpotProgramme& out_;
@@ -221,43 +229,46 @@ double SpotProgramme::forced_slack_hours() const {
   return 2 * terms_.changeover_hours + terms_.margin_hours;
 }
 
-ActionCosts SpotProgramme::costs(double work_hours, double slack_hours, MarketState state,
-                                 std::size_t age) const {
-  double unit = 1;
+SpotProgramme::Place SpotProgramme::locate(double work_hours, double slack_hours) const {
+  Place place;
   if (work_hours > works_.back()) {
-    unit = work_hours / works_.back();
+    place.unit = work_hours / works_.back();
     work_hours = works_.back();
-    slack_hours /= unit;
+    slack_hours /= place.unit;
   }
   const double slack = std::max(0.0, slack_hours - forced_slack_hours());
-  const auto locate = [](const std::vector<double>& grid, double at) {
+  const auto find = [](const std::vector<double>& grid, double at) {
     const auto above = std::upper_bound(grid.begin() + 1, grid.end() - 1, at);
     const auto low = static_cast<std::size_t>(above - grid.begin()) - 1;
     const double share = std::clamp((at - grid[low]) / (grid[low + 1] - grid[low]), 0.0, 1.0);
     return std::pair{low, share};
   };
-  const auto [w, work_share] = locate(works_, work_hours);
-  const auto [s, slack_share] = locate(slacks_, slack);
-  ActionCosts costs;
+  std::tie(place.work, place.work_share) = find(works_, work_hours);
+  std::tie(place.slack, place.slack_share) = find(slacks_, slack);
+  return place;
+}
+
+ActionCosts SpotProgramme::costs(const Place& place, MarketState state, std::size_t age) const {
+  std::array<double, std::tuple_size_v<PhaseCosts>> sum{};
   const auto add = [&](std::size_t work, std::size_t slack_index, double weight) {
     if (weight == 0) return;
     const Sample& sample = at(work, slack_index);
-    const std::size_t phase = state == MarketState::kWindow ? kAgeBuckets + age : age;
-    costs.wait += weight * static_cast<double>(sample.wait[phase]);
-    costs.enter_on_demand += weight * static_cast<double>(sample.enter_on_demand[phase]);
-    costs.stay_on_demand += weight * static_cast<double>(sample.stay_on_demand[phase]);
-    costs.enter_spot += weight * static_cast<double>(sample.enter_spot[age]);
-    costs.stay_spot += weight * static_cast<double>(sample.stay_spot[age]);
+    const PhaseCosts& one = (state == MarketState::kWindow ? sample.windows : sample.gaps)[age];
+    for (std::size_t i = 0; i < sum.size(); ++i)
+      sum[i] += weight * static_cast<double>(one[i]);
   };
+  const auto [w, s, work_share, slack_share, unit] = place;
   add(w, s, (1 - work_share) * (1 - slack_share));
   add(w + 1, s, work_share * (1 - slack_share));
   add(w, s + 1, (1 - work_share) * slack_share);
   add(w + 1, s + 1, work_share * slack_share);
-  for (double* cost : {&costs.wait, &costs.enter_on_demand, &costs.stay_on_demand,
-                       &costs.enter_spot, &costs.stay_spot}) {
-    *cost *= unit;
-  }
-  return costs;
+  for (double& cost : sum)
+    cost *= unit;
+  return {.wait = sum[0],
+          .enter_spot = sum[1],
+          .enter_on_demand = sum[2],
+          .stay_on_demand = sum[3],
+          .stay_spot = sum[4]};
 }
 
 }  // namespace spillway::plan
