@@ -19,6 +19,7 @@ std::string_view to_string(Cause cause) {
     case Cause::kProgramFailed: return "ProgramFailed";
     case Cause::kPoolUnusable: return "PoolUnusable";
     case Cause::kSuspended: return "Suspended";
+    case Cause::kAsleep: return "Asleep";
     case Cause::kTerminating: return "Terminating";
     case Cause::kEarlierAttemptEnding: return "EarlierAttemptEnding";
     case Cause::kCheckpointUnknown: return "CheckpointUnknown";

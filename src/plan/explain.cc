@@ -95,7 +95,10 @@ std::string because(const Snapshot& snapshot, const TrainingDecision& decision) 
     case Cause::kProgramFailed:
       return fmt::format("the program failed ({} of {} restarts used)", workload.user_failures + 1,
                          workload.max_restarts);
-    case Cause::kNotice: return "capacity that it runs on is about to be taken";
+    case Cause::kNotice:
+      return workload.state == AttemptState::kLost
+                 ? "capacity that it ran on was taken, as a notice had said"
+                 : "capacity that it runs on is about to be taken";
     case Cause::kPoolUnusable: return "its pool does not admit it any more";
     default: return std::string(to_string(decision.cause));
   }
@@ -132,9 +135,17 @@ std::string waiting(const Snapshot& snapshot, const TrainingDecision& decision) 
 
 namespace {
 
+// "asleep until 2026-11-23T07:00:00Z: policy nights: outside of its hours".
+std::string sleeping(const Boxed<AwakeState>& hours) {
+  if (!hours || hours->awake) return "waiting for others of its Namespace to wake before it";
+  const std::string until = hours->next ? " until " + format_instant(*hours->next) : "";
+  return "asleep" + until + ": " + hours->reason;
+}
+
 // Why an attempt that is to leave has not left yet.
 std::string saving(const Snapshot& snapshot, const TrainingDecision& decision) {
   std::string text = decision.cause == Cause::kSuspended     ? "suspended by its spec"
+                     : decision.cause == Cause::kAsleep      ? sleeping(decision.hours)
                      : decision.cause == Cause::kTerminating ? "being deleted"
                                                              : because(snapshot, decision);
   text += ": saving a checkpoint first";
@@ -154,6 +165,7 @@ std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, 
     return saving(snapshot, decision);
   switch (decision.cause) {
     case Cause::kSuspended: return "suspended by its spec";
+    case Cause::kAsleep: return sleeping(decision.hours);
     case Cause::kTerminating: return "being deleted";
     case Cause::kSucceeded: return "finished";
     case Cause::kEarlierAttemptEnding: return "waiting for the pods of an earlier attempt to end";
@@ -184,6 +196,7 @@ std::string explain(const Snapshot& snapshot, const TrainingDecision& decision, 
 
 std::string explain(const Snapshot& snapshot, const InferenceDecision& decision, Instant) {
   const InferenceWorkload& workload = snapshot.inference[decision.workload];
+  if (decision.cause == Cause::kAsleep) return sleeping(decision.hours);
   std::vector<std::string> parts;
   parts.reserve(decision.shares.size());
   for (const InferenceShare& share : decision.shares) {
@@ -194,6 +207,13 @@ std::string explain(const Snapshot& snapshot, const InferenceDecision& decision,
     text += fmt::format("; baseline {} counts as {}, there are no more replicas", workload.baseline,
                         workload.demand.replicas);
   }
+  if (decision.covering > 0)
+    text += fmt::format("; {} of these until spot serves", decision.covering);
+  if (decision.spare > 0) text += fmt::format("; {} of these to spare", decision.spare);
+  std::int64_t leaving = 0;
+  for (const InferenceShare& share : decision.shares)
+    leaving += share.leaving;
+  if (leaving > 0) text += "; " + plural(leaving, "more replica") + " about to lose its node";
   const std::string missing = plural(decision.unplaced, "replica") + " without a place: ";
   switch (decision.cause) {
     case Cause::kNoCapacity:

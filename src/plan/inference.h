@@ -1,7 +1,9 @@
 #pragma once
 // Inference: R replicas, of which min(baseline, R) and what is not meant for spot belong on
 // reserved capacity, or on-demand while that is full, and floor((R - baseline) * spot_percent /
-// 100) on spot.
+// 100) on spot, and `overprovision` more. On-demand stands in for the share of spot that is not to
+// be had, and (SpotHedge, placement.md 9) for what of it is not ready: so it covers the time that
+// spot takes to come. Replicas on nodes that are about to go count as gone (draining.h).
 
 #include <cstdint>
 
@@ -16,9 +18,14 @@ std::int64_t spot_target(const Service& service);
 // been on on-demand or on too much spot for long enough.
 std::int64_t reserved_wanted(Pass& pass, const Service& service);
 
-// Of `wanted` replicas, how many the rate limit still allows on the offering.
-std::int64_t affordable(const Pass& pass, const Service& service, const Offer& offer,
-                        std::int64_t wanted);
+// What is beyond the replicas that were asked for, and what is not as it should be.
+struct Extras {
+  std::int64_t covering = 0;        // on on-demand until those on spot serve
+  std::int64_t spare = 0;           // on spot beyond its share
+  std::int64_t spot_missing = 0;    // of the spot share
+  std::int64_t on_demand_open = 0;  // that on-demand should take and has no room for
+};
+Extras extras_of(const Pass& pass, const Service& service);
 
 // Dollars per useful hour of one replica that gets no reserved slot: on-demand, or spot where that
 // is all it may use.

@@ -73,6 +73,13 @@ bool is_being_displaced(const TrainingWorkload& workload) {
          save.reason == SaveReason::kDisplaced;
 }
 
+bool was_being_taken(const TrainingWorkload& workload) {
+  if (!workload.placement || !workload.checkpointing || !workload.checkpointing->save) return false;
+  const api::SaveStatus& save = *workload.checkpointing->save;
+  return save.attempt == workload.placement->attempt && save.reason == SaveReason::kNotice &&
+         save.state != SaveState::kCancelled;
+}
+
 void ask_to_leave(const Pass& pass, Job& job, const Leave& leave) {
   const TrainingWorkload& workload = *job.workload;
   if (!workload.checkpointing || !is_alive(workload)) return;

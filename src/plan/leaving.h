@@ -21,6 +21,10 @@ std::optional<Leave> notice_for(const Pass& pass, const Job& job);
 // The displacement or move that is under way: recorded, and not settled yet.
 bool is_being_displaced(const TrainingWorkload& workload);
 
+// A notice for the attempt is on record: when a replica is lost then, it is known why, also to an
+// operator that was away when it happened.
+bool was_being_taken(const TrainingWorkload& workload);
+
 // Asks the machine about an attempt that is to leave. Without checkpoints, or without an attempt,
 // there is nothing to ask: it may go.
 void ask_to_leave(const Pass& pass, Job& job, const Leave& leave);

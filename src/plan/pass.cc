@@ -6,8 +6,11 @@
 
 #include <spillway/core/check.h>
 
+#include "doubt.h"
+#include "draining.h"
 #include "leaving.h"
 #include "notices.h"
+#include "sleep.h"
 
 namespace spillway::plan {
 namespace {
@@ -105,6 +108,7 @@ Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_conf
       works(the_snapshot.training.size()),
       wake(the_now),
       stocked_out_(the_snapshot.pools.size(), false),
+      gap_until_(the_snapshot.pools.size()),
       repacks_(the_snapshot.pools.size(), true) {
   open_pools();
   open_jobs();
@@ -118,6 +122,7 @@ void Pass::open_pools() {
     const market::Offering& offering = snapshot.pools[i].offering;
     stocked_out_[i] = offering.availability == market::Availability::kStockedOut &&
                       offering.retry_at && *offering.retry_at > now;
+    gap_until_[i] = likely_back_at(snapshot.pools[i]);
   }
 }
 
@@ -127,6 +132,7 @@ void Pass::open_jobs() {
     Job& job = jobs.emplace_back();
     job.workload = &workload;
     job.kind = catalogue.kind_of(workload.demand);
+    job.hours = hours_of(snapshot, workload, now);
     open_job(job);
   }
 }
@@ -152,18 +158,24 @@ void Pass::open_job(Job& job) {
   if (failed && workload.user_failures + 1 > workload.max_restarts) {
     return out(TrainingVerdict::kFail, Cause::kRestartsExhausted);
   }
-  if (workload.suspended) {
+  if (workload.suspended || is_put_to_sleep(job)) {
     ask_to_leave(*this, job, {.reason = api::SaveReason::kSuspended, .since = now});
     const TrainingVerdict gone =
         workload.placement ? TrainingVerdict::kRelease : TrainingVerdict::kWait;
-    return out(job.saving ? TrainingVerdict::kKeep : gone, Cause::kSuspended);
+    return out(job.saving ? TrainingVerdict::kKeep : gone,
+               workload.suspended ? Cause::kSuspended : Cause::kAsleep);
   }
   if (workload.checkpointing && workload.state == AttemptState::kLost &&
       restarts_without_progress(job) > config.interruption.max_restarts_without_progress) {
     return out(TrainingVerdict::kFail, Cause::kNoProgress);
   }
-  if (!workload.placement) return;
+  if (!workload.placement) {
+    if (may_not_begin(job)) out(TrainingVerdict::kWait, Cause::kAsleep);
+    return;
+  }
   job.ended = end_of_attempt(job);
+  if (job.ended && may_not_begin(job))
+    return out(job.saving ? TrainingVerdict::kKeep : TrainingVerdict::kRelease, *job.ended);
   if (job.ended) return;
   job.standing = Job::Standing::kPlaced;
   job.continues = true;
@@ -174,7 +186,7 @@ std::optional<Cause> Pass::end_of_attempt(Job& job) {
   const TrainingWorkload& workload = *job.workload;
   if (job.user_failure) return Cause::kProgramFailed;
   if (workload.state == AttemptState::kLost || lost_a_node(snapshot, workload))
-    return Cause::kReplicaLost;
+    return was_being_taken(workload) ? Cause::kNotice : Cause::kReplicaLost;
   if (const auto leave = notice_for(*this, job)) {
     ask_to_leave(*this, job, *leave);
     if (leave->reason == api::SaveReason::kNotice) return Cause::kNotice;
@@ -213,6 +225,10 @@ void Pass::open_services() {
   for (const InferenceWorkload& workload : snapshot.inference) {
     Service& service = services.emplace_back();
     service.workload = &workload;
+    service.hours = hours_of(snapshot, workload, now);
+    if (service.hours) service.turn = waits_for_its_turn(snapshot, workload, *service.hours, now);
+    if (asleep(service.hours) || service.turn)
+      service.workload = &sleepers_.emplace_back(without_replicas(workload));
     service.kind = catalogue.kind_of(workload.demand);
     open_service(service);
   }
@@ -220,19 +236,17 @@ void Pass::open_services() {
 
 void Pass::open_service(Service& service) {
   const InferenceWorkload& workload = *service.workload;
+  note_serving(*this, service);
   for (const InferenceAllocation& allocation : workload.allocations) {
     const bool stays =
         workload.terminating || may_stay(kind(service), workload.demand, allocation.pool);
     if (allocation.desired <= 0 || !stays) continue;
-    Share share{.pool = allocation.pool,
-                .replicas = allocation.desired,
-                .since = allocation.since,
-                .bound = allocation.bound};
+    Share share = share_that_stays(*this, allocation);
     std::sort(share.bound.begin(), share.bound.end(), [&](const Bound& a, const Bound& b) {
       return snapshot.nodes[a.node].name < snapshot.nodes[b.node].name;
     });
     const std::int64_t bound = count(share.bound);
-    const bool unbound = allocation.ready < allocation.desired && bound < allocation.desired;
+    const bool unbound = allocation.ready < share.replicas && bound < share.replicas;
     if (unbound && !workload.terminating &&
         now - past(allocation.starting_since) >= workload.launch_timeout) {
       note_stock_out(allocation.pool, allocation.starting_since);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct Job {
   TrainingVerdict out = TrainingVerdict::kWait;  // the verdict of a job that is kOut
   std::optional<Beneficiary> displaced_by;
   Boxed<InterruptionStep> step;  // when it is to save
+  Boxed<AwakeState> hours;       // null: nothing ever puts it to sleep
   bool saving = false;  // it is to leave and may not end yet: what is chosen is for the time after
 
   // Its bound replicas keep their room although it is to leave. Whoever was displaced has promised
@@ -74,13 +76,19 @@ struct Share {
   std::vector<Bound> bound;  // of the snapshot, less what was given back
   std::vector<Bound> taken;
   std::vector<std::size_t> leave;  // nodes of the bound replicas that were given back
+  std::int64_t leaving = 0;        // on nodes that are about to go; not among `replicas`
 };
 
 struct Service {
-  const InferenceWorkload* workload = nullptr;
+  const InferenceWorkload* workload = nullptr;  // while it sleeps, one without replicas
+  Boxed<AwakeState> hours;                      // null: nothing ever puts it to sleep
+  std::optional<Instant> turn;  // awake, and waits until then for others to wake before it
   std::size_t kind = 0;
   std::vector<Share> shares;
-  std::int64_t spot_missing = 0;  // replicas that should be on spot and are not
+  std::int64_t ready = 0;           // replicas on nodes that stay, wherever
+  std::int64_t served_by_spot = 0;  // of the spot share: ready, or ill for so long that nothing
+                                    // stands in for them any more
+  bool whole = true;                // every replica that was asked for so far is ready
   std::optional<Beneficiary> displaced_by;
 
   [[nodiscard]] const Share* find(std::size_t pool) const;
@@ -154,6 +162,9 @@ class Pass {
   }
   [[nodiscard]] const Pool& pool(std::size_t index) const { return snapshot.pools[index]; }
   [[nodiscard]] bool stocked_out(std::size_t pool) const { return stocked_out_[pool]; }
+  // Seen without capacity, and more likely than not still without: the older the gap, the longer.
+  [[nodiscard]] bool doubtful(std::size_t pool) const { return gap_until_[pool] > now; }
+  [[nodiscard]] Instant gap_until(std::size_t pool) const { return gap_until_[pool]; }
   [[nodiscard]] Hours restart_delay() const { return Hours(config.restart_delay); }
 
   // An instant of the snapshot that lies ahead (clock skew) counts as now.
@@ -175,6 +186,7 @@ class Pass {
   void remove_replica(Service& service, std::size_t pool, std::size_t node);
 
  private:
+  std::deque<InferenceWorkload> sleepers_;  // those without replicas; addresses stay
   void open_pools();
   void open_jobs();
   void open_services();
@@ -191,7 +203,8 @@ class Pass {
   std::int64_t keep_leaving(const Need& need, Share& share, std::int64_t replicas);
 
   std::vector<bool> stocked_out_;
-  std::vector<bool> repacks_;  // by pool: something changed since it was packed
+  std::vector<Instant> gap_until_;  // by pool
+  std::vector<bool> repacks_;       // by pool: something changed since it was packed
 };
 
 // Asks for the memory of a workload that has its turn soon. Turns are in no order of memory, and a

@@ -18,6 +18,7 @@
 
 #include "displacement.h"
 #include "inference.h"
+#include "inference_offers.h"
 #include "training.h"
 
 namespace spillway::plan {

@@ -42,7 +42,7 @@ Room::Room(const Snapshot& snapshot)
     for (std::size_t i = 0; i < pools_[pool].nodes.size(); ++i)
       nodes_[pools_[pool].nodes[i]].rank = static_cast<std::uint32_t>(i);
     open_nodes(pool);
-    imagine_node(pool);
+    imagine_node(pool, closed);
   }
 }
 
@@ -79,7 +79,8 @@ void Room::open_nodes(std::size_t pool) {
   }
 }
 
-void Room::imagine_node(std::size_t pool) {
+// A node that is going carries marks which the next one will not have: it is no model.
+void Room::imagine_node(std::size_t pool, const std::vector<bool>& closed) {
   PoolRoom& room = pools_[pool];
   Node& imagined = room.imagined;
   imagined = {.accelerators = snapshot_.pools[pool].accelerators_per_node.value(),
@@ -87,7 +88,7 @@ void Room::imagine_node(std::size_t pool) {
               .open = true};
   std::optional<std::uint32_t> model;
   for (const std::uint32_t node : room.nodes) {
-    if (!snapshot_.nodes[node].usable) continue;
+    if (closed[node]) continue;
     if (!model) model = node;
     imagined.cpu = std::max(imagined.cpu, nodes_[node].cpu);
     imagined.memory = std::max(imagined.memory, nodes_[node].memory);

@@ -3,7 +3,7 @@
 // accelerators, CPU, memory and the constraints of the pod template, on nodes that are there and
 // usable and on nodes that the pool's autoscaler may still add.
 //
-// A node that is not there yet looks like the pool's usable nodes (the most that any of them
+// A node that is not there yet looks like the pool's open nodes (the most that any of them
 // offers); a pool without such a node is assumed to fit unless its own node selector contradicts
 // the template: unknown is never "no". Replicas are packed onto the node with the least free
 // accelerators that takes them, so that whole nodes stay whole. The scheduler may spread them
@@ -91,7 +91,7 @@ class Room {
   enum class Answer : std::int8_t { kUnasked, kYes, kNo, kByNode };
 
   void open_nodes(std::size_t pool);
-  void imagine_node(std::size_t pool);
+  void imagine_node(std::size_t pool, const std::vector<bool>& closed);
   std::uint32_t kind_of(std::size_t pool, std::size_t traits, bool imagined);
   bool admits(const Need& need, std::uint32_t node);
   Answer admits_kind(std::size_t shape, std::uint32_t kind);

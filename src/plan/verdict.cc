@@ -1,11 +1,14 @@
 #include "verdict.h"
+#include "sleep.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <tuple>
 
+#include "draining.h"
 #include "inference.h"
+#include "inference_offers.h"
 #include "leaving.h"
 #include "spot_jobs.h"
 #include "training.h"
@@ -194,7 +197,8 @@ void report(Pass& pass, const Job& job, TrainingDecision& decision) {
 
 TrainingDecision decide_training(Pass& pass, std::size_t index) {
   Job& job = pass.jobs[index];
-  TrainingDecision decision{.workload = index, .counts_as_user_failure = job.user_failure};
+  TrainingDecision decision{
+      .workload = index, .hours = job.hours, .counts_as_user_failure = job.user_failure};
   if (has_regained(job)) {
     job.step.reset();
     job.saving = false;
@@ -216,7 +220,10 @@ std::vector<InferenceShare> shares_of(const Service& service) {
   shares.reserve(service.shares.size());
   for (const Share& share : service.shares) {
     if (share.replicas > 0)
-      shares.push_back({.pool = share.pool, .replicas = share.replicas, .leave = share.leave});
+      shares.push_back({.pool = share.pool,
+                        .replicas = share.replicas,
+                        .leave = share.leave,
+                        .leaving = share.leaving});
   }
   return shares;
 }
@@ -227,7 +234,9 @@ bool as_in_force(const Service& service) {
     if (allocation.desired <= 0) continue;
     ++holding;
     const Share* share = service.find(allocation.pool);
-    if (share == nullptr || share->replicas != allocation.desired) return false;
+    if (share == nullptr || share->replicas != allocation.desired ||
+        share->leaving != allocation.leaving)
+      return false;
   }
   return holding == static_cast<std::size_t>(
                         std::count_if(service.shares.begin(), service.shares.end(),
@@ -247,13 +256,16 @@ std::optional<Cause> why_not(Pass& pass, const Service& service, const Offer& of
 }
 
 // The first thing worth telling: what is missing, else why it is where it is.
-Cause cause_of(Pass& pass, const Service& service, std::int64_t unplaced) {
+Cause cause_of(Pass& pass, const Service& service, const InferenceDecision& decision,
+               const Extras& extras) {
+  const std::int64_t unplaced = decision.unplaced;
   const DemandKind& kind = pass.kind(service);
   bool eligible = false, full = false, limited = false, unpriced = false;
   for (const std::vector<Offer>* offers : {&kind.reserved, &kind.bought}) {
     for (const Offer& offer : *offers) {
       if (unplaced == 0) break;
-      if (offer.tier == api::Tier::kSpot && service.workload->spot_percent <= 0) continue;
+      if (offer.tier == api::Tier::kSpot && !spot_allowed(service)) continue;
+      if (offer.tier == api::Tier::kOnDemand && extras.on_demand_open == 0) continue;
       eligible = true;
       const bool room = !pass.stocked_out(offer.pool) && pass.room.slots(offer.pool, kind.need) > 0;
       full = full || !room;
@@ -266,7 +278,7 @@ Cause cause_of(Pass& pass, const Service& service, std::int64_t unplaced) {
     return Cause::kRateLimit;  // there is room at a known price, and it was not taken
   if (unplaced > 0 && unpriced) return Cause::kPriceUnknown;
   if (unplaced > 0) return Cause::kNoCapacity;
-  if (service.spot_missing > 0) return Cause::kSpotUnavailable;
+  if (extras.spot_missing > 0) return Cause::kSpotUnavailable;
   const bool all_reserved =
       std::all_of(service.shares.begin(), service.shares.end(), [&](const Share& share) {
         return pass.pool(share.pool).tier == api::Tier::kReserved || share.replicas == 0;
@@ -280,14 +292,22 @@ InferenceDecision decide_inference(Pass& pass, std::size_t index) {
   const Service& service = pass.services[index];
   const InferenceWorkload& workload = *service.workload;
   InferenceDecision decision{.workload = index,
+                             .hours = service.hours,
                              .shares = shares_of(service),
                              .baseline_clamped = workload.baseline > workload.demand.replicas};
   if (workload.terminating) {
     decision.cause = Cause::kTerminating;
     return decision;
   }
-  decision.unplaced = std::max<std::int64_t>(workload.demand.replicas - service.total(), 0);
-  decision.cause = cause_of(pass, service, decision.unplaced);
+  const Extras extras = extras_of(pass, service);
+  decision.covering = extras.covering;
+  decision.spare = extras.spare;
+  decision.spot_missing = extras.spot_missing;
+  decision.drains = drains_of(pass, service);
+  const std::int64_t placed = service.total() - extras.covering - extras.spare;
+  decision.unplaced = std::max<std::int64_t>(workload.demand.replicas - placed, 0);
+  decision.cause = cause_of(pass, service, decision, extras);
+  if (asleep(service.hours) || service.turn) decision.cause = Cause::kAsleep;
   if (decision.unplaced == 0 && as_in_force(service)) return decision;
   const auto cost = [&](const Offer& offer) {
     return serving_cost(offer.rates, pass.restart_delay());
@@ -303,6 +323,7 @@ namespace {
 
 void consider_job(Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
+  if (job.hours) pass.wake.consider(job.hours->next);
   if (!job.waiting() && !job.placed()) return;
   const DemandKind& kind = pass.kind(job);
   if (job.continues && workload.state == AttemptState::kStarting) {
@@ -340,8 +361,12 @@ void consider_job(Pass& pass, const Job& job) {
 }
 
 void consider_service(Pass& pass, const Service& service) {
+  if (service.hours) pass.wake.consider(service.hours->next);
+  pass.wake.consider(service.turn);
   if (service.workload->terminating) return;
   for (const InferenceAllocation& allocation : service.workload->allocations) {
+    for (const Instant bound_at : allocation.loading)
+      pass.wake.consider(ill_from(pass, bound_at));
     if (allocation.ready >= allocation.desired || service.find(allocation.pool) == nullptr)
       continue;
     pass.wake.consider(pass.past(allocation.starting_since) + service.workload->launch_timeout);
@@ -361,6 +386,9 @@ void consider_wake(Pass& pass) {
   for (const Pool& pool : pass.snapshot.pools) {
     if (pool.offering.availability == market::Availability::kStockedOut)
       pass.wake.consider(pool.offering.retry_at);
+  }
+  for (std::size_t i = 0; i < pass.snapshot.pools.size() && !pass.services.empty(); ++i) {
+    if (pass.doubtful(i)) pass.wake.consider(pass.gap_until(i));
   }
   if (!pass.stock_outs.empty()) pass.wake.consider(pass.now + pass.config.stock_out_base);
 }

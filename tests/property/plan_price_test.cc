@@ -104,5 +104,44 @@ TEST(Property, ARippleMovesNothing) {
   });
 }
 
+std::vector<std::pair<std::size_t, std::int64_t>> shares_of(const InferenceDecision& decision) {
+  std::vector<std::pair<std::size_t, std::int64_t>> list;
+  for (const InferenceShare& share : decision.shares)
+    list.emplace_back(share.pool, share.replicas);
+  return list;
+}
+
+// A day of ripples, each price on its own, the plan carried out each time: nobody moves, not even
+// by small steps in one direction.
+TEST(Property, ADayOfRipplesMovesNoReplica) {
+  check("ripples of five percent around the same prices", [] {
+    World world = any_world({.max_jobs = 2,
+                             .max_services = 4,
+                             .reserved = false,
+                             .deadlines = false,
+                             .rate_limits = false,
+                             .troubles = false});
+    carry_out(world, plan_of(world), std::chrono::minutes(20));
+    carry_out(world, plan_of(world), std::chrono::minutes(20));
+    const std::vector<Pool> base = world.snapshot.pools;
+    const Plan before = plan_of(world);
+    RC_LOG() << show(world.snapshot) << named(world.snapshot, before);
+    for (int step = 0; step < 40; ++step) {
+      for (std::size_t i = 0; i < base.size(); ++i) {
+        const int permille = *rc::gen::resize(100, rc::gen::inRange(950, 1051));
+        market::NodePrice& price = world.snapshot.pools[i].offering.price;
+        price.likely = base[i].offering.price.likely.scaled(permille, 1000);
+        price.upper = base[i].offering.price.upper.scaled(permille, 1000);
+      }
+      const Plan plan = plan_of(world);
+      for (std::size_t i = 0; i < plan.inference.size(); ++i) {
+        RC_LOG() << "step " << step << "\n" << named(world.snapshot, plan);
+        RC_ASSERT(shares_of(plan.inference[i]) == shares_of(before.inference[i]));
+      }
+      carry_out(world, plan, std::chrono::minutes(36));
+    }
+  });
+}
+
 }  // namespace
 }  // namespace spillway::plan::test

@@ -157,7 +157,10 @@ TEST(Property, ReplicasAreNeitherInventedNorForgotten) {
         placed += share.replicas;
       RC_ASSERT(decision.workload == i);
       RC_ASSERT(world.snapshot.inference[i].terminating ||
-                placed + decision.unplaced == world.snapshot.inference[i].demand.replicas);
+                placed + decision.unplaced == world.snapshot.inference[i].demand.replicas +
+                                                  decision.covering + decision.spare);
+      RC_ASSERT(decision.spare <= world.snapshot.inference[i].overprovision ||
+                world.snapshot.inference[i].terminating);
     }
     for (std::size_t i = 0; i < plan.training.size(); ++i) {
       const TrainingDecision& decision = plan.training[i];
@@ -276,7 +279,10 @@ TEST(Property, NobodyWaitsWhileSomethingEligibleFits) {
       for (std::size_t i = 0; i < plan.inference.size(); ++i) {
         const InferenceWorkload& service = world.snapshot.inference[i];
         const bool spot = world.snapshot.pools[pool].tier == api::Tier::kSpot;
-        const bool tried = may_use(service.demand, pool) && (!spot || service.spot_percent > 0);
+        const bool stands_in = world.snapshot.pools[pool].tier == api::Tier::kOnDemand ||
+                               world.snapshot.pools[pool].tier == api::Tier::kReserved;
+        const bool tried = may_use(service.demand, pool) && (!spot || service.spot_percent > 0) &&
+                           (!stands_in || service.fallback != api::OnDemandFallback::kNever);
         const bool hopeless =
             spot && world.snapshot.pools[pool].offering.life.fresh <= world.config.restart_delay;
         if (plan.inference[i].unplaced > 0 && tried && !hopeless) RC_ASSERT(empty_nodes(pool) <= 0);

@@ -108,6 +108,10 @@ void add_any_service(World& world, const std::string& name, const Limits& limits
                    .per_replica = limits.whole_nodes ? 8 : one_of<int>({1, 2, 4}),
                    .baseline = number(0, 6),
                    .spot_percent = one_of<int>({0, 50, 90, 100}),
+                   .overprovision = one_in(4) ? number(1, 3) : 0,
+                   .fallback = one_of<api::OnDemandFallback>(
+                       {api::OnDemandFallback::kWhileNotReady,
+                        api::OnDemandFallback::kWhileUnavailable, api::OnDemandFallback::kNever}),
                    .priority = one_in(4) ? 1 : 0,
                    .models = any_models(),
                    .tiers = any_tiers()};
@@ -272,6 +276,7 @@ void carry_out(World& world, const Plan& plan, Duration later) {
     if (all) begin_to_run(job);
   }
   for (InferenceWorkload& service : world.snapshot.inference) {
+    std::erase_if(service.allocations, [](const auto& gone) { return gone.desired == 0; });
     for (InferenceAllocation& allocation : service.allocations)
       allocation.ready = std::min(count(allocation.bound), allocation.desired);
   }

@@ -37,16 +37,20 @@ inline void apply(TrainingWorkload& workload, const TrainingDecision& decision, 
 }
 
 // Replicas that are taken back are the unbound ones first, then those on the nodes that the plan
-// says are to be left.
+// says are to be left. Their room is given up, but they serve until others do.
 inline void apply(InferenceWorkload& workload, const InferenceDecision& decision, Instant now) {
   std::vector<InferenceAllocation> next;
   for (const InferenceShare& share : decision.shares) {
-    InferenceAllocation allocation{
-        .pool = share.pool, .desired = share.replicas, .since = now, .starting_since = now};
+    InferenceAllocation allocation{.pool = share.pool,
+                                   .desired = share.replicas,
+                                   .leaving = share.leaving,
+                                   .since = now,
+                                   .starting_since = now};
     for (const InferenceAllocation& before : workload.allocations) {
       if (before.pool != share.pool) continue;
       allocation = before;
       allocation.desired = share.replicas;
+      allocation.leaving = share.leaving;
       for (const std::size_t node : share.leave) {
         const auto at = std::find_if(
             allocation.bound.begin(), allocation.bound.end(),
@@ -57,13 +61,19 @@ inline void apply(InferenceWorkload& workload, const InferenceDecision& decision
       std::erase_if(allocation.bound, [](const Bound& at) { return at.replicas <= 0; });
       for (const Bound& at : allocation.bound)
         bound += at.replicas;
-      allocation.ready = std::min({allocation.ready, bound, share.replicas});
       const bool was_short = before.ready < before.desired;
-      const bool is_short = allocation.ready < share.replicas;
+      const bool is_short = std::min(allocation.ready, bound) < share.replicas;
       if (is_short && (!was_short || share.replicas > before.desired))
         allocation.starting_since = now;
     }
     next.push_back(std::move(allocation));
+  }
+  for (const InferenceAllocation& before : workload.allocations) {
+    const bool kept = std::any_of(next.begin(), next.end(), [&](const InferenceAllocation& after) {
+      return after.pool == before.pool;
+    });
+    if (kept || before.ready == 0) continue;
+    next.push_back({.pool = before.pool, .ready = before.ready, .since = now});
   }
   workload.allocations = std::move(next);
 }

@@ -61,6 +61,9 @@ struct ServiceSpec {
   std::int64_t per_replica = 1;
   std::int64_t baseline = 0;
   std::int64_t spot_percent = 0;
+  std::int64_t overprovision = 0;
+  // Most scenarios are about places; those about what serves say so.
+  api::OnDemandFallback fallback = api::OnDemandFallback::kWhileUnavailable;
   std::int64_t priority = 0;
   std::vector<ModelPreference> models = {{.model = AcceleratorModel("H100")}};
   api::TierSet tiers = api::TierSet::all();
@@ -208,6 +211,8 @@ class World {
     workload.demand.per_replica.memory = Bytes(10);
     workload.baseline = spec.baseline;
     workload.spot_percent = spec.spot_percent;
+    workload.overprovision = spec.overprovision;
+    workload.fallback = spec.fallback;
     workload.launch_timeout = spec.launch_timeout;
     workload.created_at = now - spec.age;
     snapshot.inference.push_back(std::move(workload));
@@ -271,6 +276,13 @@ class World {
   }
 
   [[nodiscard]] Planned plan() const { return Planned(snapshot, now, config); }
+
+  void notice(std::size_t node, std::optional<Duration> ends_in = 2min,
+              NoticeKind kind = NoticeKind::kInterruption) {
+    Notice notice{.node = node, .kind = kind, .first_seen = now, .source = "test"};
+    if (ends_in) notice.deadline = now + *ends_in;
+    snapshot.notices.push_back(std::move(notice));
+  }
 
   // Binds replicas to nodes of the pool as far as there is room; what is over stays unbound.
   std::vector<Bound> bind(const Demand& demand, std::size_t pool, std::int64_t replicas) {

@@ -18,6 +18,7 @@
 
 #include <spillway/plan/boxed.h>
 #include <spillway/plan/checkpointing.h>
+#include <spillway/plan/hours.h>
 #include <spillway/plan/snapshot.h>
 
 namespace spillway::plan {
@@ -37,6 +38,9 @@ struct Config {
   Duration assumed_duration = std::chrono::hours(1);
   // Offerings this close in expected cost are equal; life, spread and what runs decide.
   std::int64_t near_equal_percent = 3;
+  // A replica that is bound for longer than this without being ready is not loading but ill: it is
+  // not covered any more (model load takes 2 to 7 minutes).
+  Duration load_limit = std::chrono::minutes(30);
   // A pool that did not deliver: first retry, doubled each time, capped (placement.md 5).
   Duration stock_out_base = std::chrono::minutes(2);
   Duration stock_out_cap = std::chrono::minutes(30);
@@ -65,6 +69,7 @@ enum class Cause {
   kProgramFailed,     // the program failed; restarted within maxRestarts
   kPoolUnusable,      // the pool was deleted or no longer admits the workload
   kSuspended,
+  kAsleep,  // outside of its hours, or put to sleep by a person
   kTerminating,
   kEarlierAttemptEnding,
   kCheckpointUnknown,  // the store does not tell what there is to resume from
@@ -100,6 +105,7 @@ enum class TrainingVerdict {
 
 struct TrainingDecision {
   std::size_t workload = 0;
+  Boxed<AwakeState> hours;  // null: nothing ever puts it to sleep
   TrainingVerdict verdict = TrainingVerdict::kKeep;
   Cause cause = Cause::kCheapest;
   std::optional<TrainingPlacement> placement;  // what is to be in force after this pass
@@ -137,14 +143,31 @@ struct InferenceShare {
   // because their room is promised already. A ReplicaSet picks by
   // `controller.kubernetes.io/pod-deletion-cost` (KEP-2255); unbound replicas go before them.
   std::vector<std::size_t> leave;
+  std::int64_t leaving = 0;  // on nodes that are about to go, beyond `replicas`; to be recorded
   friend bool operator==(const InferenceShare&, const InferenceShare&) = default;
+};
+
+// The replicas of a workload on a node that is about to go are to end now: as many others serve, or
+// there is only time left to drain.
+struct Drain {
+  std::size_t pool = 0;
+  std::size_t node = 0;
+  std::int64_t replicas = 0;  // not necessarily all that are there
+  // When it has to have ended, whatever it would like for its drain; nullopt: nobody says.
+  std::optional<Instant> ends_by;
+  friend bool operator==(const Drain&, const Drain&) = default;
 };
 
 struct InferenceDecision {
   std::size_t workload = 0;
+  Boxed<AwakeState> hours;             // null: nothing ever puts it to sleep
   std::vector<InferenceShare> shares;  // by pool, none with zero replicas
-  std::int64_t unplaced = 0;           // replicas that no pool can take now
-  bool baseline_clamped = false;       // baseline above replicas
+  std::vector<Drain> drains;           // the earliest deadline first
+  std::int64_t covering = 0;  // on on-demand beyond what was asked for, until spot replicas serve
+  std::int64_t spare = 0;     // on spot beyond its share (overprovision)
+  std::int64_t spot_missing = 0;   // of the spot share, on another tier or without a place
+  std::int64_t unplaced = 0;       // replicas that no pool can take now
+  bool baseline_clamped = false;   // baseline above replicas
   Cause cause = Cause::kCheapest;  // of the first thing worth telling: what is missing, else why it
                                    // is where it is
   std::vector<Alternative> alternatives;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <spillway/api/enums.h>
+#include <spillway/api/fallback.h>
 #include <spillway/api/pod_template.h>
 #include <spillway/core/ids.h>
 #include <spillway/core/money.h>
@@ -25,6 +26,7 @@
 #include <spillway/plan/boxed.h>
 #include <spillway/plan/checkpointing.h>
 #include <spillway/plan/hazard.h>
+#include <spillway/plan/hours.h>
 
 namespace spillway::plan {
 
@@ -103,6 +105,10 @@ struct Notice {
   std::string source;               // who said so, for people: "aws-node-termination-handler"
   friend bool operator==(const Notice&, const Notice&) = default;
 };
+// Pods on a node with such a notice are to go; a hint is only a hint.
+constexpr bool must_leave(NoticeKind kind) {
+  return kind != NoticeKind::kRebalance;
+}
 // The same notice from two sources is one: the gravest kind, the earliest deadline and first sight.
 std::vector<Notice> one_per_node(std::vector<Notice> notices);
 
@@ -153,6 +159,14 @@ enum class LossKind {
   kNode,         // its node went, with or without a notice
 };
 
+// What a workload says about its own hours.
+struct OwnHours {
+  std::optional<Schedule> schedule;
+  Annotations overrides;  // what people asked for (read_override)
+  std::string environment;
+  std::int32_t wake_order = 0;  // of services: lower ones of the Namespace are woken first
+};
+
 struct TrainingWorkload {
   ObjectKey key;
   Uid uid;
@@ -189,17 +203,24 @@ struct TrainingWorkload {
   // (and, after a resume, to the first new step). nullopt: Config::restart_delay.
   std::optional<Duration> changeover;
   bool earlier_attempt_ending =
-      false;  // pods of an earlier attempt are still there: the next must not start
+      false;                  // pods of an earlier attempt are still there: the next must not start
+  Boxed<OwnHours> own_hours;  // null: it says nothing about them
 };
 
 struct InferenceAllocation {
   std::size_t pool = 0;
-  std::int64_t desired = 0;
+  std::int64_t desired = 0;  // as recorded; 0: given back, and pods of it are still there
+  // Ready on nodes that stay (must_leave), those beyond `desired` included: they serve until the
+  // ones that take their place do.
   std::int64_t ready = 0;
+  std::int64_t leaving = 0;  // as recorded: on nodes that are about to go, beyond `desired`
   Instant since{};           // since when this pool has had a share
   Instant starting_since{};  // when desired last rose above ready (for the launch timeout);
                              // meaningful while ready < desired
-  std::vector<Bound> bound;
+  std::vector<Bound> bound;  // also on nodes that are about to go
+  // Of the replicas that are bound to a node that stays and are not ready: since when they are
+  // bound.
+  std::vector<Instant> loading;
 };
 
 struct InferenceWorkload {
@@ -208,10 +229,14 @@ struct InferenceWorkload {
   Demand demand;  // demand.replicas = spec.replicas: what the user or an autoscaler asks for now
   std::int64_t baseline = 0;
   std::int64_t spot_percent = 0;
+  std::int64_t overprovision = 0;
+  api::OnDemandFallback fallback = api::OnDemandFallback::kWhileNotReady;
+  Duration drain = std::chrono::seconds(30);  // what a replica gets to finish its requests
   Duration launch_timeout{};
   Instant created_at{};
   bool terminating = false;
   std::vector<InferenceAllocation> allocations;  // in force, by pool
+  Boxed<OwnHours> own_hours;                     // null: it says nothing about them
 };
 
 struct Snapshot {
@@ -222,6 +247,7 @@ struct Snapshot {
   std::vector<Notice> notices;             // at most one a node
   std::vector<TrainingWorkload> training;  // finished ones are left out
   std::vector<InferenceWorkload> inference;
+  Boxed<AwakeRules> hours;  // of policies and Namespaces; null: nobody says anything about hours
 };
 
 }  // namespace spillway::plan

@@ -149,6 +149,22 @@ TEST_F(InterruptionScene, AfterTheNoticeHasRunOutTheLastVerifiedCheckpointHasToD
   EXPECT_EQ(decision().interruption->grace, 19s);
 }
 
+TEST_F(InterruptionScene, ALossThatANoticeHadAnnouncedIsItsDoing) {
+  notice(0, 120s);
+  go(200s);  // nobody looked until the node was gone
+  world_.snapshot.notices.clear();
+  job().state = AttemptState::kLost;
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kPlace);
+  EXPECT_EQ(decision().cause, Cause::kNotice);
+  EXPECT_THAT(explain(world_.snapshot, decision(), world_.now),
+              HasSubstr("was taken, as a notice had said"));
+  facts().save->state = SaveState::kCancelled;
+  EXPECT_EQ(decision().cause, Cause::kReplicaLost);
+  facts().save->state = SaveState::kRequested;
+  facts().save->attempt = AttemptNumber(7);
+  EXPECT_EQ(decision().cause, Cause::kReplicaLost);
+}
+
 TEST_F(InterruptionScene, ANoticeThatLeavesNoTimeEndsTheAttemptAtOnce) {
   facts().save_time = 40s;
   notice(0, 30s);

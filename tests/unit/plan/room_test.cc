@@ -62,6 +62,19 @@ TEST(Room, UnusableNodesTakeNothingNewAndCountTowardsMax) {
   EXPECT_EQ(room.slots(pool, gpus(8)), 1);
 }
 
+TEST(Room, NodesToComeDoNotCarryTheMarksOfOneThatIsGoing) {
+  World world;
+  const std::size_t pool = world.spot("spot", {.nodes = 2, .max = 3});
+  world.snapshot.traits.push_back(
+      {.taints = {{.key = "spillway.dev/interruption", .effect = api::TaintEffect::kNoSchedule}}});
+  world.snapshot.nodes[0].traits = world.snapshot.traits.size() - 1;
+  world.snapshot.notices.push_back({.node = 0});
+  world.job("train", {.replicas = 2});
+  const Need need{.resources = {.accelerators = AcceleratorCount(8)},
+                  .shape = world.job_named("train").demand.shape};
+  EXPECT_EQ(Room(world.snapshot).slots(pool, need), 2);
+}
+
 TEST(Room, ALoweredMaxClosesEmptyNodesFirst) {
   World world;
   const std::size_t pool = world.spot("spot", {.nodes = 3, .max = 2});
