@@ -11,6 +11,7 @@
 #include <spillway/control/config.h>
 #include <spillway/core/log.h>
 #include <spillway/core/text.h>
+#include <spillway/core/time_zone.h>
 #include <spillway/kube/config.h>
 
 #include "operator.h"
@@ -36,6 +37,7 @@ std::string unique_identity(Random& random) {
 }
 
 Result<int> run(Options options) {
+  TRY_VOID(check_time_zones());
   asio::io_context io(1);
   const auto clock = make_system_clock();
   const auto random = make_entropy_random();
