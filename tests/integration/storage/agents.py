@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 
+import waiting
 from conftest import BUCKET, KEY, REGION, SECRET
 
 TOKEN, UID, PREFIX = "job-token", "uid-1", "root/team-a/llama/uid-1/"
@@ -20,13 +21,7 @@ PATIENCE_SECONDS = 30
 
 
 def wait_until(condition, what):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_SECONDS} s"
-        time.sleep(0.02)
+    return waiting.wait_until(condition, PATIENCE_SECONDS, what, poll_seconds=0.02)
 
 
 def environment(url, directory, attempt=1, **extra):

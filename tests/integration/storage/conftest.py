@@ -4,12 +4,12 @@ import json
 import os
 import socket
 import subprocess
-import time
 
 import boto3
 import botocore.config
 import botocore.exceptions
 import pytest
+import waiting
 from moto.server import ThreadedMotoServer
 
 KEY, SECRET, REGION, BUCKET = "AKIDSTORAGETEST", "storage+test/secret", "us-east-1", "models"
@@ -77,15 +77,13 @@ class Versitygw:
         self.wait()
 
     def wait(self):
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            assert self.process.poll() is None, "versitygw ended"
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, "versitygw does not listen"
-                time.sleep(0.02)
+        def listens():
+            if self.process.poll() is not None:
+                raise RuntimeError("versitygw ended")
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return True
+
+        waiting.wait_until(listens, START_SECONDS, "versitygw to listen", poll_seconds=0.02)
 
     def stop(self):
         self.process.terminate()
