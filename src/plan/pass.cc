@@ -252,7 +252,7 @@ void Pass::open_service(Service& service) {
       note_stock_out(allocation.pool, allocation.starting_since);
       share.replicas = bound;
     }
-    if (share.replicas > 0) service.shares.push_back(std::move(share));
+    if (share.replicas > 0 || share.leaving > 0) service.shares.push_back(std::move(share));
   }
   std::sort(service.shares.begin(), service.shares.end(), [&](const Share& a, const Share& b) {
     return catalogue.rank(a.pool) < catalogue.rank(b.pool);

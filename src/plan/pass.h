@@ -68,7 +68,7 @@ struct Job {
 };
 
 // What an inference workload holds on one pool; without replicas, what it has given back there in
-// this pass.
+// this pass, or has to leave.
 struct Share {
   std::size_t pool = 0;
   std::int64_t replicas = 0;

@@ -142,7 +142,8 @@ TEST_F(InferenceTiers, ANoticeAsksForTheReplacementAtOnceAndOnlyOnce) {
   world.serves("api", "spot-a", 1);
   world.serves("api", "spot-b", 1);
   world.notice(on("spot-a").bound.front().node);
-  on("spot-a").ready = 0;  // what is about to go does not count
+  on("spot-a").ready = 0;                   // what is about to go does not count
+  on("spot-a").starting_since = world.now;  // and no pod waits for a node yet
   for (int again = 0; again < 3; ++again) {
     const Planned planned = world.plan();
     EXPECT_EQ(planned.shares_of("api"), "od:1 spot-a:1 spot-b:1");
@@ -158,6 +159,7 @@ TEST_F(InferenceTiers, TheReplicaThatHasToGoServesUntilAnotherDoes) {
   const std::size_t node = on("od").bound.front().node;
   on("od").bound = {{.node = node, .replicas = 1}, {.node = node + 1, .replicas = 1}};
   on("od").ready = 1;
+  on("od").starting_since = world.now;
   world.notice(node, 10min);
   carry_out();
   EXPECT_EQ(world.plan().shares_of("api"), "od:2");
