@@ -94,7 +94,7 @@ control::ControllerOptions with_checkpoints(control::ControllerOptions options,
 
 Loop::Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::Client& client,
            kube::EventRecorder& events, std::function<bool()> leading,
-           control::ControllerOptions options)
+           control::ControllerOptions options, std::optional<control::OffSwitchOptions> off_switch)
     : http_(http_for(runtime, config.market)),
       store_http_(http_for_stores(runtime, config)),
       pod_http_(http_for_pods(runtime, config)),
@@ -106,6 +106,10 @@ Loop::Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::
                   with_checkpoints(std::move(options), config, stores_.get(), pod_http_.get())),
       feed_tasks_(runtime.executor, runtime.timers),
       control_tasks_(runtime.executor, runtime.timers) {
+  if (off_switch) {
+    off_switch_ = std::make_unique<control::OffSwitch>(runtime, client, events, leading,
+                                                       *std::move(off_switch));
+  }
   if (config.notices) open_queue(runtime, *config.notices, std::move(leading));
 }
 
@@ -140,6 +144,20 @@ void Loop::start() {
   market_.start(feed_tasks_);
   control_tasks_.spawn(controller_.run());
   if (queue_) control_tasks_.spawn(queue_->run());
+  if (off_switch_) control_tasks_.spawn(off_switch_->run());
+}
+
+void Loop::look_again() {
+  controller_.look_again();
+  if (off_switch_) off_switch_->look_again();
+}
+
+std::vector<std::string> Loop::troubles() const {
+  std::vector<std::string> sentences = controller_.troubles();
+  if (!off_switch_) return sentences;
+  for (std::string& sentence : off_switch_->troubles())
+    sentences.push_back(std::move(sentence));
+  return sentences;
 }
 
 void Loop::stop_prices() {
@@ -149,6 +167,7 @@ void Loop::stop_prices() {
 void Loop::stop() {
   market_.stop();
   controller_.stop();
+  if (off_switch_) off_switch_->stop();
   if (queue_) {
     queue_->stop();
     queue_http_->shut_down();

@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include <spillway/async/timers.h>
 #include <spillway/cloud/http.h>
 #include <spillway/control/config.h>
 #include <spillway/control/controller.h>
+#include <spillway/control/off_switch_loop.h>
 #include <spillway/kube/client.h>
 #include <spillway/kube/events.h>
 #include <spillway/market/keeper.h>
@@ -17,12 +19,14 @@ namespace spillway::program {
 
 class Loop {
  public:
-  // References outlive the loop; it is destroyed only after drained().
+  // References outlive the loop; it is destroyed only after drained(). Without `off_switch` plain
+  // workloads are none of its business.
   Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::Client& client,
        kube::EventRecorder& events, std::function<bool()> leading,
-       control::ControllerOptions options);
+       control::ControllerOptions options, std::optional<control::OffSwitchOptions> off_switch);
 
   void start();
+  void look_again();   // leadership changed
   void stop_prices();  // what is known stays; nothing more is asked for
   void stop();         // nothing more is begun
   // True when all of it has ended; false at `until`.
@@ -30,6 +34,8 @@ class Loop {
   Task<bool> drained(MonotonicTime until);
 
   [[nodiscard]] control::Controller& controller() { return controller_; }
+  // What keeps a cache from being in step, one sentence each.
+  [[nodiscard]] std::vector<std::string> troubles() const;
   [[nodiscard]] const market::MarketKeeper& market() const { return market_; }
 
  private:
@@ -46,6 +52,7 @@ class Loop {
   market::MarketKeeper market_;
   control::Controller controller_;
   std::unique_ptr<control::EventQueue> queue_;
+  std::unique_ptr<control::OffSwitch> off_switch_;  // null: not asked for
   TaskGroup feed_tasks_;
   TaskGroup control_tasks_;
 };

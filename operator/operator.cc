@@ -83,9 +83,17 @@ control::ControllerOptions Operator::controller_options() const {
   return options;
 }
 
+std::optional<control::OffSwitchOptions> Operator::off_switch_options() const {
+  if (!options_.off_switch || options_.observe) return std::nullopt;
+  control::OffSwitchOptions options{.own = options_.ns};
+  options.reflector.watch_timeout = options_.watch_timeout;
+  return options;
+}
+
 std::unique_ptr<Loop> Operator::make_loop() {
   return std::make_unique<Loop>(
-      runtime_, in_force_, client_, events_, [this] { return leading(); }, controller_options());
+      runtime_, in_force_, client_, events_, [this] { return leading(); }, controller_options(),
+      off_switch_options());
 }
 
 Result<void> Operator::listen() {
@@ -150,7 +158,7 @@ void Operator::on_signal() {
 
 void Operator::on_leadership(bool leads) {
   if (leads) {
-    loop_->controller().look_again();
+    loop_->look_again();
     return;
   }
   if (ending_) return;
@@ -224,7 +232,7 @@ std::vector<std::string> Operator::not_ready() {
   if (ending_) return {"shutting down"};
   synced_once_ = synced_once_ || loop_->controller().synced();
   if (synced_once_) return {};  // short gaps of the API server are survived, not reported
-  std::vector<std::string> sentences = loop_->controller().troubles();
+  std::vector<std::string> sentences = loop_->troubles();
   if (sentences.empty()) sentences.emplace_back("the caches are being filled");
   return sentences;
 }

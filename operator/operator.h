@@ -49,6 +49,7 @@ class Operator {
   Task<void> give_lease_back();
   [[nodiscard]] bool leading() const { return !elector_ || elector_->leading(); }
   [[nodiscard]] control::ControllerOptions controller_options() const;
+  [[nodiscard]] std::optional<control::OffSwitchOptions> off_switch_options() const;
   [[nodiscard]] std::unique_ptr<Loop> make_loop();
   [[nodiscard]] std::vector<std::string> not_ready();
   [[nodiscard]] control::MetricsView look();

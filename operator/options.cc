@@ -43,6 +43,9 @@ void describe(CLI::App& app, Options& options, Texts& texts) {
   app.add_flag("--observe", options.observe,
                "plan, show and measure everything, write only status, events and the lease")
       ->envname("SPILLWAY_OBSERVE");
+  app.add_flag("--off-switch", options.off_switch,
+               "let CostPolicies put Deployments, StatefulSets and CronJobs to sleep")
+      ->envname("SPILLWAY_OFF_SWITCH");
   add("--kubeconfig", options.kubeconfig, "how to reach the API server from outside the cluster");
   add("--context", options.context, "context of the kubeconfig, if not its current one");
   add("--namespace", texts.ns, "namespace of the lease, if not the pod's or the context's");

@@ -16,6 +16,7 @@ namespace spillway::program {
 struct Options {
   std::string config_file;  // empty: no feeds, default placement
   bool observe = false;
+  bool off_switch = false;          // plain workloads sleep by CostPolicies
   std::string kubeconfig, context;  // empty: the usual order (kube/config.h)
   Namespace ns;                     // of the lease; empty: the context's or the pod's
   control::ListenAddress listen;

@@ -5,8 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <spillway/api/codec.h>
 #include <spillway/control/keys.h>
 #include <spillway/core/log.h>
+#include <spillway/core/text.h>
 
 namespace spillway::control {
 namespace {
@@ -30,6 +32,20 @@ kube::ObjectReference reference_to(const PlainWorkload& object) {
           .uid = object.meta.uid};
 }
 
+// Of a policy: machines start again what it put to sleep.
+constexpr std::string_view kContested = "Contested";
+constexpr std::size_t kMaxMessage = 4000;  // of a condition; the API server takes 32768
+
+std::string contested_message(const OffSwitchReport& report) {
+  std::string message;
+  for (const std::string& sentence : report.contested)
+    message += (message.empty() ? "" : "; ") + sentence;
+  const std::size_t all = report.count(OffSwitchState::kContested);
+  if (all > report.contested.size())
+    message += "; and " + std::to_string(all - report.contested.size()) + " more";
+  return std::string(shorten(message, kMaxMessage));
+}
+
 void add_sentence(std::vector<std::string>& sentences, std::string sentence) {
   if (sentences.size() < OffSwitchReport::kMaxSentences) sentences.push_back(std::move(sentence));
 }
@@ -41,14 +57,19 @@ std::size_t OffSwitchReport::count(OffSwitchState state) const {
   return found == counts.end() ? 0 : found->second;
 }
 
+template <class T>
 struct OffSwitch::Cache {
-  Cache(kube::Client& client, PlainKind kind, kube::ReflectorOptions options)
-      : type(type_of(kind)),
-        sink(store, [kind](const nlohmann::json& o) { return PlainWorkload::from_json(kind, o); }),
-        reflector(client, type, sink, std::move(options)) {}
+  Cache(kube::Client& client, const kube::ResourceType& of,
+        typename kube::StoreSink<T>::Decode decode, kube::ReflectorOptions options,
+        std::function<void()> changed)
+      : type(of),
+        sink(store, std::move(decode)),
+        reflector(client, type, sink, std::move(options)) {
+    store.set_listener([changed](const ObjectKey&, kube::Change) { changed(); }, changed);
+  }
   kube::ResourceType type;
-  kube::Store<PlainWorkload> store;
-  kube::StoreSink<PlainWorkload> sink;
+  kube::Store<T> store;
+  kube::StoreSink<T> sink;
   kube::Reflector reflector;
 };
 
@@ -62,62 +83,99 @@ struct OffSwitch::Item {
 };
 
 OffSwitch::OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events,
-                     TaskGroup& tasks, std::function<void()> changed, OffSwitchOptions options)
+                     std::function<bool()> leading, OffSwitchOptions options)
     : runtime_(runtime),
       client_(client),
       events_(events),
-      tasks_(tasks),
-      changed_(std::move(changed)),
-      options_(std::move(options)) {
+      leading_(std::move(leading)),
+      options_(std::move(options)),
+      changed_(runtime.timers),
+      tasks_(runtime.executor, runtime.timers) {
+  const auto changed = [this] { changed_.notify(); };
+  policies_ = std::make_unique<Cache<api::CostPolicy>>(
+      client_, kCostPolicies,
+      [](const nlohmann::json& o) {
+        return api::read<api::CostPolicy>(o, api::UnknownFields::kIgnore);
+      },
+      options_.reflector, changed);
+  namespaces_ = std::make_unique<Cache<NamespaceView>>(
+      client_, kNamespaces, &NamespaceView::from_json, options_.reflector, changed);
   // What Spillway makes itself follows its workload.
-  options_.reflector.selectors.labels =
+  kube::ReflectorOptions plain = options_.reflector;
+  plain.selectors.labels =
       std::string(label::kManagedBy) + "!=" + std::string(label::kManagedByValue);
   for (const PlainKind kind : kKinds) {
-    auto& cache = caches_[static_cast<std::size_t>(kind)];
-    cache = std::make_unique<Cache>(client_, kind, options_.reflector);
-    cache->store.set_listener([this](const ObjectKey&, kube::Change) { changed_(); },
-                              [this] { changed_(); });
+    plain_[static_cast<std::size_t>(kind)] = std::make_unique<Cache<PlainWorkload>>(
+        client_, type_of(kind),
+        [kind](const nlohmann::json& o) { return PlainWorkload::from_json(kind, o); }, plain,
+        changed);
   }
 }
 
 OffSwitch::~OffSwitch() = default;
 
-OffSwitch::Cache& OffSwitch::cache_of(PlainKind kind) {
-  return *caches_[static_cast<std::size_t>(kind)];
+OffSwitch::Cache<PlainWorkload>& OffSwitch::cache_of(PlainKind kind) {
+  return *plain_[static_cast<std::size_t>(kind)];
 }
 
-void OffSwitch::start() {
-  for (const auto& cache : caches_)
+Task<void> OffSwitch::run() {
+  tasks_.spawn(policies_->reflector.run());
+  tasks_.spawn(namespaces_->reflector.run());
+  for (const auto& cache : plain_)
     tasks_.spawn(cache->reflector.run());
+  tasks_.spawn(loop());
+  co_await tasks_.drained(MonotonicTime::max());
 }
 
 void OffSwitch::stop() {
   stopping_ = true;
-  for (const auto& cache : caches_)
+  policies_->reflector.stop();
+  namespaces_->reflector.stop();
+  for (const auto& cache : plain_)
     cache->reflector.stop();
+  changed_.notify();
 }
 
 bool OffSwitch::synced() const {
-  return std::ranges::all_of(caches_, [](const auto& cache) { return cache->store.synced(); });
+  return policies_->store.synced() && namespaces_->store.synced() &&
+         std::ranges::all_of(plain_, [](const auto& cache) { return cache->store.synced(); });
 }
 
 std::vector<std::string> OffSwitch::troubles() const {
   std::vector<std::string> sentences;
-  for (const auto& cache : caches_) {
+  const auto ask = [&](const auto& cache) {
     if (const auto& trouble = cache->reflector.trouble())
       sentences.push_back(cache->type.to_string() + ": " + trouble->message);
-  }
+  };
+  ask(policies_);
+  ask(namespaces_);
+  for (const auto& cache : plain_)
+    ask(cache);
   return sentences;
 }
 
-std::optional<MonotonicTime> OffSwitch::next_retry() const {
-  std::optional<MonotonicTime> next;
+MonotonicTime OffSwitch::next_look() const {
   const MonotonicTime now = runtime_.clock.monotonic();
+  MonotonicTime next = now + options_.longest_rest;
+  if (wake_at_)
+    next = std::min(next, now + std::max(*wake_at_ - runtime_.clock.now(), Duration(1)));
   for (const auto& [uid, failure] : failures_) {
-    if (failure.try_again > now)
-      next = std::min(next.value_or(failure.try_again), failure.try_again);
+    if (failure.try_again > now) next = std::min(next, failure.try_again);
   }
   return next;
+}
+
+Task<void> OffSwitch::loop() {
+  while (!stopping_) {
+    co_await changed_.wait(next_look());
+    if (stopping_) break;
+    const auto fold = runtime_.timers.make();
+    co_await fold->wait_until(runtime_.clock.monotonic() + options_.fold_window);
+    if (stopping_ || !synced() || !leading_()) continue;
+    // Kubernetes times are whole seconds.
+    pass(std::chrono::floor<std::chrono::seconds>(runtime_.clock.now()));
+    tell_policies();
+  }
 }
 
 bool OffSwitch::never(const Namespace& ns) const {
@@ -125,16 +183,17 @@ bool OffSwitch::never(const Namespace& ns) const {
          std::ranges::find(kNeverNamespaces, ns.str()) != kNeverNamespaces.end();
 }
 
-std::vector<OffSwitch::Item> OffSwitch::look(const OrderOf& order_of) const {
+std::vector<OffSwitch::Item> OffSwitch::look() {
   std::vector<Item> items;
-  for (const auto& cache : caches_) {
+  for (const auto& cache : plain_) {
     cache->store.for_each([&](const Pointer& object) {
       if (never(object->meta.key.ns) || object->meta.controller || object->meta.deleted_at) return;
       Item item{.object = object,
                 .order = {},
                 .marked = object->meta.annotations.contains(annotation::kAsleep)};
+      if (book_.idle() && !item.marked) return;
       // One that was taken out of the policy while it slept is woken.
-      if (switchable(*object)) item.order = order_of(*object);
+      if (switchable(*object)) item.order = book_.order(*object);
       if (item.marked || !item.order.policy.empty()) items.push_back(std::move(item));
     });
   }
@@ -150,7 +209,7 @@ WakeTurns::Members OffSwitch::up(const std::vector<Item>& items) const {
   }
   if (members.empty()) return members;
   // Whoever is up counts, whether a policy speaks of it or not (any more).
-  for (const auto& cache : caches_) {
+  for (const auto& cache : plain_) {
     cache->store.for_each([&](const Pointer& object) {
       const auto list = members.find(object->meta.key.ns);
       if (list == members.end() || object->meta.controller || object->meta.deleted_at) return;
@@ -168,12 +227,12 @@ void OffSwitch::note(std::optional<Instant> when) {
   if (when) wake_at_ = std::min(wake_at_.value_or(*when), *when);
 }
 
-void OffSwitch::pass(const OrderOf& order_of, Instant now) {
+void OffSwitch::pass(Instant now) {
   wake_at_.reset();
-  if (!synced() || stopping_) return;
+  book_.look(policies_->store.snapshot(), namespaces_->store.snapshot(), now);
   reports_.clear();
   telling_.clear();
-  const std::vector<Item> items = look(order_of);
+  const std::vector<Item> items = look();
   const WakeTurns::Turns turns = turns_.next(up(items), options_.limits, now);
   for (const Item& item : items) {
     const auto turn = turns.find(item.object->meta.key.ns);
@@ -248,11 +307,11 @@ Task<void> OffSwitch::write(Pointer object, OffSwitchStep step) {
     if (uncertain && !stopping_) co_await read_back(object);
   }
   busy_.erase(object->meta.uid);
-  changed_();
+  changed_.notify();
 }
 
 Task<void> OffSwitch::read_back(Pointer object) {
-  Cache& cache = cache_of(object->kind);
+  Cache<PlainWorkload>& cache = cache_of(object->kind);
   auto live = co_await client_.get(cache.type, object->meta.key);
   if (live) {
     if (const auto taken = cache.sink.upsert(*live); !taken) {
@@ -302,6 +361,58 @@ void OffSwitch::fail_write(const PlainWorkload& object, const Error& error) {
   log::warning("a workload could not be switched", {{"object", name_of(object)},
                                                     {"error", error.message},
                                                     {"retry_in", format_duration(delay)}});
+}
+
+// A policy whose objects are contested says so, naming who contests; written when that changes.
+void OffSwitch::tell_policies() {
+  policies_->store.for_each([&](const OffHoursBook::PolicyPointer& policy) {
+    const std::string& name = policy->meta.key.name.str();
+    const auto report = reports_.find(name);
+    const auto shown = api::find_condition(policy->status.conditions, kContested);
+    api::Condition wanted{.type = std::string(kContested),
+                          .status = api::ConditionStatus::kFalse,
+                          .observed_generation = policy->meta.generation,
+                          .last_transition_time = runtime_.clock.now(),
+                          .reason = "NobodyContradicts",
+                          .message = "what this policy put to sleep was left asleep"};
+    if (report != reports_.end() && !report->second.contested.empty()) {
+      wanted.status = api::ConditionStatus::kTrue;
+      wanted.reason = "StartedAgain";
+      wanted.message = contested_message(report->second);
+    }
+    if (shown == nullptr && wanted.status == api::ConditionStatus::kFalse) return;
+    if (shown != nullptr && shown->status == wanted.status && shown->message == wanted.message)
+      return;
+    if (shown != nullptr && shown->status == wanted.status)
+      wanted.last_transition_time = shown->last_transition_time;
+    if (telling_policies_.insert(name).second)
+      tasks_.spawn(write_condition(policy, std::move(wanted)));
+  });
+}
+
+Task<void> OffSwitch::write_condition(OffHoursBook::PolicyPointer policy, api::Condition wanted) {
+  nlohmann::json condition = {{"type", wanted.type},
+                              {"status", std::string(api::to_string(wanted.status))},
+                              {"reason", wanted.reason},
+                              {"message", wanted.message},
+                              {"observedGeneration", wanted.observed_generation},
+                              {"lastTransitionTime", format_instant(wanted.last_transition_time)}};
+  nlohmann::json object = {{"metadata", {{"name", policy->meta.key.name.str()}}},
+                           {"status", {{"conditions", nlohmann::json::array({condition})}}}};
+  kube::ApplyOptions options{.field_manager = kube::FieldManager("spillway-off-switch"),
+                             .subresource = kube::Subresource::kStatus,
+                             .resource_version = policy->meta.resource_version};
+  auto written = co_await client_.apply(kCostPolicies, std::move(object), std::move(options));
+  if (written) {
+    if (const auto taken = policies_->sink.upsert(*written); !taken) {
+      log::warning("an answer could not be understood", {{"error", taken.error().message}});
+    }
+  } else if (written.error().code != ErrorCode::kConflict) {
+    ++metrics_.failures;
+    log::warning("the condition of a policy could not be written",
+                 {{"policy", policy->meta.key.name.str()}, {"error", written.error().message}});
+  }
+  telling_policies_.erase(policy->meta.key.name.str());
 }
 
 }  // namespace spillway::control

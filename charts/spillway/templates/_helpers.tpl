@@ -42,4 +42,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.observe }}
 - --observe
 {{- end }}
+{{- if .Values.offSwitch.enabled }}
+- --off-switch
+{{- end }}
 {{- end }}

@@ -56,7 +56,7 @@ struct OffSwitchLimits {
   // A machine that starts a sleeping object again is contradicted so often in one sleep; the pause
   // before it doubles.
   int max_reversions = 3;
-  Duration first_pause = std::chrono::seconds(30);
+  Duration first_pause = std::chrono::seconds(10);
   // Objects of one order that do not become ready hold up the next ones for so long.
   Duration wake_patience = std::chrono::minutes(5);
 };

@@ -1,7 +1,7 @@
 #pragma once
-// Carries out what off_switch.h decides: caches of all plain workloads, one conditional write an
-// object, bounded, with back-off. Part of the controller's loop, which asks for a pass whenever
-// something may have changed; only the leader makes passes. Control thread only.
+// Carries out what off_switch.h decides: a loop of its own beside the controller, with caches of
+// all plain workloads, policies and namespaces, one conditional write an object, bounded, with
+// back-off. Only the leader acts. Control thread only.
 
 #include <array>
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <spillway/async/timers.h>
+#include <spillway/control/off_hours.h>
 #include <spillway/control/off_switch.h>
 #include <spillway/kube/client.h>
 #include <spillway/kube/events.h>
@@ -25,7 +26,9 @@ namespace spillway::control {
 struct OffSwitchOptions {
   OffSwitchLimits limits;
   Namespace own;  // of the operator: nothing there is ever switched, nor in Kubernetes' own
-  std::size_t max_in_flight = 16;  // writes
+  std::size_t max_in_flight = 16;                         // writes
+  Duration fold_window = std::chrono::milliseconds(200);  // events of a burst are one pass
+  Duration longest_rest = std::chrono::minutes(1);        // a pass at least this often
   Duration backoff_base = std::chrono::milliseconds(500);
   Duration backoff_cap = std::chrono::minutes(5);
   kube::ReflectorOptions reflector;
@@ -51,26 +54,20 @@ struct OffSwitchMetrics {
 
 class OffSwitch {
  public:
-  // What the policies say of an object now.
-  using OrderOf = std::function<OffHoursOrder(const PlainWorkload&)>;
-
-  // `changed` is called when a pass may find something else to do. References outlive this, and
-  // this outlives `tasks`.
-  OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events, TaskGroup& tasks,
-            std::function<void()> changed, OffSwitchOptions options);
+  // `leading` says whether this process may act. References outlive this, which outlives run().
+  OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events,
+            std::function<bool()> leading, OffSwitchOptions options);
   ~OffSwitch();
   OffSwitch(const OffSwitch&) = delete;
   OffSwitch& operator=(const OffSwitch&) = delete;
 
-  void start();
+  // Until stop(); returns when every write under way has ended.
+  Task<void> run();
   void stop();
-  // Every plain workload is known once.
+  // Leadership changed.
+  void look_again() { changed_.notify(); }
+  // Policies, namespaces and plain workloads are known once.
   [[nodiscard]] bool synced() const;
-  // Starts the writes that are due. Nothing before it is synced.
-  void pass(const OrderOf& order_of, Instant now);
-  // When a pass has to be made without an event.
-  [[nodiscard]] std::optional<Instant> wake_at() const { return wake_at_; }
-  [[nodiscard]] std::optional<MonotonicTime> next_retry() const;
 
   // By policy, of the last pass.
   [[nodiscard]] const std::map<std::string, OffSwitchReport>& reports() const { return reports_; }
@@ -80,6 +77,7 @@ class OffSwitch {
   [[nodiscard]] std::vector<std::string> troubles() const;
 
  private:
+  template <class T>
   struct Cache;
   struct Item;
   struct Failure {
@@ -90,7 +88,10 @@ class OffSwitch {
   using Pointer = std::shared_ptr<const PlainWorkload>;
 
   [[nodiscard]] bool never(const Namespace& ns) const;
-  [[nodiscard]] std::vector<Item> look(const OrderOf& order_of) const;
+  Task<void> loop();
+  [[nodiscard]] MonotonicTime next_look() const;
+  void pass(Instant now);
+  [[nodiscard]] std::vector<Item> look();
   [[nodiscard]] WakeTurns::Members up(const std::vector<Item>& items) const;
   void take(const Item& item, OffSwitchStep step);
   void tell(const PlainWorkload& object, const OffSwitchStep& step);
@@ -98,18 +99,24 @@ class OffSwitch {
   void note(std::optional<Instant> when);
   bool may_write(const Uid& uid) const;
   Task<void> write(Pointer object, OffSwitchStep step);
+  void tell_policies();
+  Task<void> write_condition(OffHoursBook::PolicyPointer policy, api::Condition condition);
   Task<void> read_back(Pointer object);
   void count(const PlainWorkload& object, const OffSwitchStep& step);
   void fail_write(const PlainWorkload& object, const Error& error);
-  Cache& cache_of(PlainKind kind);
+  Cache<PlainWorkload>& cache_of(PlainKind kind);
 
   Runtime runtime_;
   kube::Client& client_;
   kube::EventRecorder& events_;
-  TaskGroup& tasks_;
-  std::function<void()> changed_;
+  std::function<bool()> leading_;
   OffSwitchOptions options_;
-  std::array<std::unique_ptr<Cache>, 3> caches_;  // by PlainKind
+  Signal changed_;
+  TaskGroup tasks_;
+  std::array<std::unique_ptr<Cache<PlainWorkload>>, 3> plain_;  // by PlainKind
+  std::unique_ptr<Cache<api::CostPolicy>> policies_;
+  std::unique_ptr<Cache<NamespaceView>> namespaces_;
+  OffHoursBook book_;
   WakeTurns turns_;
   std::set<Uid> busy_;
   std::map<Uid, Failure> failures_;
@@ -117,6 +124,7 @@ class OffSwitch {
       telling_;  // states that are told once: of the last pass, of this
   std::map<std::string, OffSwitchReport> reports_;
   OffSwitchMetrics metrics_;
+  std::set<std::string> telling_policies_;  // their conditions are being written
   std::optional<Instant> wake_at_;
   bool stopping_ = false;
 };

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <spillway/api/enums.h>
 #include <spillway/kube/meta.h>
 #include <spillway/kube/resource_type.h>
 
@@ -17,7 +18,7 @@ namespace spillway::control {
 inline constexpr kube::ResourceType kStatefulSets{"apps", "v1", "statefulsets", "StatefulSet"};
 inline constexpr kube::ResourceType kCronJobs{"batch", "v1", "cronjobs", "CronJob"};
 
-enum class PlainKind : std::uint8_t { kDeployment, kStatefulSet, kCronJob };
+using PlainKind = api::PlainWorkloadKind;
 kube::ResourceType type_of(PlainKind kind);
 
 // How a field manager came to own a field (metadata.managedFields).

@@ -174,7 +174,7 @@ TEST(OffSwitchTest, a_machine_is_contradicted_a_few_times_and_then_named) {
     object = set_by(object, "argocd-controller", now);
     const OffSwitchStep early = step(object, asleep(), true, now);
     EXPECT_FALSE(early.patch) << "not at once";
-    EXPECT_EQ(early.look_again, now + seconds(30) * (1 << i)) << "and later each time";
+    EXPECT_EQ(early.look_again, now + seconds(10) * (1 << i)) << "and later each time";
     now = *early.look_again;
     object = after(object, step(object, asleep(), true, now));
     EXPECT_EQ(object["spec"]["replicas"], 0);

@@ -1,0 +1,282 @@
+"""Plain Deployments, StatefulSets and CronJobs of a namespace sleep by a CostPolicy (docs/off-switch.md)."""
+
+import datetime
+import json
+import threading
+
+import pytest
+
+from cluster import wait_until
+from support.installation import install
+from support.world import POOL_LABEL, condition, now
+
+POLICIES = "/apis/spillway.dev/v1alpha1/costpolicies"
+ASLEEP = "spillway.dev/asleep"
+WAIT = 60  # seconds: far above what is needed
+ARGO = "argocd-controller"
+
+
+@pytest.fixture(scope="module")
+def installation(cluster, kubectl):
+    """The chart with the off switch, and afterwards as the other tests have it."""
+    yield install(kubectl, cluster.version, "--set", "offSwitch.enabled=true")
+    install(kubectl, cluster.version)
+
+
+@pytest.fixture
+def plain(world):
+    """The namespace with a node, and what is done there."""
+    made = Plain(world)
+    yield made
+    made.close()
+
+
+class Plain:
+    def __init__(self, world):
+        self.world = world
+        self.api = world.api
+        self.policy = f"nights-{world.id}"
+        self.api.patch(
+            f"/api/v1/namespaces/{world.namespace}", {"metadata": {"labels": {"e2e": world.id}}}
+        )
+        world.nodes.add(
+            f"plain-{world.id}",
+            count=1,
+            accelerators=0,
+            zone="us-east-1a",
+            instance_type="m5.large",
+            labels={POOL_LABEL: world.id},
+        )
+
+    def close(self):
+        self.api.request("DELETE", f"{POLICIES}/{self.policy}")
+
+    # The policy
+
+    def set_policy(self, *, awake_for=0, mode="Enforce"):
+        """Awake for so many seconds from now on, then asleep for days."""
+        end = now() + datetime.timedelta(seconds=awake_for)
+        far = (now() + datetime.timedelta(days=3)).strftime("%a")
+        off_hours = {
+            "timeZone": "Europe/Berlin",
+            "awake": [{"days": [far], "from": "10:00", "to": "10:05"}],
+            "workloads": ["Deployment", "StatefulSet", "CronJob"],
+            "exceptUntil": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        manifest = {
+            "apiVersion": "spillway.dev/v1alpha1",
+            "kind": "CostPolicy",
+            "metadata": {"name": self.policy},
+            "spec": {
+                "selector": {"namespaces": {"matchLabels": {"e2e": self.world.id}}},
+                "mode": mode,
+                "offHours": off_hours,
+            },
+        }
+        self.world.kubectl.apply(manifest)
+
+    def contested(self):
+        status = self.api.get(f"{POLICIES}/{self.policy}").get("status", {})
+        found = condition(status, "Contested")
+        return found["message"] if found and found["status"] == "True" else None
+
+    def annotate_namespace(self, **annotations):
+        keys = {f"spillway.dev/{key.replace('_', '-')}": v for key, v in annotations.items()}
+        path = f"/api/v1/namespaces/{self.world.namespace}"
+        self.api.patch(path, {"metadata": {"annotations": keys}})
+
+    # Workloads
+
+    def path(self, kind, name):
+        group, plural = {
+            "Deployment": ("apps", "deployments"),
+            "StatefulSet": ("apps", "statefulsets"),
+            "CronJob": ("batch", "cronjobs"),
+        }[kind]
+        return f"/apis/{group}/v1/namespaces/{self.world.namespace}/{plural}/{name}"
+
+    def create(self, kind, name, replicas=1, annotations=None, pod_annotations=None):
+        labels = {"app": name}
+        spec = {"containers": [{"name": "main", "image": "registry.example/main:1"}]}
+        if kind == "CronJob":
+            spec = {**spec, "restartPolicy": "Never"}
+        template = {"metadata": {"labels": labels, "annotations": pod_annotations or {}}}
+        template["spec"] = {**spec, "nodeSelector": {POOL_LABEL: self.world.id}}
+        body = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+        if kind == "StatefulSet":
+            body["serviceName"] = name
+        if kind == "CronJob":
+            body = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}}
+        collection = self.path(kind, name).rpartition("/")[0]
+        manifest = {"metadata": {"name": name, "annotations": annotations or {}}, "spec": body}
+        self.api.create(collection, manifest)
+
+    def get(self, kind, name):
+        return self.api.get(self.path(kind, name))
+
+    def replicas(self, name, kind="Deployment"):
+        return self.get(kind, name)["spec"]["replicas"]
+
+    def record(self, name, kind="Deployment"):
+        """What the object says is to be restored; None when it is awake."""
+        text = self.get(kind, name)["metadata"].get("annotations", {}).get(ASLEEP)
+        return json.loads(text) if text else None
+
+    def suspended(self, name):
+        return self.get("CronJob", name)["spec"]["suspend"]
+
+    def wait_replicas(self, name, wanted, kind="Deployment"):
+        wait_until(
+            lambda: self.replicas(name, kind) == wanted,
+            WAIT,
+            f"{kind} {name} to have {wanted} replicas",
+        )
+
+    def wait_ready(self, name, wanted):
+        wait_until(
+            lambda: self.get("Deployment", name)["status"].get("readyReplicas", 0) == wanted,
+            WAIT,
+            f"{wanted} replicas of {name} to be ready",
+        )
+
+    def writes(self, name):
+        return [w for w in self.world.writes() if w.name == name and w.resource != "events"]
+
+
+def test_a_namespace_sleeps_at_the_edge_and_is_woken_by_command_whoever_leads(plain):
+    world = plain.world
+    world.pool("on-demand", tier="OnDemand", zone="us-east-1a", fixed="3.06", nodes=2)
+    plain.create("Deployment", "web", replicas=3)
+    plain.create("Deployment", "off", replicas=0)
+    plain.create("Deployment", "always", annotations={"spillway.dev/never-sleep": "true"})
+    plain.create("StatefulSet", "store", replicas=2)
+    plain.create("CronJob", "report")
+    operator = world.start_operator()
+    chat = world.serve("chat", replicas=1)
+    chat.wait_ready(1)
+    plain.wait_ready("web", 3)
+
+    plain.set_policy(awake_for=5)
+    assert plain.replicas("web") == 3, "not before the edge"
+    plain.wait_replicas("web", 0)
+    plain.wait_replicas("store", 0, "StatefulSet")
+    wait_until(lambda: plain.suspended("report"), WAIT, "the CronJob to be suspended")
+    record = plain.record("web")
+    assert (record["replicas"], record["policy"]) == (3, plain.policy)
+    assert plain.record("off") is None
+    assert plain.replicas("always") == 1
+    wait_until(lambda: len(world.pods("app=web")) == 0, WAIT, "the pods to be gone")
+    assert world.events("web", "PutToSleep")
+
+    # The operator ends in the night, and another one wakes what it did not put to sleep.
+    operator.stop()
+    until = now() + datetime.timedelta(hours=2)
+    plain.annotate_namespace(wake_until=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    world.start_operator(instance="successor")
+    plain.wait_replicas("web", 3)
+    plain.wait_replicas("store", 2, "StatefulSet")
+    wait_until(lambda: not plain.suspended("report"), WAIT, "the CronJob to be resumed")
+    plain.wait_ready("web", 3)
+    assert plain.replicas("off") == 0
+    for kind, name in (("Deployment", "web"), ("StatefulSet", "store"), ("CronJob", "report")):
+        assert plain.record(name, kind) is None
+        assert [w.verb for w in plain.writes(name)] == ["patch", "patch"], "one to sleep, one to wake"
+    assert not plain.writes("off") and not plain.writes("always")
+
+    # The command is taken back: asleep again.
+    plain.annotate_namespace(wake_until=None)
+    plain.wait_replicas("web", 0)
+    assert chat.status["readyReplicas"] == 1, "Spillway's own follow rules of their own"
+
+
+def test_a_person_who_scales_by_hand_wins_and_a_deleted_policy_wakes_the_rest_in_order(plain):
+    world = plain.world
+    slow = {"simulate.spillway.dev/start-seconds": "3"}
+    plain.create("Deployment", "web", replicas=2)
+    plain.create("Deployment", "tool", replicas=1)
+    plain.create("Deployment", "db", annotations={"spillway.dev/wake-order": "-10"},
+                 pod_annotations=slow)  # fmt: skip
+    world.start_operator()
+    plain.wait_ready("db", 1)
+    plain.set_policy()
+    for name in ("web", "tool", "db"):
+        plain.wait_replicas(name, 0)
+
+    world.kubectl("scale", "deployment/tool", "--replicas=2", f"-n={world.namespace}")
+    wait_until(lambda: world.events("tool", "LeftAlone"), WAIT, "the operator to see it")
+    plain.wait_ready("tool", 2)
+    assert plain.replicas("tool") == 2
+
+    seen = []
+
+    def woken():
+        db = plain.get("Deployment", "db")["status"].get("readyReplicas", 0)
+        web = plain.replicas("web")
+        seen.append((db, web))
+        return web == 2
+
+    world.kubectl("delete", "costpolicy", plain.policy)
+    wait_until(woken, WAIT, "web to be woken")
+    print("(ready replicas of db, replicas of web):", sorted(set(seen)))
+    assert (0, 2) not in seen, "the data store is ready first"
+    wait_until(lambda: plain.record("tool") is None, WAIT, "the mark of the night to be gone")
+    assert plain.replicas("tool") == 2, "what the person set"
+
+
+class Gardener(threading.Thread):
+    """Applies its number of replicas every second, as a GitOps controller that heals."""
+
+    def __init__(self, plain, name, replicas):
+        super().__init__()
+        self.reverted = 0
+        self._end = threading.Event()
+        self._plain, self._name, self._replicas = plain, name, replicas
+
+    def run(self):
+        path = f"{self._plain.path('Deployment', self._name)}?fieldManager={ARGO}&force=true"
+        manifest = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": self._name},
+            "spec": {"replicas": self._replicas},
+        }
+        while not self._end.wait(1):
+            if self._plain.replicas(self._name) != self._replicas:
+                self.reverted += 1
+            status, text = self._plain.api.request(
+                "PATCH", path, manifest, "application/apply-patch+yaml"
+            )
+            assert status == 200, text
+
+    def stop(self):
+        self._end.set()
+        self.join()
+
+
+def test_a_gitops_tool_is_contradicted_a_few_times_and_then_named_with_what_to_write(plain):
+    world = plain.world
+    plain.create("Deployment", "web", replicas=3)
+    plain.create("Deployment", "other", replicas=1)
+    world.start_operator()
+    plain.wait_ready("web", 3)
+    gardener = Gardener(plain, "web", 3)
+    gardener.start()
+    try:
+        plain.set_policy()
+        message = wait_until(plain.contested, 240, "the policy to say who contradicts")
+    finally:
+        gardener.stop()
+    print(message)
+    assert f"by {ARGO} 4 times" in message
+    assert "ignoreDifferences: [{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}]" in message
+    assert gardener.reverted == 4, "once, and three times more"
+    assert plain.replicas("web") == 3, "it is left alone"
+    assert len(plain.writes("web")) == 4
+    assert world.events("web", "Contested")[0]["type"] == "Warning"
+    assert plain.replicas("other") == 0, "others sleep"
+    # In the morning nothing is left of it.
+    plain.set_policy(mode="Audit")
+    plain.wait_replicas("other", 1)
+    wait_until(lambda: plain.record("web") is None, WAIT, "the mark to be gone")
+    wait_until(lambda: not plain.contested(), WAIT, "the condition to be over")
+    assert plain.replicas("web") == 3
