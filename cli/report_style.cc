@@ -86,8 +86,12 @@ footer{margin-top:40px;font-size:12.5px;color:var(--quiet)}
 .strip,.scale{grid-template-columns:1fr auto}.strip .name{grid-row:1}.strip .plotcell{grid-column:1/-1;grid-row:2}.strip .what{grid-row:1;grid-column:2}
 .strip .name small{display:inline}.scale div{grid-column:1/-1}.scroll{margin:0 -16px;padding:0 16px}.bar{padding:4px 0 6px}
 .shares{grid-template-columns:1fr max-content}.shares .stack{grid-column:1/-1;order:0}.shares .n{grid-column:2}}
-@media print{:root{--page:#fff;--ink:#000;--quiet:#444;--line:#bbb;--hair:#ddd;--box:#eee;--reserved:#7b8aa1;--spot:#cf7200;--ondemand:#0b4f8a}
-body{font-size:11px}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}main{padding:0;max-width:none}figure,.strip,tr,.tiles{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}#tip{display:none}}
+@media print{@page{margin:14mm 12mm}
+:root{--page:#fff;--ink:#000;--quiet:#444;--line:#bbb;--hair:#ddd;--box:#eee;--reserved:#7b8aa1;--spot:#cf7200;--ondemand:#0b4f8a}
+body{font-size:11px}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}main{padding:0;max-width:none}#tip{display:none}.scroll{overflow:visible;margin:0;padding:0}
+figure,.plot,.strip,.scale,tr,.tiles,.shares,li{break-inside:avoid}h2,.lede,.note,.key{break-after:avoid}section{margin-top:22px;padding-top:14px}.lede,.note{max-width:none;margin-bottom:12px}
+table{font-size:10px}th{white-space:normal;font-size:9.5px}th,td{padding-right:7px}td:first-child,th:first-child{min-width:12em}summary{list-style:none}summary::-webkit-details-marker{display:none}
+details:not([open])>:not(summary){display:none}.plot.tall{height:230px}.plot.mid{height:190px}}
 )css";
 
 const std::string_view kReportScript = R"js(

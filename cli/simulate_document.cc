@@ -70,6 +70,8 @@ Json workload_of(const sim::WorkloadRow& row) {
   document["waitingSeconds"] = seconds(row.waiting);
   document["runningSeconds"] = seconds(row.running);
   document["lostSeconds"] = seconds(row.lost);
+  if (row.kind == sim::WorkloadKind::kInferencePool)
+    document["missingReplicaSeconds"] = seconds(row.missing);
   document["interruptions"] = row.interruptions;
   document["attempts"] = row.attempts;
   document["acceleratorSeconds"] = row.accelerator_time.value();

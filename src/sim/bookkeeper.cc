@@ -1,5 +1,6 @@
 #include "bookkeeper.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <spillway/control/keys.h>
@@ -231,6 +232,7 @@ void Bookkeeper::note_inference_pool(const Change& change) {
     books.submitted = now();
     books.team = text_in(pool, "spec", "attribution", "team");
   }
+  count_missing(key, wanted);
   if (change.kind == ChangeKind::kDeleted) books.finished = now();
   wanted.replicas = number_in(pool, 1, "spec", "replicas");
   look_at_readiness(key, wanted);
@@ -243,8 +245,16 @@ void Bookkeeper::note_inference_pool(const Change& change) {
 void Bookkeeper::count_running(const WorkloadKey& workload, std::int64_t change) {
   const auto wanted = wanted_.find(workload);
   if (wanted == wanted_.end()) return;
+  count_missing(workload, wanted->second);
   wanted->second.running += change;
   look_at_readiness(workload, wanted->second);
+}
+
+void Bookkeeper::count_missing(const WorkloadKey& workload, Wanted& wanted) {
+  WorkloadBooks& books = workloads_[workload];
+  const Duration time = now() - std::exchange(wanted.counted_until, now());
+  if (!books.first_ready || books.finished) return;
+  books.missing += time * std::max<std::int64_t>(wanted.replicas - wanted.running, 0);
 }
 
 void Bookkeeper::look_at_readiness(const WorkloadKey& workload, Wanted& wanted) {
@@ -296,6 +306,7 @@ void Bookkeeper::close() {
     close_stay(key.first, key.second, open);
   stays_.clear();
   for (auto& [key, wanted] : wanted_) {
+    count_missing(key, wanted);
     if (!wanted.ready_since) continue;
     workloads_[key].ready += now() - *wanted.ready_since;
     wanted.ready_since = now();

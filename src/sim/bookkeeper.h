@@ -38,7 +38,8 @@ struct WorkloadBooks {
   std::string team;
   std::int64_t attempts = 0;
   std::int64_t interruptions = 0;
-  Duration ready{};  // an InferencePool's time with all replicas running
+  Duration ready{};    // an InferencePool's time with all replicas running
+  Duration missing{};  // its replica time below what was asked for, once all had run
   std::map<api::Tier, ChargeBooks> charges;
   std::vector<PlacementSpan> spans;
   std::int64_t spans_left_out = 0;
@@ -107,6 +108,7 @@ class Bookkeeper {
     std::int64_t replicas = 0;
     std::int64_t running = 0;
     std::optional<Instant> ready_since;
+    Instant counted_until{};  // what is missing
   };
   void note(const Change& change);
   void note_node(const Change& change);
@@ -119,6 +121,7 @@ class Bookkeeper {
   void open_stay(const PodBooks& pod);
   void close_stay(const WorkloadKey& workload, const std::string& stay, OpenSpan& open);
   void count_running(const WorkloadKey& workload, std::int64_t change);
+  void count_missing(const WorkloadKey& workload, Wanted& wanted);
   void look_at_readiness(const WorkloadKey& workload, Wanted& wanted);
   void take(const cost::Entry& entry);
   void add_point(std::vector<CountPoint>& points, std::int64_t count) const;

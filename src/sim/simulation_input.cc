@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxManifests = 20'000;
 constexpr std::string_view kPrefix = "simulate.spillway.dev/";
+constexpr std::size_t kMostDigits = 8;  // of a number of seconds: three years
 constexpr Duration kProvisioning = std::chrono::seconds(90);
 constexpr Duration kIdleRemoval = std::chrono::minutes(10);
 
@@ -118,6 +119,7 @@ class Reader {
                     .delete_after = {},
                     .deadline_after = {},
                     .job = {}};
+    TRY_VOID(check_program(who, object));
     TRY(submit, submission(who, object));
     one.submit = submit;
     TRY(delete_after, time_told(who, object, "delete-after"));
@@ -139,6 +141,25 @@ class Reader {
     }
     one.object = std::move(object);
     scene_.objects.push_back(std::move(one));
+    return {};
+  }
+
+  // What the pods' annotations say of the program.
+  static Result<void> check_program(const std::string& who, const json& object) {
+    const json annotations =
+        object.value("/spec/template/metadata/annotations"_json_pointer, json::object());
+    for (const char* what : {"start-seconds", "run-seconds", "stop-seconds", "exit-code"}) {
+      const std::string name = std::string(kPrefix) + what;
+      const auto found = annotations.find(name);
+      if (found == annotations.end()) continue;
+      const std::string text = found->is_string() ? found->get<std::string>() : found->dump();
+      const bool is_number = !text.empty() && text.size() <= kMostDigits &&
+                             text.find_first_not_of("0123456789") == std::string::npos;
+      if (is_number && found->is_string()) continue;
+      return invalid(who + ": spec.template.metadata.annotations[" + name + "] is " +
+                     found->dump(-1, ' ', false, json::error_handler_t::replace) +
+                     ": write a whole number in quotes, such as \"600\"");
+    }
     return {};
   }
 

@@ -26,6 +26,7 @@
 //     idle-removal: 5m       ... an empty node goes after this (default 10m)
 //     notice: 30s            ... what a node that is taken is told before (default: what the
 //                            provider promises: aws 2m, gcp and azure 30s, others nothing)
+// and of pod templates start-seconds, run-seconds, stop-seconds and exit-code (sim/kubelets.h).
 
 #include <cstdint>
 #include <optional>
@@ -161,6 +162,7 @@ struct WorkloadRow {
   Duration waiting{};  // wanted to run and did not, until `finished` or the end
   Duration running{};  // all replicas ran
   Duration lost{};     // of `running`: done again after an interruption
+  Duration missing{};  // of an InferencePool, once all replicas had run: replicas x time below that
   std::int64_t interruptions = 0;
   std::int64_t attempts = 0;
   AcceleratorSeconds accelerator_time;  // charged

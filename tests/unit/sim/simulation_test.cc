@@ -151,12 +151,9 @@ TEST_F(Simulation, when_the_zone_has_none_left_the_node_is_taken_and_the_work_is
 
 TEST_F(Simulation, a_job_that_saves_loses_little_and_ends_sooner) {
   write_trace(9, 6);
-  const json checkpoint = {{"store", "any"},
-                           {"mode", "Agent"},
-                           {"format", "Manifest"},
-                           {"directory", "/checkpoints"},
-                           {"interval", "15m"},
-                           {"trigger", {{"signal", "SIGUSR1"}}}};
+  const json checkpoint = {{"store", "any"},       {"mode", "Agent"},
+                           {"format", "Manifest"}, {"directory", "/checkpoints"},
+                           {"interval", "15m"},    {"trigger", {{"signal", "SIGUSR1"}}}};
   add(workload("TrainingJob", "saves",
                {{"duration", "2h"}, {"tiers", {"Spot"}}, {"checkpoint", checkpoint}}));
   add(workload("TrainingJob", "starts-over", {{"duration", "2h"}, {"tiers", {"Spot"}}}));
@@ -175,12 +172,9 @@ TEST_F(Simulation, a_job_that_saves_loses_little_and_ends_sooner) {
 TEST_F(Simulation, a_job_that_saves_loses_at_most_an_interval_without_a_notice) {
   write_trace(9, 6);
   input_.manifests[0].object["metadata"]["annotations"]["simulate.spillway.dev/notice"] = "0s";
-  const json checkpoint = {{"store", "any"},
-                           {"mode", "Agent"},
-                           {"format", "Manifest"},
-                           {"directory", "/checkpoints"},
-                           {"interval", "15m"},
-                           {"trigger", {{"signal", "SIGUSR1"}}}};
+  const json checkpoint = {{"store", "any"},       {"mode", "Agent"},
+                           {"format", "Manifest"}, {"directory", "/checkpoints"},
+                           {"interval", "15m"},    {"trigger", {{"signal", "SIGUSR1"}}}};
   add(workload("TrainingJob", "saves",
                {{"duration", "2h"}, {"tiers", {"Spot"}}, {"checkpoint", checkpoint}}));
   const SimulationReport report = good_run();
@@ -216,6 +210,29 @@ TEST_F(Simulation, the_baseline_is_used_split_by_team_and_idle_for_the_rest) {
   ASSERT_EQ(report.teams.size(), 1u);
   EXPECT_EQ(report.teams[0].team, "b");
   EXPECT_EQ(report.teams[0].reserved, reserved.split.used);
+}
+
+TEST_F(Simulation, replicas_that_are_not_ready_are_counted_once_all_had_run) {
+  write_trace(30, 114);  // five hours, then no more
+  json serve =
+      workload("InferencePool", "serve",
+               {{"replicas", 3}, {"tiers", {"Spot"}}, {"capacity", {{"spotPercent", 100}}}});
+  serve["metadata"]["annotations"] = {{"simulate.spillway.dev/delete-after", "10h"}};
+  add(std::move(serve));
+  const SimulationReport report = good_run();
+  const WorkloadRow& served = row(report, "serve");
+  ASSERT_TRUE(served.started);
+  EXPECT_GE(served.missing, std::chrono::hours(15));  // three replicas, five hours
+  EXPECT_LT(served.missing, std::chrono::hours(15) + std::chrono::minutes(10));
+}
+
+TEST_F(Simulation, what_a_template_says_of_the_program_has_to_be_a_number) {
+  json train = workload("TrainingJob", "train", {{"duration", "2h"}});
+  train["spec"]["template"]["metadata"]["annotations"] = {
+      {"simulate.spillway.dev/start-seconds", "3m"}};
+  add(std::move(train));
+  EXPECT_THAT(error(), AllOf(HasSubstr("start-seconds"), HasSubstr("\"3m\""),
+                             HasSubstr("write a whole number")));
 }
 
 TEST_F(Simulation, deadlines_are_judged) {
