@@ -1,5 +1,6 @@
 """A store behind a private authority."""
 
+import agents
 import pytest
 from certificates import write_certificates
 from conftest import BUCKET, Store, Versitygw
@@ -32,3 +33,23 @@ def test_large_bodies_are_left_to_tls(secure, tmp_path):
     answer = Store(url).probe("round-trip", str(source), "f/", str(target), PROBE_CA=str(authority))
     assert "error" not in answer, answer
     assert (target / "large").read_bytes() == (source / "large").read_bytes()
+
+
+def test_the_agent_saves_and_restores_with_the_authority_it_is_told_and_not_without(secure, tmp_path):
+    url, authority = secure
+    (tmp_path / "in").mkdir()
+    content = {"model.bin": bytes(range(256)) * 40_000, "small.json": b"{}"}
+    agents.write_checkpoint(tmp_path / "in", 5, content)
+    distrustful = agents.Sync(url, tmp_path / "in")
+    agents.wait_until(lambda: any("is not accepted" in line for line in distrustful.lines), "a refusal of the certificate")
+    assert distrustful.saved_step() is None
+    distrustful.kill()
+
+    agent = agents.Sync(url, tmp_path / "in", SPILLWAY_STORE_CA=authority)
+    agents.wait_until(lambda: agent.saved_step() == 5, "upload")
+    agent.kill()
+    refused = agents.restore(url, tmp_path / "refused", 5)
+    assert refused.returncode == 1 and "is not accepted" in refused.stderr
+    done = agents.restore(url, tmp_path / "out", 5, SPILLWAY_STORE_CA=authority)
+    assert done.returncode == 0, done.stderr
+    assert agents.tree(tmp_path / "out" / "step-5") == content | {"_SUCCESS": b""}
