@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from cluster import wait_until
-from support.installation import install
+from support.installation import install, render
 from support.world import POOL_LABEL, condition, now
 
 POLICIES = "/apis/spillway.dev/v1alpha1/costpolicies"
@@ -141,6 +141,27 @@ class Plain:
 
     def writes(self, name):
         return [w for w in self.world.writes() if w.name == name and w.resource != "events"]
+
+
+def rights(version, *helm_arguments):
+    """Resource -> verbs that the operator has on it, by the rendered chart."""
+    found = {}
+    for role in render(version, *helm_arguments):
+        if role["kind"] == "ClusterRole" and role["metadata"]["name"] == "spillway-operator":
+            for rule in role["rules"]:
+                for resource in rule["resources"]:
+                    found.setdefault(resource, set()).update(rule["verbs"])
+    return found
+
+
+def test_rights_on_plain_workloads_come_with_the_charts_value_alone(cluster):
+    assert not {"statefulsets", "cronjobs"} & set(rights(cluster.version))
+    value = ("--set", "offSwitch.enabled=true")
+    reading = {"get", "list", "watch"}
+    for resource in ("statefulsets", "cronjobs"):
+        assert rights(cluster.version, *value)[resource] == reading | {"patch"}
+        assert rights(cluster.version, *value, "--set", "observe=true")[resource] == reading
+    assert "patch" in rights(cluster.version, *value)["deployments"]
 
 
 def test_a_namespace_sleeps_at_the_edge_and_is_woken_by_command_whoever_leads(plain):
