@@ -187,6 +187,7 @@ Task<Result<nlohmann::json>> Client::merge_patch(ResourceType type, ObjectKey ke
   add_query(call.request.target, "fieldManager", options_.field_manager.str());
   call.request.content_type = kMergePatch;
   call.request.body = write(patch);
+  call.request.priority = options.priority;
   co_return co_await answer_object(std::move(call));
 }
 
@@ -291,7 +292,7 @@ Task<Result<std::string>> Client::perform(Call call) {
     const MonotonicTime now = runtime_.clock.monotonic();
     if (error.code == ErrorCode::kThrottled && error.http_status == 429) {
       ++metrics_.server_throttles;
-      if (error.retry_after && call.request.priority == Priority::kNormal) {
+      if (error.retry_after && call.request.priority != Priority::kLease) {
         limiter_.pause_until(now + *error.retry_after);
       }
     }
@@ -322,7 +323,38 @@ std::optional<Duration> Client::retry_delay(const Call& call, const Error& error
 }
 
 Task<Result<HttpResponse>> Client::attempt(Call call, MonotonicTime deadline) {
-  if (call.request.priority == Priority::kNormal) TRY_VOID_CO(co_await wait_for_limiter(deadline));
+  const Priority priority = call.request.priority;
+  if (priority == Priority::kLow) TRY_VOID_CO(co_await wait_for_quiet(deadline));
+  if (priority == Priority::kNormal) ++normal_;
+  auto answer = co_await exchange(std::move(call), deadline);
+  if (priority == Priority::kNormal) end_of_normal();
+  co_return answer;
+}
+
+// The next of low priority looks whether it may leave.
+void Client::end_of_normal() {
+  --normal_;
+  if (normal_ < options_.low_priority_below && !low_waiting_.empty())
+    low_waiting_.front()->cancel();
+}
+
+Task<Result<void>> Client::wait_for_quiet(MonotonicTime deadline) {
+  while (true) {
+    const MonotonicTime now = runtime_.clock.monotonic();
+    const bool quiet = normal_ < options_.low_priority_below;
+    const MonotonicTime spare = limiter_.spare_at(now);
+    if (quiet && spare <= now) co_return Result<void>{};
+    if (now >= deadline)
+      co_return fail(ErrorCode::kThrottled, "more urgent requests left no room for it");
+    const std::unique_ptr<Timer> timer = runtime_.timers.make();
+    low_waiting_.push_back(timer.get());
+    co_await timer->wait_until(quiet ? std::min(spare, deadline) : deadline);
+    std::erase(low_waiting_, timer.get());
+  }
+}
+
+Task<Result<HttpResponse>> Client::exchange(Call call, MonotonicTime deadline) {
+  if (call.request.priority != Priority::kLease) TRY_VOID_CO(co_await wait_for_limiter(deadline));
   const bool write = mutating(call.request.method);
   // A read that gets stuck leaves time for another try.
   const MonotonicTime now = runtime_.clock.monotonic();

@@ -101,7 +101,8 @@ Task<Result<void>> EventRecorder::try_write(Item item) {
   const auto& update = std::get<EventCorrelator::UpdateSeries>(item);
   nlohmann::json patch = {{"series", series_json(update.count, update.observed_at)}};
   ObjectKey key{.ns = namespace_of(update.event), .name = ObjectName(update.name)};
-  const auto patched = co_await client_.merge_patch(kEvents, std::move(key), std::move(patch), {});
+  const auto patched = co_await client_.merge_patch(kEvents, std::move(key), std::move(patch),
+                                                    {.priority = Priority::kLow});
   if (patched) co_return Result<void>{};
   if (patched.error().code != ErrorCode::kNotFound) co_return tl::unexpected(patched.error());
   // The server forgets events after an hour: the series goes on in a new object.
@@ -127,7 +128,7 @@ Task<Result<void>> EventRecorder::create(std::string name, Event event, Instant 
                            {"note", event.note},
                            {"regarding", std::move(regarding)}};
   if (count > 1) object["series"] = series_json(count, last);
-  const auto created = co_await client_.create(kEvents, std::move(object));
+  const auto created = co_await client_.create(kEvents, std::move(object), Priority::kLow);
   // The name is unique per series: it is there because an earlier try did happen.
   if (!created && created.error().code != ErrorCode::kAlreadyExists)
     co_return tl::unexpected(created.error());

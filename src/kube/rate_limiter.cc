@@ -19,6 +19,14 @@ MonotonicTime RateLimiter::reserve(MonotonicTime now) {
   return std::max(now + Duration(wait_ms), paused_until_);
 }
 
+MonotonicTime RateLimiter::spare_at(MonotonicTime now) const {
+  if (limit_.per_second <= 0 || !started_) return std::max(now, paused_until_);
+  const double missing = limit_.burst / 2 - tokens_;
+  const auto time_ms =
+      static_cast<Duration::rep>(std::ceil(std::max(missing, 0.0) / limit_.per_second * 1000));
+  return std::max({now, paused_until_, refilled_at_ + Duration(time_ms)});
+}
+
 void RateLimiter::give_back() {
   tokens_ = std::min(limit_.burst, tokens_ + 1);
 }

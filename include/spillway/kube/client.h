@@ -47,6 +47,8 @@ struct ClientOptions {
   int max_attempts = 5;
   Duration backoff_base = std::chrono::milliseconds(100);  // doubled a try, with full jitter
   Duration backoff_cap = std::chrono::seconds(5);
+  // A call of low priority leaves only while fewer others than this are under way.
+  std::size_t low_priority_below = 4;
 };
 
 struct ApplyOptions {
@@ -59,6 +61,7 @@ struct ApplyOptions {
 struct PatchOptions {
   std::optional<ResourceVersion> resource_version;
   Subresource subresource = Subresource::kNone;
+  Priority priority = Priority::kNormal;
 };
 
 struct PutOptions {
@@ -168,6 +171,9 @@ class Client {
   Task<Result<std::string>> perform(Call call);
   Task<Result<HttpResponse>> attempt(Call call, MonotonicTime deadline);
   Task<Result<void>> wait_for_limiter(MonotonicTime deadline);
+  Task<Result<void>> wait_for_quiet(MonotonicTime deadline);
+  Task<Result<HttpResponse>> exchange(Call call, MonotonicTime deadline);
+  void end_of_normal();
   std::optional<Duration> retry_delay(const Call& call, const Error& error, int attempts);
   void count(const Call& call, std::string code, MonotonicTime started);
 
@@ -177,6 +183,8 @@ class Client {
   ClientMetrics& metrics_;
   ClientOptions options_;
   RateLimiter limiter_;
+  std::size_t normal_ = 0;           // requests waiting for the limiter or under way
+  std::vector<Timer*> low_waiting_;  // in order
 };
 
 }  // namespace spillway::kube

@@ -18,6 +18,8 @@ class RateLimiter {
 
   // Takes one token, in debt if need be, and says when the request may leave (`now` or later).
   MonotonicTime reserve(MonotonicTime now);
+  // When half of the burst is there, if nobody else takes of it: what can wait leaves it to others.
+  [[nodiscard]] MonotonicTime spare_at(MonotonicTime now) const;
   // Gives back the token of a request that was never sent.
   void give_back();
   // Nobody leaves before `until`: the server asked for it.

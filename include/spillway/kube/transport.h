@@ -21,8 +21,8 @@ std::string_view to_string(Method method);
 }
 
 // A lease renewal never queues behind other traffic: own connection, no client-side limit
-// (kubernetes.md §5).
-enum class Priority { kNormal, kLease };
+// (kubernetes.md §5). What only tells people something (kLow) goes when there is little else to do.
+enum class Priority { kNormal, kLease, kLow };
 
 struct HttpRequest {
   Method method = Method::kGet;

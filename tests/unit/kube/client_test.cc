@@ -64,6 +64,26 @@ TEST_F(ClientTest, AnApplyEscapesWhatYamlDoesNotAllow) {
                         "\\ufeff \\ufffe \\uffff \xef\xbf\xbd \xc3\xa9\""));
   EXPECT_EQ(sent_body()["text"], object["text"]);
 }
+TEST_F(ClientTest, WhatOnlyTellsPeopleWaitsUntilThereIsLittleElseToDo) {
+  const auto read = [this]() -> Task<void> { co_await client.get(kJobs, kKey); };
+  const auto tell = [this]() -> Task<void> {
+    co_await client.create(kEvents, object_json("event", ""), Priority::kLow);
+  };
+  for (int i = 0; i < 4; ++i)
+    start(read());  // nobody answers them for 15 s
+  start(tell());
+  time.run_for(seconds(10));
+  const auto events = [this] {
+    return std::ranges::count(transport.sent, Method::kPost,
+                              [](const auto& sent) { return sent.request.method; });
+  };
+  EXPECT_EQ(events(), 0);
+  for (int i = 0; i < 4; ++i)
+    transport.answer(200, object_json("llama-1", "5"));
+  transport.answer(201, object_json("event", "6"));
+  time.run_for(seconds(10));
+  EXPECT_EQ(events(), 1);
+}
 TEST_F(ClientTest, PatchesWithAPrecondition) {
   transport.answer(200, object_json("llama-1", "5"));
   ASSERT_TRUE(run(client.merge_patch(kJobs, kKey, {{"spec", {{"suspend", true}}}},

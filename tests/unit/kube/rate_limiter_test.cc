@@ -19,6 +19,18 @@ TEST(RateLimiterTest, LetsABurstThroughAndThenSpacesOut) {
   EXPECT_EQ(limiter.reserve(ms(0)), ms(200));
   EXPECT_EQ(limiter.reserve(ms(200)), ms(300));
 }
+TEST(RateLimiterTest, WhatCanWaitLeavesHalfOfTheBurstToOthers) {
+  RateLimiter limiter({.per_second = 10, .burst = 4});
+  EXPECT_EQ(limiter.spare_at(ms(0)), ms(0));
+  limiter.reserve(ms(0));
+  limiter.reserve(ms(0));
+  EXPECT_EQ(limiter.spare_at(ms(0)), ms(0));
+  limiter.reserve(ms(0));
+  EXPECT_EQ(limiter.spare_at(ms(0)), ms(100));
+  EXPECT_EQ(limiter.spare_at(ms(250)), ms(250));
+  limiter.pause_until(ms(900));
+  EXPECT_EQ(limiter.spare_at(ms(250)), ms(900));
+}
 TEST(RateLimiterTest, RefillsUpToTheBurst) {
   RateLimiter limiter({.per_second = 10, .burst = 2});
   limiter.reserve(ms(0));
