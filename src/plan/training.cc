@@ -312,6 +312,18 @@ Instant settled_at(const Pass& pass, const Job& job) {
 
 namespace {
 
+// An attempt that cannot be asked to save is not given up for a better price before it has saved
+// something by itself: launches that are refused again and again would else keep the job from
+// getting anywhere.
+bool has_nothing_to_show(const Job& job) {
+  const TrainingWorkload& workload = *job.workload;
+  if (!job.running() || !workload.gang || !workload.placement || !workload.checkpointing)
+    return false;
+  const Checkpointing& checkpointing = *workload.checkpointing;
+  if (checkpointing.can_ask) return false;
+  return !checkpointing.verified || checkpointing.verified->attempt != workload.placement->attempt;
+}
+
 struct Move {
   const Offer* offer = nullptr;  // null: it waits for a better one
   Cause cause = Cause::kPriceMove;
@@ -329,9 +341,10 @@ std::optional<Move> move_by_programme(Pass& pass, const Job& job, const Work& wo
     case SpotMove::kStay: return std::nullopt;
     case SpotMove::kLaunchOnDemand: return Move{.offer = answer.offer, .cause = Cause::kDeadline};
     case SpotMove::kLaunchSpot:
-    case SpotMove::kWait: return Move{.offer = answer.offer};
+    case SpotMove::kWait: break;
   }
-  return std::nullopt;
+  if (has_nothing_to_show(job)) return std::nullopt;
+  return Move{.offer = answer.offer};
 }
 
 // A job that runs, or is about to, on bought capacity: does a move pay, or does the deadline force
@@ -345,6 +358,7 @@ std::optional<Move> better_place(Pass& pass, const Job& job) {
     return std::nullopt;
   }
   if (follows_programme(pass, job)) return move_by_programme(pass, job, work);
+  if (has_nothing_to_show(job)) return std::nullopt;
   const auto staying = cost_of_staying(pass, job, work);
   if (!staying) return std::nullopt;
   const double limit =

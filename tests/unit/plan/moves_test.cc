@@ -103,6 +103,24 @@ TEST_F(Moves, AnUnknownPriceHereMovesNothing) {
   EXPECT_EQ(world.plan().pool_of("train"), "here");
 }
 
+// Spot that refuses launches would take it from on-demand again and again, and all its work with
+// it.
+TEST_F(Moves, WhoCannotBeAskedToSaveGoesOnlyAfterASaveOfItsOwn) {
+  TrainingWorkload& job = world.job_named("train");
+  job.checkpointing = Checkpointing{.interval = 30min};
+  runs(20min);
+  world.set_price("there", 5);
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+  job.checkpointing->verified = VerifiedCheckpoint{.step = api::StepNumber(7),
+                                                   .attempt = AttemptNumber(0),
+                                                   .committed_at = world.now - 1h,
+                                                   .work = 30min};  // of the attempt before
+  EXPECT_EQ(world.plan().pool_of("train"), "here");
+  job.checkpointing->verified->attempt = job.placement->attempt;
+  job.checkpointing->verified->committed_at = world.now - 1min;
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
 TEST_F(Moves, FromOnDemandBackToSpotWhenItPays) {
   world.on_demand("od", {.price = 24});
   world.runs("train", "od", 30min);
