@@ -1,8 +1,6 @@
 #include "loop.h"
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include <spillway/cloud/beast_http_client.h>
 #include <spillway/cloud/workload_identity.h>
@@ -37,18 +35,10 @@ const char* environment(const char* name) {
   return std::getenv(name);
 }
 
-// The authorities of all stores. What cannot be read is told; requests then fail with the reason.
 std::string authorities_of(const std::vector<control::StoreConfig>& stores) {
   std::string bundle;
   for (const control::StoreConfig& store : stores) {
-    if (store.ca_file.empty()) continue;
-    std::ifstream file(store.ca_file, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file || text.empty()) {
-      log::error("the certificates of a store cannot be read",
-                 {{"store", store.name.str()}, {"file", store.ca_file}});
-    }
-    bundle += text + "\n";
+    if (!store.authorities.empty()) bundle += store.authorities + "\n";
   }
   return bundle;
 }

@@ -2,6 +2,9 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <iterator>
 
 #include <spillway/core/log.h>
 #include <spillway/kube/beast_transport.h>
@@ -38,6 +41,29 @@ kube::ClientOptions client_options(const Options& options) {
   return client;
 }
 
+// With the authorities of its stores. What cannot be read is told; requests then fail with the
+// reason.
+control::OperatorConfig with_authorities(control::OperatorConfig config) {
+  for (control::StoreConfig& store : config.stores) {
+    if (store.ca_file.empty()) continue;
+    std::ifstream file(store.ca_file, std::ios::binary);
+    store.authorities.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file || store.authorities.empty()) {
+      log::error("the certificates of a store cannot be read",
+                 {{"store", store.name.str()}, {"file", store.ca_file}});
+    }
+  }
+  return config;
+}
+
+// Of the processor, for the thread that asks: all control flow is on one.
+Duration thread_time() {
+  timespec used{};
+  if (::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) != 0) return {};
+  return std::chrono::duration_cast<Duration>(std::chrono::seconds(used.tv_sec) +
+                                              std::chrono::nanoseconds(used.tv_nsec));
+}
+
 }  // namespace
 
 Operator::Operator(asio::io_context& io, const Runtime& runtime, Options options,
@@ -46,7 +72,7 @@ Operator::Operator(asio::io_context& io, const Runtime& runtime, Options options
       runtime_(runtime),
       options_(std::move(options)),
       wanted_(configuration.values),
-      in_force_(std::move(configuration.values)),
+      in_force_(with_authorities(std::move(configuration.values))),
       transport_(transport_to(runtime, cluster)),
       elector_(options_.leader_elect
                    ? std::make_unique<kube::LeaderElector>(
@@ -80,6 +106,7 @@ control::ControllerOptions Operator::controller_options() const {
   options.plan = in_force_.placement;
   options.checkpoints.key_secret.ns = options_.ns;
   options.reflector.watch_timeout = options_.watch_timeout;
+  options.processor_time = &thread_time;
   return options;
 }
 
@@ -187,7 +214,7 @@ Task<void> Operator::take_up() {
   while (!ending_ && !co_await loop_->drained(runtime_.clock.monotonic() + kLook)) {
   }
   if (ending_) co_return;
-  in_force_ = wanted_;
+  in_force_ = with_authorities(wanted_);
   loop_.reset();
   loop_ = make_loop();
   loop_->start();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <spillway/core/check.h>
 #include <spillway/core/log.h>
 
 namespace spillway::control {
@@ -97,7 +98,7 @@ MonotonicTime CheckpointBook::start_due() {
     if (looking_ >= options_.max_looks) break;  // an end of one wakes us
     ++looking_;
     entries_.at(job).looking = true;
-    tasks_.spawn(look(job));
+    tasks_.spawn(entries_.at(job).target.erase ? erase(job) : look(job));
   }
   return next;
 }
@@ -124,13 +125,7 @@ void CheckpointBook::note(Entry& entry, Result<storage::SearchResult> result, Mo
   const FoundCheckpoints before = entry.found;
   const bool first = !entry.succeeded;
   if (!result) {
-    ++metrics_.failures;
-    Duration delay = options_.retry_base;
-    for (int i = 0; i < entry.failures && delay < options_.retry_cap; ++i)
-      delay *= 2;
-    ++entry.failures;
-    entry.due = now + std::min(delay, options_.retry_cap);
-    entry.found.trouble = result.error().message;
+    note_failure(entry, result.error());
   } else {
     entry.failures = 0;
     entry.due = now + entry.target.every;
@@ -151,6 +146,57 @@ void CheckpointBook::note(Entry& entry, Result<storage::SearchResult> result, Mo
                     !same(entry.found.passed_over, before.passed_over) ||
                     (entry.last_writers && !entry.target.may_still_write);
   if (news) changed_();
+}
+
+void CheckpointBook::note_failure(Entry& entry, const Error& error) {
+  ++metrics_.failures;
+  Duration delay = options_.retry_base;
+  for (int i = 0; i < entry.failures && delay < options_.retry_cap; ++i)
+    delay *= 2;
+  ++entry.failures;
+  entry.due = runtime_.clock.monotonic() + std::min(delay, options_.retry_cap);
+  entry.found.trouble = error.message;
+}
+
+// A failure, or the end of the process, leaves the rest to the next look.
+Task<void> CheckpointBook::erase(Uid job) {
+  const CheckpointTarget target = entries_.at(job).target;
+  ++metrics_.looks;
+  const auto removed = co_await remove_all(target);
+  --looking_;
+  const auto at = entries_.find(job);
+  if (at != entries_.end()) {
+    Entry& entry = at->second;
+    entry.looking = false;
+    if (removed) {
+      entry.found.erased = true;
+      entry.found.trouble.clear();
+      entry.failures = 0;
+      entry.due = runtime_.clock.monotonic() + target.every;
+    } else {
+      note_failure(entry, removed.error());
+    }
+    changed_();
+  }
+  wake_.notify();
+}
+
+Task<Result<void>> CheckpointBook::remove_all(const CheckpointTarget& target) {
+  // Only what is the job's own: its uid is part of the prefix.
+  SPILLWAY_CHECK(target.prefix.str().ends_with("/" + target.job.str() + "/"));
+  storage::ObjectStore& objects = *target.store->objects;
+  TRY_CO(listing, co_await objects.list({.prefix = target.prefix}));
+  for (const storage::ObjectInfo& object : listing.objects) {
+    if (stopping_) co_return fail(ErrorCode::kCancelled, "stopping");
+    TRY_VOID_CO(co_await objects.remove(object.key));
+    ++metrics_.erased;
+  }
+  TRY_CO(uploads, co_await objects.open_uploads(target.prefix));
+  for (const storage::OpenUpload& upload : uploads) {
+    if (stopping_) co_return fail(ErrorCode::kCancelled, "stopping");
+    TRY_VOID_CO(co_await objects.abort_upload(upload.key, upload.id));
+  }
+  co_return Result<void>();
 }
 
 // Removes what is older than what is to stay, the marker first. A failure is tried again with the

@@ -7,6 +7,7 @@
 #include <spillway/core/text.h>
 
 #include "status_parts.h"
+#include "training_deletion.h"
 
 namespace spillway::control {
 namespace {
@@ -124,6 +125,13 @@ class Facts {
         if (uri) target.pruning->in_use = uri->key;
       }
     }
+    const bool ended = !may_still_write_ && children_.pods.empty() &&
+                       (children_.current == nullptr || children_.current->terminal());
+    if (removes_checkpoints(job_) && ended && out_.store->config.prune) {
+      target.erase = true;
+      target.every = kUrgent;
+      target.pruning.reset();
+    }
     if (status.attempt.value() > 0) out_.target = std::move(target);
   }
 
@@ -135,6 +143,7 @@ class Facts {
     const FoundCheckpoints* found = observed_.checkpoints->find(job_.meta.uid);
     if (found == nullptr) return;
     store_trouble_ = found->trouble;
+    out_.erased = found->erased;
     if (!found->looked) return;
     api::CheckpointStatus& status = out_.status;
     const bool keeps_known =

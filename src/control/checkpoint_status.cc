@@ -12,12 +12,7 @@ namespace {
 using api::SaveState;
 using plan::InterruptionState;
 
-void tell(NextTraining& next, bool warning, std::string_view reason, std::string note) {
-  next.notables.push_back({.warning = warning,
-                           .reason = std::string(reason),
-                           .action = "Save",
-                           .note = std::move(note)});
-}
+constexpr std::string_view kAction = "Save";
 
 void set(NextTraining& next, api::Condition condition) {
   api::set_condition(next.status.conditions, std::move(condition));
@@ -57,7 +52,7 @@ void record_checkpoint(const SavedWorkload& saved, NextTraining& next) {
                            .message = shorten(known.message, kMaxSentence)};
   set(next, std::move(condition));
   if (news && known.reason != "NoCheckpoint")
-    tell(next, known.reason != "Verified", known.reason, known.message);
+    tell(next.notables, known.reason != "Verified", known.reason, kAction, known.message);
 }
 
 void record_save(const SavedWorkload& saved, NextTraining& next) {
@@ -74,17 +69,21 @@ void record_save(const SavedWorkload& saved, NextTraining& next) {
     if (!same) {
       switch (save.state) {
         case SaveState::kRequested:
-          tell(next, save.reason == api::SaveReason::kNotice, "SaveRequested",
+          tell(next.notables, save.reason == api::SaveReason::kNotice, "SaveRequested", kAction,
                "asking every rank of attempt " + std::to_string(save.attempt.value()) +
                    " to save (" + why + "), until " + until);
           break;
         case SaveState::kVerified:
-          tell(next, false, "SaveVerified",
+          tell(next.notables, false, "SaveVerified", kAction,
                "step " + std::to_string(save.step ? save.step->value() : 0) +
                    " is complete in the store");
           break;
-        case SaveState::kGivenUp: tell(next, true, "SaveGivenUp", save.message); break;
-        case SaveState::kCancelled: tell(next, false, "SaveCancelled", save.message); break;
+        case SaveState::kGivenUp:
+          tell(next.notables, true, "SaveGivenUp", kAction, save.message);
+          break;
+        case SaveState::kCancelled:
+          tell(next.notables, false, "SaveCancelled", kAction, save.message);
+          break;
       }
     }
   }

@@ -20,6 +20,11 @@ namespace agent = api::agent;
 namespace variable = agent::environment;
 
 constexpr std::string_view kTokenKey = "token";
+constexpr std::string_view kAuthoritiesKey = "ca.crt";
+constexpr std::string_view kAuthoritiesVolume = "spillway-store-authorities";
+constexpr std::string_view kAuthoritiesDirectory = "/var/run/spillway/store-authorities";
+// What AWS's tools and libraries read.
+constexpr std::string_view kAwsAuthorities = "AWS_CA_BUNDLE";
 constexpr std::int64_t kDefaultGrace = 30;  // of Kubernetes
 
 // Only jobs that want checkpoints come here.
@@ -72,6 +77,12 @@ std::vector<json> store_variables(const StoreConfig& store, const std::string& u
   list.push_back(with_value(variable::kStoreCredentials,
                             store.pods.secret.empty() ? store.pods.credentials
                                                       : std::string(agent::kCredentialsDirectory)));
+  if (!store.authorities.empty()) {
+    const std::string file =
+        std::string(kAuthoritiesDirectory) + "/" + std::string(kAuthoritiesKey);
+    list.push_back(with_value(variable::kStoreCa, file));
+    list.push_back(with_value(kAwsAuthorities, file));
+  }
   return list;
 }
 
@@ -109,6 +120,13 @@ void add_volume(json& pod_spec, json volume) {
     if (there.value("name", "") == volume.at("name").get_ref<const std::string&>()) return;
   }
   volumes.push_back(std::move(volume));
+}
+
+// What a container needs on its disk to reach the store.
+void mount_access(json& container, const StoreConfig& store) {
+  if (!store.pods.secret.empty())
+    mount(container, agent::kCredentialsVolume, agent::kCredentialsDirectory, true);
+  if (!store.authorities.empty()) mount(container, kAuthoritiesVolume, kAuthoritiesDirectory, true);
 }
 
 json agent_container(std::string_view name, std::string_view role, const std::string& image) {
@@ -156,8 +174,7 @@ void add_agent(json& pod_spec, const api::TrainingJob& job, const CheckpointWiri
                  with_value(variable::kCheckpointWriters, std::to_string(checkpoint_writers(job))));
     set_variable(*container, with_value(variable::kWorldSize, std::to_string(job.spec.replicas)));
     set_variable(*container, rank_variable());
-    if (!wiring.store->pods.secret.empty())
-      mount(*container, agent::kCredentialsVolume, agent::kCredentialsDirectory, true);
+    mount_access(*container, *wiring.store);
   }
   // Before the template's own: what they prepare may build on what was restored.
   json all = json::array({std::move(restore), std::move(sync)});
@@ -181,9 +198,13 @@ Secret job_token(const Secret& key, const Uid& job) {
   return Secret(cloud::sha256_hex(cloud::hmac_sha256(key.reveal(), "save " + job.str())));
 }
 
-json token_secret(const api::TrainingJob& job, const Secret& token) {
+namespace {
+
+// Made once, of a job, and never changed.
+json immutable_secret(const api::TrainingJob& job, const ObjectName& name, std::string_view key,
+                      const std::string& value) {
   return {{"metadata",
-           {{"name", token_secret_name(job.meta.uid).str()},
+           {{"name", name.str()},
             {"namespace", job.meta.key.ns.str()},
             {"labels",
              {{std::string(label::kManagedBy), label::kManagedByValue},
@@ -195,7 +216,24 @@ json token_secret(const api::TrainingJob& job, const Secret& token) {
                                               {"controller", true}}})}}},
           {"type", "Opaque"},
           {"immutable", true},
-          {"stringData", {{std::string(kTokenKey), token.reveal()}}}};
+          {"stringData", {{std::string(key), value}}}};
+}
+
+}  // namespace
+
+json token_secret(const api::TrainingJob& job, const Secret& token) {
+  return immutable_secret(job, token_secret_name(job.meta.uid), kTokenKey, token.reveal());
+}
+
+ObjectName authorities_name(const StoreConfig& store, const Uid& job) {
+  constexpr std::size_t kShort = 10;
+  const std::string which = cloud::sha256_hex(store.authorities).substr(0, kShort);
+  return ObjectName("spillway-authorities-" + which + "-" + job.str());
+}
+
+json authorities_object(const api::TrainingJob& job, const StoreConfig& store) {
+  return immutable_secret(job, authorities_name(store, job.meta.uid), kAuthoritiesKey,
+                          store.authorities);
 }
 
 void wire_checkpoints(json& pod_template, const api::TrainingJob& job,
@@ -215,11 +253,14 @@ void wire_checkpoints(json& pod_template, const api::TrainingJob& job,
     add_volume(pod_spec, {{"name", agent::kCredentialsVolume},
                           {"secret", {{"secretName", store.pods.secret}}}});
   }
+  if (!store.authorities.empty()) {
+    const std::string name = authorities_name(store, job.meta.uid).str();
+    add_volume(pod_spec, {{"name", kAuthoritiesVolume}, {"secret", {{"secretName", name}}}});
+  }
   for (json& container : pod_spec["containers"]) {
     for (const json& entry : native ? access : known)
       set_variable(container, entry);
-    if (native && !store.pods.secret.empty())
-      mount(container, agent::kCredentialsVolume, agent::kCredentialsDirectory, true);
+    if (native) mount_access(container, store);
     if (!native)
       set_variable(container, with_value(variable::kCheckpointDirectory, spec.directory));
   }

@@ -26,7 +26,10 @@ Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeep
       changed_(runtime.timers),
       tasks_(runtime.executor, runtime.timers),
       builder_({.observe = options_.observe}),
-      reconciler_(options_.observe, {.agent = options_.checkpoints.agent}) {
+      reconciler_(options_.observe, {.agent = options_.checkpoints.agent}),
+      window_(options_.fold),
+      urgent_(runtime.timers),
+      recorded_(runtime.timers) {
   options_.plan.programmes = &programmes_;
   add_caches();
   const auto sink_of = [this](const kube::ResourceType& type) -> kube::ObjectSink* {
@@ -85,12 +88,30 @@ void Controller::add_caches() {
   add_cache<kube::Service>(kube::kServices, world_.services, &kube::Service::from_json, ours);
   add_cache<kube::PodDisruptionBudget>(kube::kPodDisruptionBudgets, world_.budgets,
                                        &kube::PodDisruptionBudget::from_json, ours);
+  // What is urgent about a node, or follows from a job, is looked at outside the store's call.
+  const auto changed = [this] { changed_.notify(); };
+  world_.nodes.set_listener(
+      [this](const ObjectKey& key, kube::Change) {
+        changed_nodes_.insert(key);
+        changed_.notify();
+        urgent_.notify();
+      },
+      changed);
+  world_.training_jobs.set_listener(
+      [this](const ObjectKey& key, kube::Change) {
+        changed_.notify();
+        if (!requests_) return;
+        changed_jobs_.insert(key);
+        recorded_.notify();
+      },
+      changed);
 }
 
 Task<void> Controller::run() {
   for (const auto& cache : caches_)
     tasks_.spawn(cache->reflector->run());
   if (book_) tasks_.spawn(book_->run());
+  if (requests_) tasks_.spawn(ask_when_recorded());
   tasks_.spawn(loop());
   co_await tasks_.drained(MonotonicTime::max());
 }
@@ -103,6 +124,8 @@ void Controller::stop() {
   for (const auto& cache : caches_)
     cache->reflector->stop();
   changed_.notify();
+  urgent_.notify();
+  recorded_.notify();
 }
 
 void Controller::look_again() {
@@ -136,11 +159,32 @@ MonotonicTime Controller::next_look() const {
   return next;
 }
 
-// Lets a burst of events arrive, so that it is planned as one.
+// Lets a burst of events arrive, so that it is planned as one, unless something cannot wait.
 Task<void> Controller::settle() {
-  const Duration window = std::max(options_.fold_window, last_cost_ * options_.fold_factor);
-  const auto timer = runtime_.timers.make();
-  co_await timer->wait_until(runtime_.clock.monotonic() + window);
+  const MonotonicTime asked = runtime_.clock.monotonic();
+  std::optional<MonotonicTime> urgent_since;
+  while (!stopping_) {
+    const MonotonicTime now = runtime_.clock.monotonic();
+    if (!urgent_since && has_urgent_news()) urgent_since = now;
+    const MonotonicTime until =
+        urgent_since ? std::min(window_.next_urgent(*urgent_since), window_.next(asked))
+                     : window_.next(asked);
+    if (now >= until) break;
+    co_await urgent_.wait(until);
+  }
+}
+
+// A node is said to go, which was not known at the last pass.
+bool Controller::has_urgent_news() const {
+  return heard_news_ || std::ranges::any_of(changed_nodes_, [this](const ObjectKey& key) {
+           const auto node = world_.nodes.find(key);
+           return node != nullptr && notices_.is_news(*node);
+         });
+}
+
+Duration Controller::processor_time() const {
+  return options_.processor_time ? options_.processor_time()
+                                 : runtime_.clock.monotonic().time_since_epoch();
 }
 
 Task<void> Controller::loop() {
@@ -156,6 +200,8 @@ Task<void> Controller::loop() {
     if (leading_() && book_ && token_key_.empty() && !options_.observe) co_await find_token_key();
     if (stopping_) break;
     if (leading_() && !prices_awaited_until_) pass();
+    changed_nodes_.clear();
+    heard_news_ = false;
   }
 }
 
@@ -179,6 +225,7 @@ void Controller::pass() {
   // back equal.
   const Instant now = std::chrono::floor<std::chrono::seconds>(runtime_.clock.now());
   const MonotonicTime started = runtime_.clock.monotonic();
+  const Duration spent_before = processor_time();
   const auto price_of = [this](const PoolName& pool) {
     market::PoolPrice price = market_.price_of(pool);
     return std::pair(std::move(price.price), price.on_demand);
@@ -187,6 +234,7 @@ void Controller::pass() {
   picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, observed());
   const MonotonicTime built = runtime_.clock.monotonic();
   memory_.show_market(picture_);
+  if (facts_.passes == 0) save_record_.recall(picture_);
   save_record_.show(picture_);
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   save_record_.learn(picture_, plan_);
@@ -197,10 +245,10 @@ void Controller::pass() {
   };
   Reconciliation result = reconciler_.reconcile(world_, picture_, plan_, memory_, trouble_of, now);
   wake_at_ = result.wake_at;
-  start(std::move(result.work));
   follow_checkpoints();
+  start(std::move(result.work));
   const MonotonicTime done = runtime_.clock.monotonic();
-  last_cost_ = done - started;
+  window_.note(processor_time() - spent_before, done);
   facts_.build.add(built - started);
   facts_.plan.add(planned - built);
   facts_.reconcile.add(done - planned);

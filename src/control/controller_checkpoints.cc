@@ -1,6 +1,8 @@
 // The part of the loop that is about saving and resuming: what a pass hands to the books that work
 // in the background, and what it takes from them.
 
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include <spillway/api/agent_protocol.h>
@@ -57,7 +59,10 @@ void Controller::hear(InstanceWord word) {
   constexpr std::size_t kMost = 4 * NoticeBook::kMaxInstances;
   if (heard_.size() > kMost) heard_.clear();  // then messages are told once more, no harm done
   heard_.emplace(word.instance, facts_.passes);
-  if (notices_.hear(std::move(word))) changed_.notify();
+  if (!notices_.hear(std::move(word))) return;
+  heard_news_ = true;
+  changed_.notify();
+  urgent_.notify();
 }
 
 // The pass after the one that planned with it comes when its chains have ended.
@@ -126,6 +131,21 @@ std::vector<SaveOrder> Controller::save_orders() const {
     orders.push_back(std::move(order));
   }
   return orders;
+}
+
+// The pods are asked as soon as the request stands in their job's status, whether the answer to the
+// write or the watch tells it: that follows from what is recorded, and need not wait for a pass.
+Task<void> Controller::ask_when_recorded() {
+  while (!stopping_) {
+    co_await recorded_.wait(MonotonicTime::max());
+    for (const ObjectKey& key : std::exchange(changed_jobs_, {})) {
+      const auto job = world_.training_jobs.find(key);
+      if (job == nullptr || stopping_ || !leading_()) continue;
+      const std::optional<api::SaveStatus>& save = job->status.save;
+      if (save && save->state == api::SaveState::kRequested)
+        requests_->record(job->meta.uid, save_id(*save));
+    }
+  }
 }
 
 // Read, or made by whoever comes first.

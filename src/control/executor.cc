@@ -41,10 +41,31 @@ tl::unexpected<Error> taken(const kube::ResourceType& type, const ObjectKey& key
           " exists and belongs to somebody else: delete or rename it, or rename the workload");
 }
 
+// An apply creates what is not there, so it is the kind that is not.
+tl::unexpected<Error> unknown_kind(const kube::ResourceType& type) {
+  return fail(ErrorCode::kRejected, "the API server has no " + std::string(type.kind) + " of " +
+                                        std::string(type.group) + "/" + std::string(type.version) +
+                                        ": install its CRD, or leave out what asks for it");
+}
+
 // What a person has to mend; everything else is retried without bothering anybody.
 bool needs_a_person(const Error& error) {
   return error.code == ErrorCode::kRejected || error.code == ErrorCode::kForbidden ||
          error.code == ErrorCode::kInvalidArgument;
+}
+
+// The API server has too much to do, or does not answer.
+bool tells_overload(const Error& error) {
+  return error.code == ErrorCode::kThrottled || error.code == ErrorCode::kUnavailable ||
+         error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnknownOutcome;
+}
+
+// Without our finalizer, or with it.
+json finalizers_of(const json& object, bool held) {
+  json list = object.at("metadata").value("finalizers", json::array());
+  std::erase(list.get_ref<json::array_t&>(), json(api::kCheckpointFinalizer));
+  if (held) list.push_back(api::kCheckpointFinalizer);
+  return list;
 }
 
 }  // namespace
@@ -56,7 +77,8 @@ Executor::Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& ev
       events_(events),
       tasks_(tasks),
       options_(options),
-      changed_(std::move(changed)) {}
+      changed_(std::move(changed)),
+      width_(static_cast<double>(options.max_in_flight)) {}
 
 bool Executor::may_try(const kube::ObjectReference& subject) const {
   const auto failure = failures_.find(identity(subject));
@@ -85,14 +107,16 @@ void Executor::start(Work work) {
     assumptions_.training_jobs[work.subject.key] = work.assumed_training_job;
   if (work.assumed_inference_pool)
     assumptions_.inference_pools[work.subject.key] = work.assumed_inference_pool;
-  waiting_.push_back(std::move(work));
+  (work.urgent ? urgent_ : waiting_).push_back(std::move(work));
   pump();
 }
 
 void Executor::pump() {
-  while (!stopping_ && running_ < options_.max_in_flight && !waiting_.empty()) {
-    Work next = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (!stopping_ && running_ < width()) {
+    std::deque<Work>& queue = urgent_.empty() ? waiting_ : urgent_;
+    if (queue.empty()) break;
+    Work next = std::move(queue.front());
+    queue.pop_front();
     ++running_;
     tasks_.spawn(run(std::move(next)));
   }
@@ -101,6 +125,7 @@ void Executor::pump() {
 Task<void> Executor::run(Work work) {
   ++metrics_.chains;
   Result<void> outcome;
+  bool told = false;
   for (const Write& write : work.writes) {
     if (stopping_) {
       outcome = fail(ErrorCode::kCancelled, "stopping");
@@ -115,10 +140,15 @@ Task<void> Executor::run(Work work) {
           fail(ErrorCode::kInternal, std::string("an answer was not understood: ") + thrown.what());
     }
     if (!outcome) break;
-    if (std::holds_alternative<WriteStatus>(write)) tell(work);
+    if (!told && std::holds_alternative<WriteStatus>(write)) {
+      tell(work);
+      told = true;
+    }
   }
+  if (outcome && !told) tell(work);
   if (work.assumed_training_job) assumptions_.training_jobs.erase(work.subject.key);
   if (work.assumed_inference_pool) assumptions_.inference_pools.erase(work.subject.key);
+  adapt(outcome);
   if (outcome) {
     failures_.erase(identity(work.subject));
   } else {
@@ -128,6 +158,21 @@ Task<void> Executor::run(Work work) {
   --running_;
   pump();
   changed_();
+}
+
+// Additive increase, multiplicative decrease: one more for as many as are under way, half of them
+// at the first sign of overload. The answers to what was sent before that sign are no further one.
+void Executor::adapt(const Result<void>& outcome) {
+  const auto most = static_cast<double>(options_.max_in_flight);
+  if (outcome) {
+    width_ = std::min(most, width_ + 1 / width_);
+    return;
+  }
+  const MonotonicTime now = client_.runtime().clock.monotonic();
+  const bool lately = halved_at_ && now - *halved_at_ < options_.halve_again_after;
+  if (!tells_overload(outcome.error()) || lately) return;
+  width_ = std::max(width_ / 2, static_cast<double>(options_.least_in_flight));
+  halved_at_ = now;
 }
 
 void Executor::tell(const Work& work) {
@@ -156,6 +201,7 @@ Task<Result<void>> Executor::perform(const Write& write) {
     co_return co_await confirm_gone(*node);
   if (const auto* marks = std::get_if<Annotate>(&write)) co_return co_await annotate(*marks);
   if (const auto* once = std::get_if<CreateOnce>(&write)) co_return co_await create_once(*once);
+  if (const auto* hold = std::get_if<HoldDeletion>(&write)) co_return co_await hold_deletion(*hold);
   co_return co_await remove(std::get<DeleteObject>(write));
 }
 
@@ -242,6 +288,7 @@ Task<Result<void>> Executor::apply(const ApplyChild& write) {
   }
   auto applied = co_await client_.apply(write.type, write.object,
                                         kube::ApplyOptions{.field_manager = child_manager()});
+  if (!applied && applied.error().code == ErrorCode::kNotFound) co_return unknown_kind(write.type);
   if (!applied)
     co_return fail(
         applied.error().in("applying " + std::string(write.type.kind) + " " + key.to_string()));
@@ -297,6 +344,35 @@ Task<Result<void>> Executor::create_once(const CreateOnce& write) {
                                     key_in(write.object).to_string()));
 }
 
+// On what is there now: another's finalizers are never put back or taken away.
+Task<Result<void>> Executor::hold_deletion(const HoldDeletion& write) {
+  TRY_CO(live, co_await read_live(kTrainingJobs, write.job));
+  const bool same = live && live->at("metadata").value("uid", "") == write.uid.str();
+  if (!same && !write.hold) co_return Result<void>();
+  const bool deleted = same && live->at("metadata").contains("deletionTimestamp");
+  if (write.hold && (!same || deleted)) co_return fail(ErrorCode::kCancelled, "the object goes");
+  json finalizers = finalizers_of(*live, write.hold);
+  if (finalizers == live->at("metadata").value("finalizers", json::array()))
+    co_return Result<void>();
+  const bool last = finalizers.empty();
+  json patch = {{"metadata", {{"finalizers", last ? json() : std::move(finalizers)}}}};
+  const ResourceVersion version(live->at("metadata").value("resourceVersion", ""));
+  auto patched = co_await client_.merge_patch(kTrainingJobs, write.job, std::move(patch),
+                                              {.resource_version = version});
+  if (!patched && patched.error().code == ErrorCode::kNotFound) co_return Result<void>();
+  if (!patched) {
+    co_return fail(
+        patched.error().in("changing the finalizers of TrainingJob " + write.job.to_string()));
+  }
+  kube::ObjectSink* sink = sink_of_(kTrainingJobs);
+  if (deleted && last && sink != nullptr) {
+    sink->forget(write.job, write.uid);  // nothing held it any more
+  } else {
+    absorb(kTrainingJobs, *patched);
+  }
+  co_return Result<void>();
+}
+
 void Executor::note_failure(const kube::ObjectReference& subject, const Error& error) {
   ++metrics_.failures;
   ++metrics_.failures_by_code[std::string(to_string(error.code))];
@@ -310,10 +386,11 @@ void Executor::note_failure(const kube::ObjectReference& subject, const Error& e
   Failure& failure = failures_[identity(subject)];
   if (!somebody_else_was_faster) failure.count = std::min(failure.count + 1, 30);
   const int doublings = somebody_else_was_faster ? 0 : failure.count - 1;
+  const Duration cap = tells_overload(error) ? options_.overload_backoff_cap : options_.backoff_cap;
   Duration delay = options_.backoff_base;
-  for (int i = 0; i < doublings && delay < options_.backoff_cap; ++i)
+  for (int i = 0; i < doublings && delay < cap; ++i)
     delay *= 2;
-  delay = std::min(delay, options_.backoff_cap);
+  delay = std::min(delay, cap);
   if (error.retry_after) delay = std::max(delay, *error.retry_after);
   failure.try_again = now + delay;
   if (needs_a_person(error)) failure.trouble = error.message;

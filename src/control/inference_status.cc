@@ -99,7 +99,7 @@ class InferenceStatus {
                        condition(api::condition::kPlaced, placed, pool_.meta.generation, reason,
                                  next_.status.reason, now_));
     if (news)
-      tell(!placed, moved_ && placed ? "Placed" : std::string(reason), "Place",
+      tell(next_.notables, !placed, moved_ && placed ? "Placed" : std::string(reason), "Place",
            next_.status.reason);
   }
 
@@ -156,13 +156,6 @@ class InferenceStatus {
     if (old_.cost && old_.cost->rate == rate) return;
     if (old_.cost && only_drifts(*old_.cost, rate, now_)) return;
     accrue(next_.status.cost, rate, on_demand, now_);
-  }
-
-  void tell(bool warning, std::string reason, std::string action, std::string note) {
-    next_.notables.push_back({.warning = warning,
-                              .reason = std::move(reason),
-                              .action = std::move(action),
-                              .note = std::move(note)});
   }
 
   const Picture& picture_;

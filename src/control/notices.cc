@@ -175,6 +175,16 @@ NodeFate NoticeBook::fate(const kube::Node& node) const {
   return word != nullptr && word->gone ? NodeFate::kGone : fate_of(node);
 }
 
+bool NoticeBook::is_news(const kube::Node& node) const {
+  const std::vector<NoticeMark> marks = marks_on(node);
+  if (marks.empty()) return false;
+  const auto known = sights_.find(NodeName(node.meta.key.name.str()));
+  if (known == sights_.end() || known->second.uid != node.meta.uid) return true;
+  return std::ranges::any_of(marks, [&](const NoticeMark& mark) {
+    return !known->second.by_mark.contains({mark.kind, mark.source});
+  });
+}
+
 void NoticeBook::learn(const kube::Store<kube::Node>& nodes, const Recorded& recorded,
                        Instant now) {
   forget_instances(now);

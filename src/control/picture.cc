@@ -85,7 +85,9 @@ class PictureBuilder::Pass {
       const auto assumed = assumptions_.training_jobs.find(stored->meta.key);
       const Shared<api::TrainingJob>& job =
           assumed != assumptions_.training_jobs.end() ? assumed->second : stored;
-      if (finished(*job)) return picture_.finished.push_back(job);
+      // Who was deleted and is held by us is looked after to the end.
+      const bool goes = job->meta.deleted_at && job->holds_deletion;
+      if (finished(*job) && !goes) return picture_.finished.push_back(job);
       if (refuse(job, job->status.placement.has_value(), picture_.refused_training)) return;
       training_index_.emplace(job->meta.key, picture_.training.size());
       picture_.training.push_back(job);
@@ -436,7 +438,7 @@ class PictureBuilder::Pass {
       const api::TrainingJob& job = *picture_.training[i];
       const auto& placement = job.status.placement;
       const bool pool_missing = placement && !pool_index_.contains(placement->pool);
-      if (pool_missing && job.status.started_at && !job.spec.suspend) {
+      if (pool_missing && job.status.started_at && !job.spec.suspend && !job.meta.deleted_at) {
         picture_.held.push_back(picture_.training[i]);
         continue;
       }

@@ -1,6 +1,7 @@
 #include <spillway/control/reconcile.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <spillway/api/codec.h>
 #include <spillway/control/children.h>
@@ -8,6 +9,7 @@
 
 #include "inference_reconcile.h"
 #include "reconcile_parts.h"
+#include "training_deletion.h"
 
 namespace spillway::control {
 namespace {
@@ -125,7 +127,7 @@ class Reconciler::Pass {
   void training(const plan::TrainingDecision& decision) {
     const Shared<api::TrainingJob>& job = picture_.training[decision.workload];
     const plan::TrainingWorkload& workload = picture_.snapshot.training[decision.workload];
-    if (job->meta.deleted_at) return;  // the garbage collector ends the children
+    if (job->meta.deleted_at) return deleted(decision, job);
     const bool gives_back = decision.verdict == TrainingVerdict::kPlace ||
                             decision.verdict == TrainingVerdict::kRelease;
     if (gives_back && decision.cause == plan::Cause::kLaunchTimeout && workload.placement &&
@@ -134,21 +136,72 @@ class Reconciler::Pass {
     }
 
     Work work{.subject = reference_to("TrainingJob", job->meta)};
+    const auto [status, changed] = write_training_status(work, decision, job);
+    if (!reconciler_.observe_) {
+      confirm_losses(work, picture_, picture_.training_children[decision.workload].lost_pods);
+      const bool hold = wants_deletion_held(*job, status);
+      const bool begins = hold && picture_.training_children[decision.workload].current == nullptr;
+      if (begins && !job->holds_deletion) hold_deletion(work, *job, true);
+      training_children(work, decision, *job, status);
+      if (!begins && hold != job->holds_deletion) hold_deletion(work, *job, hold);
+      if (!changed) confirm_current(work, kTrainingJobs, job->meta);
+    }
+    add(std::move(work));
+  }
+
+  // What the status says next, and whether that is news.
+  std::pair<api::TrainingJobStatus, bool> write_training_status(
+      Work& work, const plan::TrainingDecision& decision, const Shared<api::TrainingJob>& job) {
     auto next = next_status(picture_, decision, trouble_of_(work.subject), now_);
     const Shared<api::TrainingJob> stored = world_.training_jobs.find(job->meta.key);
     const bool changed = stored == nullptr || !(next.status == stored->status);
     if (changed) {
+      work.urgent = decision.interruption && decision.interruption->ask;
       work.writes.emplace_back(WriteStatus{kTrainingJobs, job->meta.key, job->meta.resource_version,
                                            api::write(next.status)});
       work.assumed_training_job = with_status(job, next.status);
       work.notables = std::move(next.notables);
     }
-    if (!reconciler_.observe_) {
-      confirm_losses(work, picture_, picture_.training_children[decision.workload].lost_pods);
-      training_children(work, decision, *job, next.status);
-      if (!changed) confirm_current(work, kTrainingJobs, job->meta);
+    return {std::move(next.status), changed};
+  }
+
+  static void hold_deletion(Work& work, const api::TrainingJob& job, bool hold) {
+    work.writes.emplace_back(HoldDeletion{job.meta.key, job.meta.uid, hold});
+  }
+
+  // Once it is let go the garbage collector ends the children.
+  void deleted(const plan::TrainingDecision& decision, const Shared<api::TrainingJob>& job) {
+    if (reconciler_.observe_ || !job->holds_deletion) return;
+    const TrainingChildren& children = picture_.training_children[decision.workload];
+    Deletion deletion = next_of_deletion(
+        {.job = *job,
+         .decision = decision,
+         .children = children,
+         .checkpoint = picture_.checkpoints[decision.workload],
+         .pods_ending = picture_.snapshot.training[decision.workload].earlier_attempt_ending,
+         .now = now_});
+    result_.wake_at = earlier(result_.wake_at, deletion.give_up_at);
+    Work work{.subject = reference_to("TrainingJob", job->meta)};
+    const bool saves = decision.interruption && decision.interruption->save &&
+                       !removes_checkpoints(*job) && !finished(*job);
+    const bool recorded = saves && write_training_status(work, decision, job).second;
+    if (deletion.step == DeletionStep::kEnd) end_all(work, children);
+    if (deletion.step == DeletionStep::kLetGo) hold_deletion(work, *job, false);
+    if (!recorded && !work.writes.empty()) {
+      work.writes.insert(work.writes.begin(),
+                         ConfirmCurrent{kTrainingJobs, job->meta.key, job->meta.resource_version});
     }
+    if (deletion.notable) work.notables.push_back(*std::move(deletion.notable));
     add(std::move(work));
+  }
+
+  static void end_all(Work& work, const TrainingChildren& children) {
+    std::vector<Shared<kube::Job>> jobs = children.earlier;
+    if (children.current) jobs.push_back(children.current);
+    for (const auto& job : jobs) {
+      if (!job->terminal() && !job->meta.deleted_at) work.writes.push_back(deletion_of(*job));
+    }
+    force_out(work, children.lost_pods);
   }
 
   void training_children(Work& work, const plan::TrainingDecision& decision,
@@ -234,10 +287,12 @@ class Reconciler::Pass {
     }
     const Secret token = job_token(reconciler_.support_.token_key, job.meta.uid);
     work.writes.emplace_back(CreateOnce{kube::kSecrets, token_secret(job, token)});
+    const StoreConfig& store = checkpoint->store->config;
+    if (!store.authorities.empty())
+      work.writes.emplace_back(CreateOnce{kube::kSecrets, authorities_object(job, store)});
     api::TrainingJob decided = job;
     decided.status = status;
-    const CheckpointWiring wiring{.store = &checkpoint->store->config,
-                                  .agent = reconciler_.support_.agent};
+    const CheckpointWiring wiring{.store = &store, .agent = reconciler_.support_.agent};
     work.writes.emplace_back(
         CreateChild{kube::kJobs, attempt_job(decided, placement, **pool, &wiring), job.meta.uid});
   }

@@ -82,16 +82,7 @@ void SaveRequests::want(std::vector<SaveOrder> orders) {
       order->since = runtime_.clock.monotonic();
     }
     order->order = std::move(next);
-    if (!order->order.recorded || stopping_) continue;
-    for (const SaveOrder::Pod& pod : order->order.pods) {
-      Shared& delivery = order->deliveries[pod.uid];
-      if (delivery != nullptr) continue;
-      delivery = std::make_shared<Delivery>();
-      delivery->order = order;
-      delivery->pod = pod;
-      delivery->timer = runtime_.timers.make();
-      tasks_.spawn(deliver(delivery));
-    }
+    begin(order);
   }
   std::erase_if(orders_, [&](const auto& entry) {
     if (wanted.contains(entry.first)) return false;
@@ -100,6 +91,27 @@ void SaveRequests::want(std::vector<SaveOrder> orders) {
       delivery->timer->cancel();
     return true;
   });
+}
+
+void SaveRequests::record(const Uid& job, const std::string& id) {
+  const auto at = orders_.find(job);
+  if (at == orders_.end() || at->second->order.id != id || at->second->order.recorded) return;
+  at->second->order.recorded = true;
+  begin(at->second);
+}
+
+// Asks the pods that are not being asked yet.
+void SaveRequests::begin(const std::shared_ptr<Order>& order) {
+  if (!order->order.recorded || stopping_) return;
+  for (const SaveOrder::Pod& pod : order->order.pods) {
+    Shared& delivery = order->deliveries[pod.uid];
+    if (delivery != nullptr) continue;
+    delivery = std::make_shared<Delivery>();
+    delivery->order = order;
+    delivery->pod = pod;
+    delivery->timer = runtime_.timers.make();
+    tasks_.spawn(deliver(delivery));
+  }
 }
 
 void SaveRequests::stop() {

@@ -15,6 +15,14 @@ api::Condition condition(std::string_view type, bool holds, std::int64_t generat
           .message = shorten(message, kMaxSentence)};
 }
 
+void tell(std::vector<Notable>& notables, bool warning, std::string_view reason,
+          std::string_view action, std::string note) {
+  notables.push_back({.warning = warning,
+                      .reason = std::string(reason),
+                      .action = std::string(action),
+                      .note = std::move(note)});
+}
+
 std::optional<HourlyRate> rate_on(const Picture& picture, std::size_t pool, std::int64_t replicas,
                                   AcceleratorCount per_replica) {
   const plan::Pool& offered = picture.snapshot.pools[pool];

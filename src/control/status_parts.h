@@ -17,6 +17,10 @@ inline constexpr std::size_t kMaxSentence = 1000;
 api::Condition condition(std::string_view type, bool holds, std::int64_t generation,
                          std::string_view reason, const std::string& message, Instant now);
 
+// Adds something worth an Event.
+void tell(std::vector<Notable>& notables, bool warning, std::string_view reason,
+          std::string_view action, std::string note);
+
 // Of `replicas` on that pool; nullopt while its price is unknown.
 std::optional<HourlyRate> rate_on(const Picture& picture, std::size_t pool, std::int64_t replicas,
                                   AcceleratorCount per_replica);

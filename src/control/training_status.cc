@@ -74,7 +74,7 @@ class TrainingStatus {
     if (workload_.state != AttemptState::kRunning || next_.status.started_at) return;
     next_.status.started_at = workload_.running_since.value_or(now_);
     if (workload_.duration) next_.status.eta = *next_.status.started_at + *workload_.duration;
-    tell(false, "Started", "Start",
+    tell(next_.notables, false, "Started", "Start",
          plural(job_.spec.replicas, "replica") + " of attempt " + attempt_text() + " run");
   }
 
@@ -120,8 +120,8 @@ class TrainingStatus {
     const bool forced =
         decision_.cause == Cause::kDisplaced || decision_.cause == Cause::kLaunchTimeout ||
         decision_.cause == Cause::kReplicaLost || decision_.cause == Cause::kProgramFailed;
-    tell(forced, forced ? std::string(plan::to_string(decision_.cause)) : "Placed", "Place",
-         "attempt " + attempt_text() + " on " + pool.name.str() + ": " + sentence);
+    tell(next_.notables, forced, forced ? std::string(plan::to_string(decision_.cause)) : "Placed",
+         "Place", "attempt " + attempt_text() + " on " + pool.name.str() + ": " + sentence);
   }
 
   void say_placed(bool placed, const std::string& sentence) {
@@ -137,8 +137,8 @@ class TrainingStatus {
                       before->reason != plan::to_string(decision_.cause);
     say_placed(false, sentence);
     if (news)
-      tell(decision_.cause != Cause::kSuspended, std::string(plan::to_string(decision_.cause)),
-           "Wait", sentence);
+      tell(next_.notables, decision_.cause != Cause::kSuspended,
+           std::string(plan::to_string(decision_.cause)), "Wait", sentence);
   }
 
   void finish(bool well) {
@@ -156,7 +156,7 @@ class TrainingStatus {
     };
     add(well ? api::condition::kComplete : api::condition::kFailed);
     if (decision_.counts_as_user_failure) ++next_.status.restarts_counted;
-    tell(!well, well ? "Complete" : "Failed", "Finish", sentence);
+    tell(next_.notables, !well, well ? "Complete" : "Failed", "Finish", sentence);
   }
 
   // The rate is charged while replicas hold nodes; a moving price is taken over at most every
@@ -231,19 +231,14 @@ class TrainingStatus {
                           decision_.interruption->state == plan::InterruptionState::kSaving;
       return saving ? TrainingJobPhase::kSaving : TrainingJobPhase::kRunning;
     }
-    if (keeps() && workload_.state == AttemptState::kStarting) return TrainingJobPhase::kStarting;
+    // From the first replica that holds a node: then the cost begins, and one write says both.
+    if (keeps() && workload_.state == AttemptState::kStarting && children_.bound > 0)
+      return TrainingJobPhase::kStarting;
     return children_left ? TrainingJobPhase::kEnding : TrainingJobPhase::kPlaced;
   }
 
   [[nodiscard]] std::string attempt_text() const {
     return std::to_string(next_.status.attempt.value());
-  }
-
-  void tell(bool warning, std::string reason, std::string action, std::string note) {
-    next_.notables.push_back({.warning = warning,
-                              .reason = std::move(reason),
-                              .action = std::move(action),
-                              .note = std::move(note)});
   }
 
   const Picture& picture_;

@@ -92,7 +92,7 @@ WorldOptions options_of(const SimulationInput& input, const Scene& scene, TimeRa
   options.operator_options.controller.plan = input.config.placement;
   options.operator_options.feeds = feeds_of(scene, input.config.market);
   options.operator_options.controller.longest_rest = kLongestRest;
-  options.operator_options.controller.fold_window = kFoldWindow;
+  options.operator_options.controller.fold.shortest = kFoldWindow;
   options.operator_options.controller.reflector.watch_timeout = kWatchTimeout;
   options.check_every = kCheckEvery;
   return options;

@@ -39,6 +39,9 @@ struct CheckpointTarget {
     std::optional<storage::Key> in_use;
   };
   std::optional<Pruning> pruning;
+  // Everything below the prefix is removed instead of looked at: the job is deleted, its pods have
+  // ended, and it said so (deletionPolicy Delete).
+  bool erase = false;
 };
 
 struct FoundCheckpoints {
@@ -49,6 +52,7 @@ struct FoundCheckpoints {
   std::optional<storage::FoundCheckpoint> passed_over;
   bool uncertain = false;  // something newer is unknown: it may yet prove good
   std::string trouble;     // of the last look, when it failed
+  bool erased = false;     // there is nothing below the prefix any more
 };
 
 struct CheckpointBookOptions {
@@ -62,6 +66,7 @@ struct CheckpointBookMetrics {
   std::uint64_t failures = 0;
   std::uint64_t pruned = 0;
   std::uint64_t prune_failures = 0;
+  std::uint64_t erased = 0;  // objects
 };
 
 // Control thread only.
@@ -96,6 +101,9 @@ class CheckpointBook {
     std::optional<MonotonicTime> last_writers;  // when somebody could last write
   };
   Task<void> look(Uid job);
+  Task<void> erase(Uid job);
+  Task<Result<void>> remove_all(const CheckpointTarget& target);
+  void note_failure(Entry& entry, const Error& error);
   void note(Entry& entry, Result<storage::SearchResult> result, MonotonicTime began);
   Task<void> prune(CheckpointTarget target, CheckpointTarget::Pruning pruning);
   MonotonicTime start_due();

@@ -23,6 +23,10 @@ void wire_checkpoints(nlohmann::json& pod_template, const api::TrainingJob& job,
 // that came before has another.
 ObjectName token_secret_name(const Uid& job);
 nlohmann::json token_secret(const api::TrainingJob& job, const Secret& token);
+// The Secret with the authorities of a store that has its own (nothing in it is secret, but the
+// operator may make Secrets). Another bundle has another name: later attempts trust the new one.
+ObjectName authorities_name(const StoreConfig& store, const Uid& job);
+nlohmann::json authorities_object(const api::TrainingJob& job, const StoreConfig& store);
 // The same for the same key and job: nothing has to be read back.
 Secret job_token(const Secret& key, const Uid& job);
 

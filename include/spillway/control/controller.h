@@ -8,10 +8,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include <spillway/control/duration_histogram.h>
 #include <spillway/control/executor.h>
+#include <spillway/control/fold_window.h>
 #include <spillway/control/picture.h>
 #include <spillway/control/pool_memory.h>
 #include <spillway/control/reconcile.h>
@@ -42,10 +44,10 @@ struct ControllerOptions {
   CheckpointAccess checkpoints;
   bool observe = false;
   plan::Config plan;
-  // Planning takes at most 1/20 of a core: the next pass waits for the larger of these after an
-  // event.
-  Duration fold_window = std::chrono::milliseconds(50);
-  int fold_factor = 20;
+  FoldLimits fold;
+  // Processor time that the control thread has used so far: what passes are paced by. Empty: the
+  // monotonic clock stands in, on which passes cost nothing in virtual time.
+  std::function<Duration()> processor_time;
   Duration longest_rest =
       std::chrono::minutes(1);  // a pass at least this often, as a guard against a missed wake-up
   ExecutorOptions executor;
@@ -105,6 +107,8 @@ class Controller {
   void add_caches();
   Task<void> loop();
   Task<void> settle();
+  [[nodiscard]] bool has_urgent_news() const;
+  [[nodiscard]] Duration processor_time() const;
   void pass();
   void start(std::vector<Work> work);
   void watch_prices();
@@ -112,6 +116,7 @@ class Controller {
   [[nodiscard]] NoticeBook::Recorded recorded_deadlines() const;
   void follow_checkpoints();
   std::vector<SaveOrder> save_orders() const;
+  Task<void> ask_when_recorded();
   Task<void> find_token_key();
   [[nodiscard]] MonotonicTime next_look() const;
 
@@ -139,7 +144,14 @@ class Controller {
   Picture picture_;
   plan::Plan plan_;
   PassFacts facts_;
-  Duration last_cost_{};
+  FoldWindow window_;
+  // Since the last pass: nodes that changed, and whether a queue said something new.
+  std::set<ObjectKey> changed_nodes_;
+  bool heard_news_ = false;
+  Signal urgent_;
+  // Jobs that changed and are not looked at by ask_when_recorded() yet.
+  std::set<ObjectKey> changed_jobs_;
+  Signal recorded_;
   std::optional<Instant> wake_at_;
   std::optional<MonotonicTime> prices_awaited_until_;
   bool stopping_ = false;

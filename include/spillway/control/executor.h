@@ -19,9 +19,16 @@
 namespace spillway::control {
 
 struct ExecutorOptions {
-  std::size_t max_in_flight = 64;  // chains under way; more wait in order
+  // Chains under way; more wait in order, urgent ones before all others. Of these as many as the
+  // API server takes: an answer that says it is overloaded, or none, halves the number, and each
+  // chain that went well lets it grow again.
+  std::size_t max_in_flight = 32;
+  std::size_t least_in_flight = 4;
+  Duration halve_again_after = std::chrono::seconds(1);
   Duration backoff_base = std::chrono::milliseconds(200);
   Duration backoff_cap = std::chrono::minutes(5);
+  // Of what passes by itself, as an overload does.
+  Duration overload_backoff_cap = std::chrono::seconds(5);
 };
 
 struct ExecutorMetrics {
@@ -50,6 +57,8 @@ class Executor {
   // The earliest end of a back-off.
   [[nodiscard]] std::optional<MonotonicTime> next_retry() const;
   [[nodiscard]] std::size_t in_flight() const { return busy_.size(); }
+  // How many chains may be under way now.
+  [[nodiscard]] std::size_t width() const { return static_cast<std::size_t>(width_); }
   [[nodiscard]] const ExecutorMetrics& metrics() const { return metrics_; }
   // Starts nothing more; chains under way stop at their next request.
   void stop() { stopping_ = true; }
@@ -64,6 +73,7 @@ class Executor {
     return subject.kind + "/" + subject.key.to_string();
   }
   void pump();
+  void adapt(const Result<void>& outcome);
   Task<void> run(Work work);
   Task<Result<void>> perform(const Write& write);
   Task<Result<void>> write_status(const WriteStatus& write);
@@ -75,6 +85,7 @@ class Executor {
   Task<Result<void>> confirm_gone(const ConfirmNodeGone& write);
   Task<Result<void>> annotate(const Annotate& write);
   Task<Result<void>> create_once(const CreateOnce& write);
+  Task<Result<void>> hold_deletion(const HoldDeletion& write);
   // Reads the object live and takes it into the caches; used whenever an outcome is not certain.
   Task<Result<std::optional<nlohmann::json>>> read_live(kube::ResourceType type, ObjectKey key);
   void absorb(const kube::ResourceType& type, const nlohmann::json& object);
@@ -88,7 +99,9 @@ class Executor {
   ExecutorOptions options_;
   std::function<void()> changed_;
   std::map<std::string, bool, std::less<>> busy_;
-  std::deque<Work> waiting_;
+  std::deque<Work> urgent_, waiting_;
+  double width_;
+  std::optional<MonotonicTime> halved_at_;
   std::size_t running_ = 0;
   std::map<std::string, Failure> failures_;
   Assumptions assumptions_;

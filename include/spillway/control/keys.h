@@ -25,6 +25,8 @@ inline constexpr std::string_view kRate = "spillway.dev/rate-usd-per-hour";
 inline constexpr std::string_view kPlacedAt = "spillway.dev/placed-at";
 // Of the Job of an attempt: the work that it resumed with, as compute time ("1h30m").
 inline constexpr std::string_view kResumedWork = "spillway.dev/resumed-compute-time";
+// Of a TrainingJob, "true" set by a person: when it is deleted, nothing is saved or removed first.
+inline constexpr std::string_view kDeleteNow = "spillway.dev/delete-now";
 // Hash of what we last applied; another one means that the object has to be applied again.
 inline constexpr std::string_view kAppliedHash = "spillway.dev/applied-hash";
 // Kubernetes': of the pods of a ReplicaSet that shrinks, those with a lower cost end first; 0

@@ -83,6 +83,8 @@ class NoticeBook {
 
   [[nodiscard]] const std::map<NodeName, NodeNotice>& notices() const { return notices_; }
   [[nodiscard]] NodeFate fate(const kube::Node& node) const;
+  // The node says of its end what learn() has not seen yet.
+  [[nodiscard]] bool is_news(const kube::Node& node) const;
 
  private:
   struct Sight {

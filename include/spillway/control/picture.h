@@ -56,6 +56,7 @@ struct TrainingCheckpoint {
   api::CheckpointStatus status;          // what status.checkpoint should say now
   std::optional<CheckpointTarget> target;
   SaveProgress progress;  // of the request in status.save
+  bool erased = false;    // a deleted job's: nothing is left of them in the store
   // The condition Checkpointed.
   api::ConditionStatus verified = api::ConditionStatus::kUnknown;
   std::string reason, message;

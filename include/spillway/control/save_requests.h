@@ -70,6 +70,9 @@ class SaveRequests {
 
   // Once a pass: these are in force, all others are over.
   void want(std::vector<SaveOrder> orders);
+  // The decision is in the job's status now: what want() was told of it is sent at once. Nothing
+  // happens when no such order is in force.
+  void record(const Uid& job, const std::string& id);
   [[nodiscard]] SaveProgress progress(const Uid& job, const std::string& id) const;
   void stop();
   [[nodiscard]] const SaveRequestsMetrics& metrics() const { return metrics_; }
@@ -78,6 +81,7 @@ class SaveRequests {
   struct Order;
   struct Delivery;
   using Shared = std::shared_ptr<Delivery>;
+  void begin(const std::shared_ptr<Order>& order);
   Task<void> deliver(Shared delivery);
   Task<bool> post(Shared delivery);
   Task<void> follow(Shared delivery);

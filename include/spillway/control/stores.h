@@ -43,6 +43,7 @@ struct StoreConfig {
   CredentialSource credentials = CredentialSource::kWorkload;
   std::string credentials_folder;  // kDirectory
   std::string ca_file;             // PEM; empty: the system's authorities
+  std::string authorities;         // what is in ca_file, once it is read; no part of equality
   bool prune = false;              // the operator may remove checkpoints
   PodAccess pods;
   friend bool operator==(const StoreConfig& a, const StoreConfig& b);

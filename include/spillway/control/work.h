@@ -80,13 +80,22 @@ struct CreateOnce {
   kube::ResourceType type;
   nlohmann::json object;
 };
+// Puts api::kCheckpointFinalizer on a TrainingJob, or takes it away: while it is there, deleting
+// the job waits for the operator. Whatever else holds the job stays.
+struct HoldDeletion {
+  ObjectKey job;
+  Uid uid;
+  bool hold = true;
+};
 using Write = std::variant<WriteStatus, ConfirmCurrent, ConfirmAttemptOver, CreateChild, ApplyChild,
-                           DeleteObject, ConfirmNodeGone, Annotate, CreateOnce>;
+                           DeleteObject, ConfirmNodeGone, Annotate, CreateOnce, HoldDeletion>;
 
 struct Work {
   kube::ObjectReference subject;
+  bool urgent = false;  // before whatever else waits for its turn
   std::vector<Write> writes;
-  std::vector<Notable> notables;  // told once the status is written
+  // Told once the status is written; where none is, once all is done.
+  std::vector<Notable> notables;
   // The subject as it will be when its status is written; stands for the stored one until then.
   Shared<api::TrainingJob> assumed_training_job;
   Shared<api::InferencePool> assumed_inference_pool;

@@ -46,12 +46,17 @@ class Protocol : public ::testing::Test {
  protected:
   Protocol() {
     world_.pool(pool_json("spot-a", "Spot", 2, "4.00")).node(node_json("n1", "spot-a"));
-    StoreConfig main{.name = api::StoreName("main"), .credentials = CredentialSource::kEnvironment};
+    stores_.emplace(runtime_, std::vector<StoreConfig>{store_config(true)}, http_,
+                    [](const char*) { return nullptr; });
+  }
+  static StoreConfig store_config(bool prune) {
+    StoreConfig main{.name = api::StoreName("main"),
+                     .credentials = CredentialSource::kEnvironment,
+                     .prune = prune};
     main.s3.bucket = storage::BucketName("bucket");
     main.s3.endpoint = cloud::parse_url("http://127.0.0.1:1").value();
     main.s3.addressing = storage::Addressing::kPath;
-    stores_.emplace(runtime_, std::vector<StoreConfig>{main}, http_,
-                    [](const char*) { return nullptr; });
+    return main;
   }
   Picture picture() {
     PictureBuilder builder({});
@@ -139,12 +144,13 @@ TEST_F(Protocol, an_attempt_that_may_end_is_ended_within_what_the_notice_leaves)
                                              .grace = std::chrono::milliseconds(7500)};
   const auto work = this->work(next);
   ASSERT_EQ(work.size(), 1U);
-  ASSERT_EQ(work[0].writes.size(), 3U);
+  ASSERT_EQ(work[0].writes.size(), 4U);
   EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
   EXPECT_EQ(std::get<DeleteObject>(work[0].writes[1]).type, kube::kJobs);
   const auto& pod = std::get<DeleteObject>(work[0].writes[2]);
   EXPECT_EQ(pod.type, kube::kPods);
   EXPECT_EQ(pod.grace, seconds(8));
+  EXPECT_TRUE(std::holds_alternative<HoldDeletion>(work[0].writes[3])) << "that is not urgent";
 }
 
 TEST_F(Protocol, the_successor_starts_from_what_was_verified_and_books_what_was_lost) {
@@ -230,7 +236,9 @@ TEST_F(Protocol, what_was_recorded_stands_while_nothing_else_is_known) {
 }
 
 TEST_F(Protocol, the_ranks_service_of_a_running_attempt_is_made_again) {
-  world_.training(checkpointed(1))
+  json held = checkpointed(1);
+  held["metadata"]["finalizers"] = json::array({"spillway.dev/checkpoint"});
+  world_.training(held)
       .job(job_json("llama", 1, "spot-a"))
       .pod(pod_json("llama", 1, 0, "n1", "Running"));
   const auto work = this->work({.workload = 0, .placement = placement(1)});
@@ -262,6 +270,163 @@ TEST_F(Protocol, how_often_a_notice_was_enough_is_remembered_by_pool) {
   record.show(built);
   EXPECT_EQ(built.snapshot.training.at(0).checkpointing->notice_saves, 2);
   EXPECT_EQ(built.snapshot.training.at(0).checkpointing->notice_saves_verified, 1);
+}
+
+TEST_F(Protocol, after_a_restart_the_last_saves_of_the_jobs_are_remembered_once) {
+  json job = checkpointed(2);
+  job["status"]["save"] = {{"attempt", 1},
+                           {"reason", "Notice"},
+                           {"requestedAt", "2026-11-21T11:50:00Z"},
+                           {"deadline", "2026-11-21T11:52:00Z"},
+                           {"state", "Verified"}};
+  world_.training(job).job(job_json("llama", 1, "spot-a")).job(job_json("llama", 2, "spot-a"));
+  SaveRecord record;
+  record.recall(picture());
+  record.recall(picture());
+  Picture built = picture();
+  record.show(built);
+  EXPECT_EQ(built.snapshot.training.at(0).checkpointing->notice_saves, 1);
+  EXPECT_EQ(built.snapshot.training.at(0).checkpointing->notice_saves_verified, 1);
+}
+
+// ---- deletion
+
+json deleted(json job, bool held = true) {
+  job["metadata"]["deletionTimestamp"] = format_instant(kNow - seconds(5));
+  if (held)
+    job["metadata"]["finalizers"] = json::array({"example.com/own", "spillway.dev/checkpoint"});
+  return job;
+}
+
+template <class T>
+std::size_t position(const Work& work) {
+  const auto at = std::ranges::find_if(
+      work.writes, [](const Write& write) { return std::holds_alternative<T>(write); });
+  return static_cast<std::size_t>(at - work.writes.begin());
+}
+
+const HoldDeletion* hold_in(const std::vector<Work>& work) {
+  if (work.empty()) return nullptr;
+  const std::size_t at = position<HoldDeletion>(work[0]);
+  return at < work[0].writes.size() ? &std::get<HoldDeletion>(work[0].writes[at]) : nullptr;
+}
+
+plan::InterruptionStep saving_for_deletion() {
+  return {.state = InterruptionState::kSaving,
+          .save = api::SaveStatus{.attempt = AttemptNumber(1),
+                                  .reason = api::SaveReason::kDeleted,
+                                  .requested_at = kNow,
+                                  .deadline = kNow + seconds(600)},
+          .ask = true};
+}
+
+TEST_F(Protocol, an_attempt_that_could_save_is_held_before_it_begins) {
+  world_.training(checkpointed(1));
+  const auto work = this->work({.workload = 0, .placement = placement(1)});
+  const HoldDeletion* hold = hold_in(work);
+  ASSERT_NE(hold, nullptr);
+  EXPECT_TRUE(hold->hold);
+  EXPECT_LT(position<HoldDeletion>(work[0]), position<CreateChild>(work[0]));
+}
+
+TEST_F(Protocol, a_job_that_cannot_be_asked_to_save_is_never_held) {
+  json job = checkpointed(1);
+  job["spec"]["checkpoint"].erase("trigger");
+  world_.training(job);
+  EXPECT_EQ(hold_in(this->work({.workload = 0, .placement = placement(1)})), nullptr);
+}
+
+TEST_F(Protocol, a_deleted_job_is_asked_to_save_before_it_is_let_go) {
+  world_.training(deleted(checkpointed(1)))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
+  plan::TrainingDecision keep{.workload = 0, .cause = Cause::kTerminating};
+  keep.placement = placement(1);
+  keep.interruption = saving_for_deletion();
+  const auto saving = this->work(keep);
+  EXPECT_EQ(status_in(saving).at("save").at("state"), "Requested");
+  EXPECT_EQ(hold_in(saving), nullptr);
+
+  keep.interruption->state = InterruptionState::kSaved;
+  keep.interruption->save->state = api::SaveState::kVerified;
+  keep.interruption->ask = false;
+  keep.interruption->may_end = true;
+  const auto saved = this->work(keep);
+  EXPECT_EQ(status_in(saved).at("save").at("state"), "Verified");
+  ASSERT_NE(hold_in(saved), nullptr);
+  EXPECT_FALSE(hold_in(saved)->hold);
+  EXPECT_LT(position<WriteStatus>(saved[0]), position<HoldDeletion>(saved[0]));
+}
+
+TEST_F(Protocol, a_deleted_job_with_nothing_to_save_is_let_go_at_once) {
+  json never_started = checkpointed(1);
+  never_started.erase("status");
+  world_.training(deleted(never_started));
+  const auto work = this->work({.workload = 0, .cause = Cause::kTerminating});
+  ASSERT_NE(hold_in(work), nullptr);
+  EXPECT_FALSE(hold_in(work)->hold);
+  EXPECT_TRUE(std::holds_alternative<ConfirmCurrent>(work[0].writes.front()));
+}
+
+TEST_F(Protocol, who_does_not_want_to_wait_for_a_deletion_need_not) {
+  json job = deleted(checkpointed(1));
+  job["metadata"]["annotations"] = {{"spillway.dev/delete-now", "true"}};
+  world_.training(job)
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
+  plan::TrainingDecision keep{.workload = 0, .cause = Cause::kTerminating};
+  keep.placement = placement(1);
+  keep.interruption = saving_for_deletion();
+  const auto work = this->work(keep);
+  ASSERT_NE(hold_in(work), nullptr);
+  EXPECT_FALSE(hold_in(work)->hold);
+}
+
+TEST_F(Protocol, a_deleted_job_that_we_do_not_hold_is_left_to_the_garbage_collector) {
+  world_.training(deleted(checkpointed(1), false));
+  EXPECT_TRUE(this->work({.workload = 0, .cause = Cause::kTerminating}).empty());
+}
+
+TEST_F(Protocol, checkpoints_that_are_to_go_with_their_job_go_when_its_pods_have_ended) {
+  json job = checkpointed(1);
+  job["spec"]["checkpoint"]["deletionPolicy"] = "Delete";
+  world_.training(deleted(job))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
+  const auto running = this->work({.workload = 0, .cause = Cause::kTerminating});
+  ASSERT_EQ(running.size(), 1U);
+  EXPECT_EQ(hold_in(running), nullptr);
+  EXPECT_LT(position<DeleteObject>(running[0]), running[0].writes.size()) << "its Job ends first";
+  EXPECT_FALSE(picture().checkpoints.at(0)->target->erase);
+}
+
+TEST_F(Protocol, a_store_that_lets_nothing_be_removed_keeps_the_checkpoints_and_a_person_is_told) {
+  stores_.emplace(runtime_, std::vector<StoreConfig>{store_config(false)}, http_,
+                  [](const char*) { return nullptr; });
+  json job = checkpointed(1);
+  job["spec"]["checkpoint"]["deletionPolicy"] = "Delete";
+  world_.training(deleted(job));
+  const auto work = this->work({.workload = 0, .cause = Cause::kTerminating});
+  ASSERT_NE(hold_in(work), nullptr);
+  EXPECT_FALSE(hold_in(work)->hold);
+  ASSERT_EQ(work[0].notables.size(), 1U);
+  EXPECT_EQ(work[0].notables[0].reason, "CheckpointsKept");
+  EXPECT_THAT(work[0].notables[0].note, ::testing::HasSubstr("stores[].prune"));
+}
+
+TEST_F(Protocol, a_removal_that_does_not_end_is_given_up_after_a_while) {
+  json job = checkpointed(1);
+  job["spec"]["checkpoint"]["deletionPolicy"] = "Delete";
+  json long_ago = deleted(job);
+  long_ago["metadata"]["deletionTimestamp"] = "2026-11-21T11:48:00Z";
+  world_.training(deleted(job));
+  EXPECT_TRUE(this->work({.workload = 0, .cause = Cause::kTerminating}).empty());
+  EXPECT_TRUE(picture().checkpoints.at(0)->target->erase);
+  long_ago["metadata"]["resourceVersion"] = "11";
+  world_.training(long_ago);
+  const auto work = this->work({.workload = 0, .cause = Cause::kTerminating});
+  ASSERT_NE(hold_in(work), nullptr);
+  EXPECT_EQ(work[0].notables.at(0).reason, "CheckpointsKept");
 }
 
 }  // namespace

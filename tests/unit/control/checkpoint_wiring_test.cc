@@ -54,7 +54,8 @@ class Wired : public ::testing::Test {
     const auto job = must(api::read<api::TrainingJob>(object));
     const auto pool =
         must(api::read<api::CapacityPool>(testing::pool_json("spot-a", "Spot", 2, "4.00")));
-    const StoreConfig config = store();
+    StoreConfig config = store();
+    config.authorities = authorities_;
     const CheckpointWiring wiring{.store = &config, .agent = {.image = "agent:1"}};
     job_ = attempt_job(job, *job.status.placement, pool, &wiring);
     return job_.at("/spec/template/spec"_json_pointer);
@@ -66,6 +67,7 @@ class Wired : public ::testing::Test {
                                                               : entry.at("valueFrom").dump());
     return found;
   }
+  std::string authorities_;
   json job_;
 };
 
@@ -125,6 +127,37 @@ TEST_F(Wired, a_native_program_gets_the_store_and_nothing_is_injected) {
   EXPECT_EQ(set.at("SPILLWAY_RESUME_STEP"), "40");
   EXPECT_EQ(spec.at("containers")[0].at("volumeMounts")[0].at("mountPath"),
             "/var/run/spillway/store");
+}
+
+TEST_F(Wired, who_reaches_a_store_with_authorities_of_its_own_trusts_them) {
+  authorities_ = "-----BEGIN CERTIFICATE-----";
+  const std::string file = "/var/run/spillway/store-authorities/ca.crt";
+  const json agent = pods(agent_mode());
+  for (const char* container : {"/initContainers/0", "/initContainers/1"}) {
+    const json found = agent.at(json::json_pointer(container));
+    EXPECT_THAT(found.at("env"), Contains(json{{"name", "SPILLWAY_STORE_CA"}, {"value", file}}));
+    EXPECT_THAT(found.at("volumeMounts"),
+                Contains(json{{"name", "spillway-store-authorities"},
+                              {"mountPath", "/var/run/spillway/store-authorities"},
+                              {"readOnly", true}}));
+  }
+  const json program = agent.at("/containers/0"_json_pointer);
+  EXPECT_THAT(program.at("env"), Not(Contains(json{{"name", "AWS_CA_BUNDLE"}, {"value", file}})))
+      << "the agent does it for it";
+  EXPECT_THAT(pods(native_mode()).at("/containers/0/env"_json_pointer),
+              Contains(json{{"name", "AWS_CA_BUNDLE"}, {"value", file}}));
+  const auto job = must(api::read<api::TrainingJob>(checkpointed(agent_mode())));
+  StoreConfig config = store();
+  config.authorities = authorities_;
+  const json object = authorities_object(job, config);
+  EXPECT_EQ(object.at("/stringData/ca.crt"_json_pointer), authorities_);
+  EXPECT_EQ(object.at("/metadata/name"_json_pointer), authorities_name(config, job.meta.uid).str());
+  EXPECT_THAT(
+      agent.at("volumes"),
+      Contains(json{{"name", "spillway-store-authorities"},
+                    {"secret", {{"secretName", authorities_name(config, job.meta.uid).str()}}}}));
+  config.authorities = "others";
+  EXPECT_NE(object.at("/metadata/name"_json_pointer), authorities_name(config, job.meta.uid).str());
 }
 
 TEST_F(Wired, what_the_template_sets_stays) {

@@ -130,6 +130,23 @@ TEST_F(Requests, wait_until_the_decision_is_recorded) {
   EXPECT_GE(requests_.metrics().delivery.sum(), seconds(1)) << "the time counts from the decision";
 }
 
+TEST_F(Requests, leave_as_soon_as_the_record_is_there_without_another_pass) {
+  SaveOrder early = order("a", {"10.0.0.1", "10.0.0.2"});
+  early.recorded = false;
+  requests_.want({early});
+  requests_.record(Uid("a"), "1-99");  // another decision
+  requests_.record(Uid("b"), "1-100");
+  time_.run_for(milliseconds(50));
+  EXPECT_TRUE(pods_.received.empty());
+  requests_.record(Uid("a"), "1-100");
+  requests_.record(Uid("a"), "1-100");
+  time_.run_for(milliseconds(50));
+  EXPECT_EQ(pods_.received.size(), 2U);
+  requests_.want({order("a", {"10.0.0.1", "10.0.0.2"})});  // the next pass changes nothing
+  time_.run_for(milliseconds(50));
+  EXPECT_EQ(std::ranges::count(pods_.received, "POST", &cloud::HttpRequest::method), 2);
+}
+
 TEST_F(Requests, are_repeated_until_they_are_taken_and_then_no_more) {
   pods_.pods["10.0.0.1"].failures = 3;
   requests_.want({order("a", {"10.0.0.1"})});
@@ -295,6 +312,26 @@ TEST_F(Book, prunes_verified_ones_beyond_what_is_to_stay) {
             1U);
   EXPECT_EQ(server_.objects("bucket").count("team-a/llama/u/attempt-0001/checkpoint-30/_SUCCESS"),
             0U);
+}
+
+TEST_F(Book, removes_what_a_deleted_job_left_and_nothing_beside_it) {
+  save(1, 10);
+  save(2, 20, false);
+  server_.put("bucket", "team-a/llama/u2/attempt-0001/weights.bin", "of another job");
+  CheckpointTarget leaving = target();
+  leaving.erase = true;
+  int failures = 0;
+  server_.set_faults([&failures](const sim::StoreRequest&) {
+    return sim::StoreAnswer{.fate = ++failures <= 2 ? sim::StoreFate::kForbidden
+                                                    : sim::StoreFate::kServed};
+  });
+  book_.want({leaving});
+  time_.run_for(milliseconds(500));
+  EXPECT_FALSE(book_.find(Uid("u"))->erased);
+  time_.run_for(seconds(30));
+  EXPECT_TRUE(book_.find(Uid("u"))->erased);
+  EXPECT_EQ(server_.objects("bucket").size(), 1U);
+  EXPECT_TRUE(server_.objects("bucket").contains("team-a/llama/u2/attempt-0001/weights.bin"));
 }
 
 }  // namespace
