@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -115,6 +116,17 @@ class Machine:
         wait_until(
             lambda: process_start_time(self._first_process) is None, END_TIMEOUT, "its processes"
         )
+
+    def freeze_kubelet(self):
+        """The kubelet says and does nothing any more; what runs on the node goes on, and reaches
+        everybody. It stays so until the node is switched off.
+        """
+        children = pathlib.Path(f"/proc/{self._first_process}/task/{self._first_process}/children")
+        for child in map(int, children.read_text().split()):
+            if pathlib.Path(f"/proc/{child}/comm").read_text().strip() == "kubelet":
+                os.kill(child, signal.SIGSTOP)
+                return
+        raise RuntimeError(f"{self.name} has no kubelet")
 
     def disconnect(self):
         """Takes its cable out: what runs on it goes on, alone."""

@@ -80,16 +80,16 @@ def agent_image(real_nodes):
 
 @pytest.fixture
 def expected_weights(tmp_path):
-    """expected_weights(*flags) -> the fingerprint that a gang of two ends with when nothing
-    interrupts it: two processes of this machine, no cluster at all.
+    """expected_weights(*flags, ranks=2) -> the fingerprint that a gang ends with when nothing
+    interrupts it: processes of this machine, no cluster at all.
     """
 
-    def run(*flags):
-        for rank in range(2):
+    def run(*flags, ranks=2):
+        for rank in range(ranks):
             (tmp_path / "undisturbed" / str(rank)).mkdir(parents=True)
         directory = f"--directory={tmp_path}/undisturbed/{{rank}}"
-        gang = Gang(tmp_path / "undisturbed", 1, 2, [*flags, directory])
-        assert gang.wait_end() == [0, 0]
+        gang = Gang(tmp_path / "undisturbed", 1, ranks, [*flags, directory])
+        assert gang.wait_end() == [0] * ranks
         return gang.journal(0).fingerprint
 
     return run

@@ -40,6 +40,12 @@ class RealPool:
         wait_until(lambda: self._is_silent(name), 60, f"{name} to be found silent")
         self.lose(name)
 
+    def declare_lost(self, name):
+        """The cloud says that a silent machine is gone: its Node goes. Nothing is done to it."""
+        wait_until(lambda: self._is_silent(name), 60, f"{name} to be found silent")
+        self._world.api.delete(f"/api/v1/nodes/{name}")
+        self._names.discard(name)
+
     def _is_silent(self, name):
         conditions = self._world.api.get(f"/api/v1/nodes/{name}")["status"]["conditions"]
         return any(c["type"] == "Ready" and c["status"] == "Unknown" for c in conditions)
@@ -56,16 +62,16 @@ class RealPool:
 
 
 class TrainerJob:
-    """A TrainingJob that runs spillway-trainer as a gang of two."""
+    """A TrainingJob that runs spillway-trainer, as a gang of two unless told otherwise."""
 
-    def __init__(self, world, machines, image, name, flags, *, pod_spec=None, **spec):
+    def __init__(self, world, machines, image, name, flags, *, pod_spec=None, replicas=2, **spec):
         container = {
             "name": CONTAINER,
             "image": image,
             "args": list(flags),
             "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         }
-        manifest = manifests.training_job(name, model=world.model, replicas=2, **spec)
+        manifest = manifests.training_job(name, model=world.model, replicas=replicas, **spec)
         pods = {"terminationGracePeriodSeconds": 30, "containers": [container]}
         for key, value in (pod_spec or {}).items():
             if key == "container":
