@@ -13,6 +13,7 @@ struct Controller::Cache {
   kube::ResourceType type;
   std::unique_ptr<kube::ObjectSink> sink;
   std::unique_ptr<kube::Reflector> reflector;
+  bool followed = true;  // from the start
 };
 
 Controller::Controller(Runtime runtime, kube::Client& client, market::MarketKeeper& market,
@@ -80,6 +81,10 @@ void Controller::add_caches() {
   add_cache<api::InferencePool>(
       kInferencePools, world_.inference_pools,
       [=](const auto& o) { return api::read<api::InferencePool>(o, ignore); }, "");
+  add_cache<api::CostPolicy>(
+      kCostPolicies, world_.cost_policies,
+      [=](const auto& o) { return api::read<api::CostPolicy>(o, ignore); }, "");
+  add_cache<NamespaceView>(kNamespaces, world_.namespaces, &NamespaceView::from_json, "");
   add_cache<kube::Node>(kube::kNodes, world_.nodes, &kube::Node::from_json, "");
   add_cache<kube::Pod>(kube::kPods, world_.pods, &kube::Pod::from_json, "");
   add_cache<kube::Job>(kube::kJobs, world_.jobs, &kube::Job::from_json, ours);
@@ -88,6 +93,8 @@ void Controller::add_caches() {
   add_cache<kube::Service>(kube::kServices, world_.services, &kube::Service::from_json, ours);
   add_cache<kube::PodDisruptionBudget>(kube::kPodDisruptionBudgets, world_.budgets,
                                        &kube::PodDisruptionBudget::from_json, ours);
+  add_cache<kube::Service>(kGatewayPools, world_.gateway_pools, &kube::Service::from_json, ours);
+  caches_.back()->followed = false;
   // What is urgent about a node, or follows from a job, is looked at outside the store's call.
   const auto changed = [this] { changed_.notify(); };
   world_.nodes.set_listener(
@@ -108,8 +115,9 @@ void Controller::add_caches() {
 }
 
 Task<void> Controller::run() {
-  for (const auto& cache : caches_)
-    tasks_.spawn(cache->reflector->run());
+  for (const auto& cache : caches_) {
+    if (cache->followed) tasks_.spawn(cache->reflector->run());
+  }
   if (book_) tasks_.spawn(book_->run());
   if (requests_) tasks_.spawn(ask_when_recorded());
   tasks_.spawn(loop());
@@ -128,6 +136,19 @@ void Controller::stop() {
   recorded_.notify();
 }
 
+// An API server without that kind answers 404, again and again: it is asked only where somebody
+// wants one, or had one.
+void Controller::follow_gateway_pools() {
+  const auto cache = std::ranges::find_if(
+      caches_, [](const auto& candidate) { return candidate->type == kGatewayPools; });
+  if ((*cache)->followed) return;
+  (*cache)->followed = std::ranges::any_of(picture_.inference, [](const auto& pool) {
+    return pool->spec.gateway ||
+           api::find_condition(pool->status.conditions, api::condition::kGatewayPool) != nullptr;
+  });
+  if ((*cache)->followed) tasks_.spawn((*cache)->reflector->run());
+}
+
 void Controller::look_again() {
   changed_.notify();
 }
@@ -141,6 +162,8 @@ void Controller::set_plan_config(const plan::Config& config) {
 std::vector<std::string> Controller::troubles() const {
   std::vector<std::string> sentences;
   for (const auto& cache : caches_) {
+    // Without the Gateway API's kind all else works; the pools that want one say what is missing.
+    if (cache->type == kGatewayPools) continue;
     if (const auto& trouble = cache->reflector->trouble()) {
       sentences.push_back(cache->type.to_string() + ": " + trouble->message);
     }
@@ -233,6 +256,7 @@ void Controller::pass() {
   notices_.learn(world_.nodes, recorded_deadlines(), now);
   picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, observed());
   const MonotonicTime built = runtime_.clock.monotonic();
+  follow_gateway_pools();
   memory_.show_market(picture_);
   if (facts_.passes == 0) save_record_.recall(picture_);
   save_record_.show(picture_);
@@ -244,7 +268,10 @@ void Controller::pass() {
     return executor_->trouble_of(subject);
   };
   Reconciliation result = reconciler_.reconcile(world_, picture_, plan_, memory_, trouble_of, now);
+  for (Work& work : policies_.work(world_, picture_, plan_, now))
+    result.work.push_back(std::move(work));
   wake_at_ = result.wake_at;
+  if (const auto due = policies_.wake_at(); due && (!wake_at_ || *due < *wake_at_)) wake_at_ = due;
   follow_checkpoints();
   start(std::move(result.work));
   const MonotonicTime done = runtime_.clock.monotonic();

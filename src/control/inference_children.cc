@@ -17,6 +17,18 @@ json match_labels(std::string_view key, const ObjectName& name) {
   return {{"matchLabels", {{std::string(key), name.str()}}}};
 }
 
+constexpr const char* kGracePeriod = "terminationGracePeriodSeconds";
+
+// A new template is rolled out pool by pool, each for itself: a tier keeps its share, and where the
+// new pods do not become ready only that pool stands still. Bought capacity comes when asked for,
+// so nothing is ended before its successor serves. Reserved capacity may be full: there one at a
+// time makes room for its successor, but never the only one.
+json rolling_update(api::Tier tier, std::int64_t replicas) {
+  const bool makes_room = tier == api::Tier::kReserved && replicas > 1;
+  return {{"type", "RollingUpdate"},
+          {"rollingUpdate", {{"maxSurge", "25%"}, {"maxUnavailable", makes_room ? 1 : 0}}}};
+}
+
 }  // namespace
 
 ObjectName deployment_name(const ObjectName& inference_pool, const PoolName& pool) {
@@ -72,6 +84,28 @@ json inference_budget(const api::InferencePool& inference) {
   return budget;
 }
 
+json gateway_pool(const api::InferencePool& inference) {
+  const api::InferenceGateway& gateway = *inference.spec.gateway;
+  json labels = common_labels(inference.spec.attribution);
+  labels[std::string(label::kInferencePool)] = inference.meta.key.name.str();
+  json pool = {{"metadata", metadata(inference.meta, "InferencePool", inference.meta.key.name,
+                                     std::move(labels))}};
+  std::int32_t port = inference.spec.service.port;
+  if (const auto& target = inference.spec.service.target_port) {
+    if (const auto* number = std::get_if<std::int32_t>(&*target)) port = *number;
+  }
+  json& spec = pool["spec"];
+  spec["selector"] = match_labels(label::kInferencePool, inference.meta.key.name);
+  spec["targetPorts"] = json::array({{{"number", gateway.target_port.value_or(port)}}});
+  if (const auto& picker = gateway.endpoint_picker) {
+    spec["endpointPickerRef"] = {{"name", picker->name},
+                                 {"port", {{"number", picker->port}}},
+                                 {"failureMode", api::to_string(picker->failure_mode)}};
+  }
+  pool["metadata"]["annotations"][std::string(annotation::kAppliedHash)] = applied_hash(pool);
+  return pool;
+}
+
 json inference_deployment(const api::InferencePool& inference, const api::CapacityPool& pool,
                           DeploymentShare share) {
   const std::string pool_name = pool.meta.key.name.str();
@@ -84,6 +118,8 @@ json inference_deployment(const api::InferencePool& inference, const api::Capaci
   json pods = parsed_template(inference.spec.pod_template);
   for (const auto& [key, value] : labels.items())
     pods["metadata"]["labels"][key] = value;
+  if (inference.spec.disruption.drain_seconds && !pods["spec"].contains(kGracePeriod))
+    pods["spec"][kGracePeriod] = *inference.spec.disruption.drain_seconds;
   place_on_pool(pods["spec"], pool, inference.spec.accelerator.per_replica);
 
   json object = {
@@ -91,6 +127,7 @@ json inference_deployment(const api::InferencePool& inference, const api::Capaci
        metadata(inference.meta, "InferencePool",
                 deployment_name(inference.meta.key.name, PoolName(pool_name)), std::move(labels))}};
   object["spec"] = {{"replicas", share.replicas},
+                    {"strategy", rolling_update(pool.spec.tier, share.replicas)},
                     {"selector", {{"matchLabels", selector}}},
                     {"template", std::move(pods)}};
   const std::string hash = applied_hash(object);

@@ -10,6 +10,7 @@
 #include <spillway/control/keys.h>
 
 #include "reconcile_parts.h"
+#include "status_parts.h"
 
 namespace spillway::control {
 namespace {
@@ -17,15 +18,40 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxRemembered = 50'000;
+// Tells its chain apart from that of our own kind of the same name.
+constexpr std::string_view kGatewaySubject = "InferencePool.inference.networking.k8s.io";
 
 }  // namespace
 
-Work InferenceReconciler::work_for(const plan::InferenceDecision& decision) {
+InferenceReconciler::InferenceReconciler(Context context, AppliedObjects& applied)
+    : context_(context), applied_(applied) {
+  for (const plan::Notice& notice : context_.picture.snapshot.notices) {
+    if (plan::must_leave(notice.kind)) goes_.insert(notice.node);
+  }
+}
+
+std::vector<Work> InferenceReconciler::work_for(const plan::InferenceDecision& decision) {
+  const Shared<api::InferencePool>& object = context_.picture.inference[decision.workload];
+  std::vector<Work> list;
+  if (object->meta.deleted_at) return list;
+  Work gateway = gateway_work(*object);
+  const auto condition = gateway_condition(*object, gateway);
+  list.push_back(own_work(decision, condition ? &*condition : nullptr));
+  list.push_back(std::move(gateway));
+  return list;
+}
+
+Work InferenceReconciler::own_work(const plan::InferenceDecision& decision,
+                                   const api::Condition* gateway) {
   const Shared<api::InferencePool>& object = context_.picture.inference[decision.workload];
   Work work{.subject = reference_to("InferencePool", object->meta)};
-  if (object->meta.deleted_at) return work;
   auto next =
       next_status(context_.picture, decision, context_.trouble_of(work.subject), context_.now);
+  if (gateway != nullptr) api::set_condition(next.status.conditions, *gateway);
+  if (gateway == nullptr && !object->spec.gateway)
+    std::erase_if(next.status.conditions, [](const api::Condition& condition) {
+      return condition.type == api::condition::kGatewayPool;
+    });
   const Shared<api::InferencePool> stored = context_.world.inference_pools.find(object->meta.key);
   const bool changed = stored == nullptr || !(next.status == stored->status);
   if (changed) {
@@ -44,6 +70,39 @@ Work InferenceReconciler::work_for(const plan::InferenceDecision& decision) {
   return work;
 }
 
+// The Gateway API's object, for whoever asks for it; taken away when nobody does any more. A chain
+// of its own: where its kind is not known nothing else waits.
+Work InferenceReconciler::gateway_work(const api::InferencePool& object) {
+  Work work{.subject = reference_to(kGatewaySubject, object.meta)};
+  if (context_.observe) return work;
+  const auto there = context_.world.gateway_pools.find(object.meta.key);
+  if (object.spec.gateway) {
+    const std::string made_from =
+        object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
+    apply(
+        work, object, kGatewayPools, there, object.meta.key, made_from,
+        [&] { return gateway_pool(object); }, false);
+  } else if (there && there->meta.controlled_by(object.meta.uid) && !there->meta.deleted_at) {
+    work.writes.emplace_back(DeleteObject{kGatewayPools, there->meta.key, there->meta.uid,
+                                          kube::Propagation::kBackground});
+  }
+  confirm_current(work, kInferencePools, object.meta);
+  return work;
+}
+
+// Nothing is said while the first answer is awaited.
+std::optional<api::Condition> InferenceReconciler::gateway_condition(
+    const api::InferencePool& object, const Work& outstanding) const {
+  if (!object.spec.gateway || context_.observe) return std::nullopt;
+  const Trouble trouble = context_.trouble_of(outstanding.subject);
+  if (outstanding.writes.empty())
+    return condition(api::condition::kGatewayPool, true, object.meta.generation, "InStep", "",
+                     context_.now);
+  if (trouble.empty()) return std::nullopt;
+  return condition(api::condition::kGatewayPool, false, object.meta.generation, "NotApplied",
+                   trouble, context_.now);
+}
+
 void InferenceReconciler::inference_children(Work& work, const plan::InferenceDecision& decision,
                                              const api::InferencePool& object) {
   const std::string made_from =
@@ -51,19 +110,16 @@ void InferenceReconciler::inference_children(Work& work, const plan::InferenceDe
   apply(
       work, object, kube::kServices, context_.world.services.find(object.meta.key), object.meta.key,
       made_from, [&] { return inference_service(object); }, false);
-  std::vector<Write> deletions;
+  std::vector<Write> last;
   for (const DeploymentTarget& target : targets(decision)) {
-    if (target.replicas > 0) {
-      const bool shrinks = target.existing && target.existing->replicas > target.replicas;
-      if (shrinks) mark_leaving(work, decision, target);
-      deployment(work, object, made_from, target);
-    } else {
-      deletions.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key,
-                                          target.existing->meta.uid,
-                                          kube::Propagation::kBackground});
+    if (target.replicas == 0) {
+      last.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key,
+                                     target.existing->meta.uid, kube::Propagation::kBackground});
     }
+    drain(target.replicas == 0 ? last : work.writes, decision, target,
+          [&] { deployment(work, object, made_from, target); });
   }
-  std::move(deletions.begin(), deletions.end(), std::back_inserter(work.writes));
+  std::move(last.begin(), last.end(), std::back_inserter(work.writes));
   apply(
       work, object, kube::kPodDisruptionBudgets, context_.world.budgets.find(object.meta.key),
       object.meta.key, made_from, [&] { return inference_budget(object); }, false);
@@ -76,16 +132,74 @@ std::vector<Shared<kube::Pod>> InferenceReconciler::lost_replicas(std::size_t wo
   return lost;
 }
 
+const InferenceShareChildren* InferenceReconciler::children_on(std::size_t workload,
+                                                               std::size_t pool) const {
+  const auto& shares = context_.picture.inference_children[workload].shares;
+  const auto there = shares.find(context_.picture.snapshot.pools[pool].name);
+  return there == shares.end() ? nullptr : &there->second;
+}
+
+// The replicas that are to end on nodes that are about to go.
+//
+// A ReplicaSet that shrinks ends what is not ready before what is (and of these what costs less,
+// KEP-2255). So where all the others are ready it is told which one to take, and nothing is made
+// only to be ended. Where they are not, the pods are deleted first: the ReplicaSet would take those
+// that are still loading. Either way the pods get no more time than the notice leaves.
+void InferenceReconciler::drain(std::vector<Write>& writes, const plan::InferenceDecision& decision,
+                                const DeploymentTarget& target,
+                                const std::function<void()>& apply_deployment) const {
+  const InferenceShareChildren* children = children_on(decision.workload, target.pool);
+  std::multiset<std::size_t> leave;
+  const auto share = std::ranges::find(decision.shares, target.pool, &plan::InferenceShare::pool);
+  if (share != decision.shares.end()) leave.insert(share->leave.begin(), share->leave.end());
+  std::vector<Write> deletions;
+  std::set<Uid> ending;
+  for (const plan::Drain& drain : decision.drains) {
+    if (drain.pool != target.pool || children == nullptr) continue;
+    end_replicas(deletions, ending, *children, decision.workload, drain);
+  }
+  const bool shrinks = target.existing && target.existing->replicas > target.replicas;
+  const bool others_ready =
+      children == nullptr || std::ranges::all_of(children->replicas, [&](const auto& replica) {
+        return ending.contains(replica.pod->meta.uid) || replica.pod->ready;
+      });
+  if (others_ready) {
+    for (const plan::Drain& drain : decision.drains) {
+      if (drain.pool == target.pool) leave.insert(drain.node);
+    }
+  } else {
+    std::move(deletions.begin(), deletions.end(), std::back_inserter(writes));
+  }
+  if (shrinks && target.replicas > 0 && children != nullptr) mark_leaving(writes, *children, leave);
+  if (target.replicas > 0) apply_deployment();
+  if (others_ready) std::move(deletions.begin(), deletions.end(), std::back_inserter(writes));
+}
+
+void InferenceReconciler::end_replicas(std::vector<Write>& deletions, std::set<Uid>& ending,
+                                       const InferenceShareChildren& children, std::size_t workload,
+                                       const plan::Drain& drain) const {
+  const Duration wish = context_.picture.snapshot.inference[workload].drain;
+  constexpr Duration kLeast = std::chrono::seconds(1);
+  const Duration left =
+      drain.ends_by ? std::max(*drain.ends_by - context_.now, kLeast) : Duration::max();
+  const auto grace = std::chrono::floor<std::chrono::seconds>(std::min(wish, left));
+  std::int64_t replicas = drain.replicas;
+  for (const InferenceShareChildren::Replica& replica : children.replicas) {
+    if (replica.node != drain.node || replicas == 0) continue;
+    --replicas;
+    const kube::Meta& pod = replica.pod->meta;
+    ending.insert(pod.uid);
+    deletions.emplace_back(
+        DeleteObject{kube::kPods, pod.key, pod.uid, kube::Propagation::kBackground, grace});
+  }
+}
+
 // Which replicas a ReplicaSet is to give up first (KEP-2255). Before the Deployment shrinks; of
 // an earlier shrinking nothing stays marked.
-void InferenceReconciler::mark_leaving(Work& work, const plan::InferenceDecision& decision,
-                                       const DeploymentTarget& target) const {
-  const auto share = std::ranges::find(decision.shares, target.pool, &plan::InferenceShare::pool);
-  const auto& shares = context_.picture.inference_children[decision.workload].shares;
-  const auto there = shares.find(context_.picture.snapshot.pools[target.pool].name);
-  if (share == decision.shares.end() || there == shares.end()) return;
-  std::multiset<std::size_t> leave(share->leave.begin(), share->leave.end());
-  for (const InferenceShareChildren::Replica& replica : there->second.replicas) {
+void InferenceReconciler::mark_leaving(std::vector<Write>& writes,
+                                       const InferenceShareChildren& children,
+                                       std::multiset<std::size_t> leave) {
+  for (const InferenceShareChildren::Replica& replica : children.replicas) {
     const auto at = leave.find(replica.node);
     const bool leaves = at != leave.end();
     if (leaves) leave.erase(at);
@@ -93,11 +207,45 @@ void InferenceReconciler::mark_leaving(Work& work, const plan::InferenceDecision
     const bool marked = cost == annotation::kLeavesFirst;
     if (leaves == marked || (leaves && !cost.empty())) continue;  // a cost of the user's stays
     json value = leaves ? json(annotation::kLeavesFirst) : json();
-    work.writes.emplace_back(
-        Annotate{kube::kPods,
-                 replica.pod->meta.key,
-                 {{std::string(annotation::kDeletionCost), std::move(value)}}});
+    writes.emplace_back(Annotate{kube::kPods,
+                                 replica.pod->meta.key,
+                                 {{std::string(annotation::kDeletionCost), std::move(value)}}});
   }
+}
+
+// Ready on nodes that stay.
+std::int64_t InferenceReconciler::serving_on(std::size_t workload, std::size_t pool) const {
+  const auto& allocations = context_.picture.snapshot.inference[workload].allocations;
+  const auto at = std::ranges::find(allocations, pool, &plan::InferenceAllocation::pool);
+  return at == allocations.end() ? 0 : at->ready;
+}
+
+// On nodes that are about to go, and not to end yet: the ReplicaSet is to have the ones that take
+// their place beside them.
+std::int64_t InferenceReconciler::staying_for_now(const plan::InferenceDecision& decision,
+                                                  std::size_t pool) const {
+  const auto& allocations = context_.picture.snapshot.inference[decision.workload].allocations;
+  const auto at = std::ranges::find(allocations, pool, &plan::InferenceAllocation::pool);
+  if (at == allocations.end()) return 0;
+  std::int64_t there = 0;
+  for (const plan::Bound& bound : at->bound)
+    there += goes_.contains(bound.node) ? bound.replicas : 0;
+  for (const plan::Drain& drain : decision.drains)
+    there -= drain.pool == pool ? drain.replicas : 0;
+  return there;
+}
+
+// What is wanted somewhere and does not serve there yet, as far as it is missed.
+std::int64_t InferenceReconciler::missing(const plan::InferenceDecision& decision) const {
+  std::int64_t loading = 0;
+  std::int64_t serving = 0;
+  for (const plan::InferenceShare& share : decision.shares) {
+    const std::int64_t here = std::min(serving_on(decision.workload, share.pool), share.replicas);
+    serving += here;
+    loading += share.replicas - here;
+  }
+  const std::int64_t asked = context_.picture.snapshot.inference[decision.workload].demand.replicas;
+  return std::clamp<std::int64_t>(asked - serving, 0, loading);
 }
 
 // Make before break: replicas that serve are given back only as the ones that take their place
@@ -105,31 +253,29 @@ void InferenceReconciler::mark_leaving(Work& work, const plan::InferenceDecision
 // anything shrinks.
 std::vector<InferenceReconciler::DeploymentTarget> InferenceReconciler::targets(
     const plan::InferenceDecision& decision) const {
-  const InferenceChildren& children = context_.picture.inference_children[decision.workload];
   std::vector<DeploymentTarget> list;
-  std::int64_t missing = 0;  // replicas that are wanted somewhere and do not serve yet
   for (const plan::InferenceShare& share : decision.shares) {
-    const auto there = children.shares.find(context_.picture.snapshot.pools[share.pool].name);
-    Shared<kube::Deployment> existing =
-        there == children.shares.end() ? nullptr : there->second.deployment;
-    missing += std::max<std::int64_t>(share.replicas - (existing ? existing->ready : 0), 0);
-    list.push_back(
-        {.pool = share.pool, .replicas = share.replicas, .existing = std::move(existing)});
+    const InferenceShareChildren* there = children_on(decision.workload, share.pool);
+    list.push_back({.pool = share.pool,
+                    .wanted = share.replicas,
+                    .existing = there == nullptr ? nullptr : there->deployment});
   }
   for (std::size_t pool = 0; pool < context_.picture.pools.size(); ++pool) {
-    const auto there = children.shares.find(context_.picture.snapshot.pools[pool].name);
+    const InferenceShareChildren* there = children_on(decision.workload, pool);
     const bool wanted = std::any_of(decision.shares.begin(), decision.shares.end(),
                                     [&](const auto& s) { return s.pool == pool; });
-    if (wanted || there == children.shares.end() || !there->second.deployment) continue;
-    list.push_back({.pool = pool, .existing = there->second.deployment});
+    if (!wanted && there != nullptr && there->deployment)
+      list.push_back({.pool = pool, .existing = there->deployment});
   }
+  std::int64_t missed = missing(decision);
   for (DeploymentTarget& target : list) {
+    target.replicas = target.wanted + staying_for_now(decision, target.pool);
     if (!target.existing || target.existing->replicas <= target.replicas) continue;
-    const std::int64_t serving =
-        std::max<std::int64_t>(target.existing->ready - target.replicas, 0);
-    const std::int64_t kept = std::min(serving, missing);
+    const std::int64_t surplus =
+        std::max<std::int64_t>(serving_on(decision.workload, target.pool) - target.wanted, 0);
+    const std::int64_t kept = std::min(surplus, missed);
     target.replicas += kept;
-    missing -= kept;
+    missed -= kept;
   }
   const auto shrinks = [](const DeploymentTarget& t) {
     return t.existing && t.existing->replicas >= t.replicas;
@@ -179,4 +325,5 @@ void InferenceReconciler::apply(Work& work, const api::InferencePool& owner,
   if (object.is_null()) object = make();
   work.writes.emplace_back(ApplyChild{type, std::move(object), owner.meta.uid, ours});
 }
+
 }  // namespace spillway::control

@@ -3,6 +3,8 @@
 // Deployment for each pool in use, PodDisruptionBudget. Pure; used within one pass.
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,23 +22,39 @@ class InferenceReconciler {
     Instant now{};
   };
   // `applied` outlives the pass.
-  InferenceReconciler(Context context, AppliedObjects& applied)
-      : context_(context), applied_(applied) {}
+  InferenceReconciler(Context context, AppliedObjects& applied);
 
-  Work work_for(const plan::InferenceDecision& decision);
+  // Chains that do not wait for each other: the pool's own, and that of the gateway's object.
+  std::vector<Work> work_for(const plan::InferenceDecision& decision);
 
  private:
   struct DeploymentTarget {
     std::size_t pool = 0;
-    std::int64_t replicas = 0;
+    std::int64_t wanted = 0;    // by the plan
+    std::int64_t replicas = 0;  // with those that serve until others do
     Shared<kube::Deployment> existing;
   };
 
+  Work own_work(const plan::InferenceDecision& decision, const api::Condition* gateway);
+  Work gateway_work(const api::InferencePool& object);
+  [[nodiscard]] std::optional<api::Condition> gateway_condition(const api::InferencePool& object,
+                                                                const Work& outstanding) const;
   void inference_children(Work& work, const plan::InferenceDecision& decision,
                           const api::InferencePool& object);
   [[nodiscard]] std::vector<Shared<kube::Pod>> lost_replicas(std::size_t workload) const;
-  void mark_leaving(Work& work, const plan::InferenceDecision& decision,
-                    const DeploymentTarget& target) const;
+  [[nodiscard]] const InferenceShareChildren* children_on(std::size_t workload,
+                                                          std::size_t pool) const;
+  void drain(std::vector<Write>& writes, const plan::InferenceDecision& decision,
+             const DeploymentTarget& target, const std::function<void()>& apply_deployment) const;
+  void end_replicas(std::vector<Write>& deletions, std::set<Uid>& ending,
+                    const InferenceShareChildren& children, std::size_t workload,
+                    const plan::Drain& drain) const;
+  static void mark_leaving(std::vector<Write>& writes, const InferenceShareChildren& children,
+                           std::multiset<std::size_t> leave);
+  [[nodiscard]] std::int64_t serving_on(std::size_t workload, std::size_t pool) const;
+  [[nodiscard]] std::int64_t staying_for_now(const plan::InferenceDecision& decision,
+                                             std::size_t pool) const;
+  [[nodiscard]] std::int64_t missing(const plan::InferenceDecision& decision) const;
   [[nodiscard]] std::vector<DeploymentTarget> targets(
       const plan::InferenceDecision& decision) const;
   void deployment(Work& work, const api::InferencePool& object, const std::string& made_from,
@@ -48,6 +66,7 @@ class InferenceReconciler {
 
   Context context_;
   AppliedObjects& applied_;
+  std::set<std::size_t> goes_;  // nodes whose pods are to leave
 };
 
 }  // namespace spillway::control

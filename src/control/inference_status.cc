@@ -10,6 +10,8 @@ namespace {
 
 using api::ConditionStatus;
 
+constexpr std::string_view kCapacityLeaving = "CapacityLeaving";
+
 class InferenceStatus {
  public:
   InferenceStatus(const Picture& picture, const plan::InferenceDecision& decision,
@@ -28,8 +30,10 @@ class InferenceStatus {
     next_.status.selector = inference_selector(pool_.meta.key.name);
     set_tiers();
     count_replicas();
+    say_hours();
     say_placed();
     say_available();
+    say_degraded();
     say_clamped();
     charge();
     return std::move(next_);
@@ -57,6 +61,7 @@ class InferenceStatus {
           .pool = pool.name,
           .desired = static_cast<std::int32_t>(part.replicas),
           .ready = there != nullptr && there->deployment ? there->deployment->ready : 0,
+          .leaving = static_cast<std::int32_t>(part.leaving),
           .since = now_};
       const auto rate =
           rate_on(picture_, part.pool, part.replicas, pool_.spec.accelerator.per_replica);
@@ -110,7 +115,38 @@ class InferenceStatus {
     api::set_condition(next_.status.conditions, std::move(same));
   }
 
+  // Times are absolute, so nothing here moves between two edges.
+  void say_hours() {
+    api::InferencePoolStatus& status = next_.status;
+    if (!decision_.hours) {
+      status.awake.reset();
+      status.next_transition.reset();
+      status.awake_reason.clear();
+      return;
+    }
+    const plan::AwakeState& hours = *decision_.hours;
+    status.awake = hours.awake;
+    status.next_transition = hours.next;
+    status.awake_reason = hours.reason;
+    if (!hours.problem.empty()) status.awake_reason += "; " + hours.problem;
+    status.awake_reason = shorten(status.awake_reason, kMaxSentence);
+    if (!hours.problem.empty() && old_.awake_reason != status.awake_reason)
+      tell(next_.notables, true, "OverrideUnreadable", "Wake", hours.problem);
+    if (old_.awake.value_or(true) != hours.awake)
+      tell(next_.notables, false, hours.awake ? "Awake" : "Asleep", hours.awake ? "Wake" : "Sleep",
+           hours.reason);
+  }
+
+  [[nodiscard]] bool asleep() const { return decision_.hours && !decision_.hours->awake; }
+
   void say_available() {
+    if (asleep() && trouble_.empty()) {
+      api::set_condition(
+          next_.status.conditions,
+          condition(api::condition::kAvailable, false, pool_.meta.generation, "Asleep",
+                    plan::explain(picture_.snapshot, decision_, now_), now_));
+      return;
+    }
     const std::int32_t wanted = pool_.spec.replicas;
     const std::int32_t ready = next_.status.ready_replicas;
     const bool available = ready >= wanted && trouble_.empty();
@@ -123,6 +159,40 @@ class InferenceStatus {
     api::set_condition(next_.status.conditions,
                        condition(api::condition::kAvailable, available, pool_.meta.generation,
                                  reason, message, now_));
+  }
+
+  // What a person should know although replicas serve: why it is less, or dearer, than asked for.
+  // The sentence has no count of seconds and no price, so it stays until something happens.
+  void say_degraded() {
+    const auto [reason, message] = degradation();
+    const api::Condition* old = api::find_condition(old_.conditions, api::condition::kDegraded);
+    const bool degraded = !reason.empty();
+    if (old == nullptr && !degraded) return;
+    api::set_condition(next_.status.conditions,
+                       condition(api::condition::kDegraded, degraded, pool_.meta.generation,
+                                 degraded ? reason : "AsAskedFor", message, now_));
+    // Of what has no place, or another than asked for, the decision tells.
+    const bool news = reason == kCapacityLeaving && (old == nullptr || old->reason != reason);
+    if (news) tell(next_.notables, true, std::string(reason), "Drain", message);
+  }
+
+  [[nodiscard]] std::pair<std::string_view, std::string> degradation() const {
+    if (!trouble_.empty()) return {"ChildRejected", trouble_};
+    if (decision_.unplaced > 0)
+      return {"NoPlace", plural(decision_.unplaced, "replica") + " of " +
+                             std::to_string(pool_.spec.replicas) + " without a place"};
+    std::int64_t leaving = 0;
+    for (const plan::InferenceShare& share : decision_.shares)
+      leaving += share.leaving;
+    if (leaving > 0)
+      return {kCapacityLeaving,
+              plural(leaving, "replica") +
+                  " on nodes that are about to be taken: others take over, and these drain"};
+    if (decision_.spot_missing > 0)
+      return {"SpotUnavailable",
+              plural(decision_.spot_missing, "replica") +
+                  " meant for spot on other capacity, because spot is not to be had"};
+    return {};
   }
 
   void say_clamped() {

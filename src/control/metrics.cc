@@ -404,6 +404,24 @@ void add_events(Families& out, const MetricsView& view) {
       .add(static_cast<double>(view.events_queued));
 }
 
+void add_off_switch(Families& out, const OffSwitch& off_switch) {
+  Family objects =
+      out.gauge("spillway_plain_workloads", "Plain workloads that a policy is about, by state.");
+  for (const auto& [policy, report] : off_switch.reports()) {
+    for (const auto& [state, count] : report.counts) {
+      objects.add(static_cast<double>(count),
+                  {{"policy", policy}, {"state", std::string(to_string(state))}});
+    }
+  }
+  const OffSwitchMetrics& done = off_switch.metrics();
+  out.counter("spillway_off_switch_writes_total", "Writes to plain workloads, by what they did.")
+      .add(static_cast<double>(done.put_to_sleep), {{"result", "asleep"}})
+      .add(static_cast<double>(done.woken), {{"result", "woken"}})
+      .add(static_cast<double>(done.contradicted), {{"result", "asleep_again"}})
+      .add(static_cast<double>(done.conflicts), {{"result", "conflict"}})
+      .add(static_cast<double>(done.failures), {{"result", "failed"}});
+}
+
 void add_process(Families& out, const MetricsView& view) {
   out.gauge("spillway_build_info", "The version that runs; always 1.")
       .add(1, {{"version", SPILLWAY_VERSION}});
@@ -449,6 +467,7 @@ std::vector<prometheus::MetricFamily> metric_families(const MetricsView& view,
   add_loop(out, view);
   if (view.leading) add_interruptions(out, *view.picture, *view.world);
   add_checkpoints(out, view);
+  if (view.leading && view.off_switch != nullptr) add_off_switch(out, *view.off_switch);
   add_caches(out, *view.world);
   add_feeds(out, view.market);
   add_requests(out, *view.client);

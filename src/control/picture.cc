@@ -10,6 +10,7 @@
 
 #include "attempts.h"
 #include "checkpoint_facts.h"
+#include "inference_picture.h"
 #include "node_traits.h"
 
 namespace spillway::control {
@@ -33,9 +34,10 @@ class PictureBuilder::Pass {
 
   Picture run() {
     add_pools();      // 1. what can be bought
-    add_workloads();  // 2. who asks
-    add_jobs();       // 3. which children there are
-    add_nodes();      // 4. where room is
+    add_workloads();  // 2. who asks, and when it may run
+    picture_.snapshot.hours = builder_.hours_.rules(world_);
+    add_jobs();   // 3. which children there are
+    add_nodes();  // 4. where room is
     add_life_estimates();
     add_pods();         // 5. who sits where
     settle_training();  // 6. what the children show
@@ -288,7 +290,6 @@ class PictureBuilder::Pass {
 
   void add_pods() {
     training_bound_.resize(picture_.training.size());
-    inference_bound_.resize(picture_.inference.size());
     world_.pods.for_each([&](const Shared<kube::Pod>& pod) {
       if (claim_for_training(pod) || claim_for_inference(pod)) return;
       occupy(*pod);
@@ -375,7 +376,6 @@ class PictureBuilder::Pass {
       return true;
     }
     ++share.bound;
-    ++inference_bound_[at->second][node];
     return true;
   }
 
@@ -473,6 +473,7 @@ class PictureBuilder::Pass {
     workload.launch_timeout = job.spec.launch_timeout;
     workload.max_restarts = job.spec.max_restarts;
     workload.suspended = job.spec.suspend;
+    workload.own_hours = builder_.hours_.own_hours(job);
     workload.terminating = job.meta.deleted_at.has_value();
     workload.last_attempt = job.status.attempt;
     workload.user_failures = job.status.restarts_counted;
@@ -503,41 +504,16 @@ class PictureBuilder::Pass {
   }
 
   void settle_inference() {
+    const InferenceView view(picture_.snapshot, builder_.options_.observe, now_);
     for (std::size_t i = 0; i < picture_.inference.size(); ++i) {
       const api::InferencePool& pool = *picture_.inference[i];
-      plan::InferenceWorkload workload{.key = pool.meta.key, .uid = pool.meta.uid};
-      workload.demand = demand_of(pool.spec.accelerator, pool.spec.pod_template.shape(),
-                                  pool.spec.replicas, inference_shape_[i]);
-      workload.demand.tiers = pool.spec.tiers;
-      workload.demand.priority = pool.spec.priority;
-      workload.demand.max_rate = pool.spec.max_rate;
-      workload.baseline = pool.spec.capacity.baseline;
-      workload.spot_percent = pool.spec.capacity.spot_percent;
-      workload.launch_timeout = builder_.options_.inference_launch_timeout;
-      workload.created_at = pool.meta.created_at;
-      workload.terminating = pool.meta.deleted_at.has_value();
-      for (const api::TierStatus& tier : pool.status.tiers)
-        add_allocation(workload, i, tier);
-      picture_.snapshot.inference.push_back(std::move(workload));
+      picture_.snapshot.inference.push_back(
+          view.workload(pool, picture_.inference_children[i],
+                        demand_of(pool.spec.accelerator, pool.spec.pod_template.shape(),
+                                  pool.spec.replicas, inference_shape_[i]),
+                        builder_.options_.inference_launch_timeout));
+      picture_.snapshot.inference.back().own_hours = builder_.hours_.own_hours(pool);
     }
-  }
-
-  void add_allocation(plan::InferenceWorkload& workload, std::size_t i,
-                      const api::TierStatus& tier) {
-    const auto pool = pool_index_.find(tier.pool);
-    if (pool == pool_index_.end() || tier.desired == 0) return;
-    plan::InferenceAllocation allocation{
-        .pool = pool->second, .desired = tier.desired, .since = tier.since};
-    const InferenceShareChildren& children = picture_.inference_children[i].shares[tier.pool];
-    allocation.ready = children.deployment ? children.deployment->ready : 0;
-    if (builder_.options_.observe) allocation.ready = tier.desired;
-    allocation.starting_since = children.waiting_since.value_or(now_);
-    std::map<std::size_t, std::int64_t> here;
-    for (const auto& [node, replicas] : inference_bound_[i]) {
-      if (picture_.snapshot.nodes[node].pool == pool->second) here.emplace(node, replicas);
-    }
-    allocation.bound = bound_list(here);
-    workload.allocations.push_back(std::move(allocation));
   }
 
   // After everything else: what a pool is expected to do depends on its nodes.
@@ -564,7 +540,6 @@ class PictureBuilder::Pass {
   std::vector<std::size_t> training_shape_;
   std::vector<std::size_t> inference_shape_;
   std::vector<std::map<std::size_t, std::int64_t>> training_bound_;
-  std::vector<std::map<std::size_t, std::int64_t>> inference_bound_;
 };
 
 Picture PictureBuilder::build(const World& world, const Assumptions& assumptions,

@@ -51,8 +51,10 @@ class Reconciler::Pass {
                                    .observe = reconciler_.observe_,
                                    .now = now_},
                                   reconciler_.applied_);
-    for (const plan::InferenceDecision& decision : plan_.inference)
-      add(inference.work_for(decision));
+    for (const plan::InferenceDecision& decision : plan_.inference) {
+      for (Work& work : inference.work_for(decision))
+        add(std::move(work));
+    }
     for (const auto& [job, sentence] : picture_.refused_training)
       refused("TrainingJob", kTrainingJobs, *job, sentence);
     for (const auto& [pool, sentence] : picture_.refused_inference)

@@ -86,7 +86,8 @@ class TrainingStatus {
     if (had_children && next_.status.attempt == old_.placement->attempt) ++next_.status.restarts;
     if (decision_.counts_as_user_failure) {
       ++next_.status.restarts_counted;
-    } else if (old_.started_at && decision_.cause != Cause::kSuspended) {
+    } else if (old_.started_at && decision_.cause != Cause::kSuspended &&
+               decision_.cause != Cause::kAsleep) {
       api::Interruptions interruptions = old_.interruptions.value_or(api::Interruptions{});
       ++interruptions.count;
       if (!picture_.checkpoints[decision_.workload]) {
@@ -224,7 +225,10 @@ class TrainingStatus {
         workload_.earlier_attempt_ending || (!keeps() && children_.current != nullptr);
     if (!next_.status.placement) {
       if (children_left) return TrainingJobPhase::kEnding;
-      return job_.spec.suspend ? TrainingJobPhase::kSuspended : TrainingJobPhase::kPending;
+      const bool stopped_at_night =
+          decision_.cause == Cause::kAsleep && next_.status.attempt.value() > 0;
+      return job_.spec.suspend || stopped_at_night ? TrainingJobPhase::kSuspended
+                                                   : TrainingJobPhase::kPending;
     }
     if (keeps() && workload_.state == AttemptState::kRunning) {
       const bool saving = decision_.interruption &&

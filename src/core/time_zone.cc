@@ -72,9 +72,10 @@ std::string nearest_zone(std::string_view wanted, const date::tzdb& database) {
 Result<const date::time_zone*> locate(std::string_view name) {
   try {
     const date::tzdb& database = date::get_tzdb();
-    const auto at = std::find_if(database.zones.begin(), database.zones.end(),
-                                 [&](const date::time_zone& zone) { return zone.name() == name; });
-    if (at != database.zones.end()) {
+    const auto at = std::lower_bound(
+        database.zones.begin(), database.zones.end(), name,
+        [](const date::time_zone& zone, std::string_view wanted) { return zone.name() < wanted; });
+    if (at != database.zones.end() && at->name() == name) {
       static_cast<void>(at->get_info(date::sys_seconds{}));  // reads the file
       return &*at;
     }

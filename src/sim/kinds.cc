@@ -116,6 +116,7 @@ std::vector<Kind> make_kinds() {
   kinds.push_back(own_kind<api::CapacityPool>(control::kCapacityPools));
   kinds.push_back(own_kind<api::TrainingJob>(control::kTrainingJobs));
   kinds.push_back(own_kind<api::InferencePool>(control::kInferencePools));
+  kinds.push_back(own_kind<api::CostPolicy>(control::kCostPolicies));
   kinds.push_back({.type = kNamespaces,
                    .schema = plain_schema(),
                    .status = true,

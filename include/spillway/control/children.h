@@ -40,6 +40,8 @@ nlohmann::json attempt_job(const api::TrainingJob& job, const api::TrainingPlace
 
 nlohmann::json inference_service(const api::InferencePool& inference);
 nlohmann::json inference_budget(const api::InferencePool& inference);
+// The Gateway API's InferencePool for an InferencePool with spec.gateway: selects the same pods.
+nlohmann::json gateway_pool(const api::InferencePool& inference);
 struct DeploymentShare {
   std::int64_t replicas = 0;
   HourlyRate rate;  // of these replicas together

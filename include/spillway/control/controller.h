@@ -15,6 +15,7 @@
 #include <spillway/control/executor.h>
 #include <spillway/control/fold_window.h>
 #include <spillway/control/picture.h>
+#include <spillway/control/policies.h>
 #include <spillway/control/pool_memory.h>
 #include <spillway/control/reconcile.h>
 #include <spillway/control/save_record.h>
@@ -115,6 +116,7 @@ class Controller {
   [[nodiscard]] Observed observed() const;
   [[nodiscard]] NoticeBook::Recorded recorded_deadlines() const;
   void follow_checkpoints();
+  void follow_gateway_pools();
   std::vector<SaveOrder> save_orders() const;
   Task<void> ask_when_recorded();
   Task<void> find_token_key();
@@ -133,6 +135,7 @@ class Controller {
   PictureBuilder builder_;
   Reconciler reconciler_;
   PoolMemory memory_;
+  PolicyReporter policies_;
   NoticeBook notices_;
   std::map<std::string, std::uint64_t> heard_;  // instance -> passes made when it was heard of
   plan::ProgrammeLibrary programmes_;

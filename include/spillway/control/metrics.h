@@ -20,6 +20,7 @@
 
 #include <spillway/control/config_watcher.h>
 #include <spillway/control/controller.h>
+#include <spillway/control/off_switch_loop.h>
 #include <spillway/kube/metrics.h>
 #include <spillway/market/keeper.h>
 
@@ -40,6 +41,7 @@ struct MetricsView {
   std::size_t chains_in_flight = 0;
   const CheckpointBook* checkpoints = nullptr;  // null without stores
   const SaveRequests* save_requests = nullptr;
+  const OffSwitch* off_switch = nullptr;  // null when plain workloads are left alone
   std::size_t events_queued = 0;
   market::MarketMetrics market;
   ConfigFacts config;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <spillway/control/checkpoint_book.h>
+#include <spillway/control/hours_reader.h>
 #include <spillway/control/notices.h>
 #include <spillway/control/save_requests.h>
 #include <spillway/control/world.h>
@@ -142,6 +143,7 @@ class PictureBuilder {
     std::optional<PoolName> pool;
   };
   PictureOptions options_;
+  HoursReader hours_;
   std::map<ObjectKey, NodeMembership> membership_;  // by node; valid for pools_fingerprint_
   std::string pools_fingerprint_;
 };

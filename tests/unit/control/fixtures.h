@@ -164,6 +164,27 @@ inline json deployment_json(const std::string& inference, const std::string& poo
           {"status", {{"replicas", replicas}, {"readyReplicas", ready}}}};
 }
 
+// A replica of an InferencePool; without a node it waits for one.
+inline json replica_json(const std::string& inference, const std::string& pool, int index,
+                         const std::string& node, bool ready) {
+  const std::string name = inference + "-" + pool + "-" + std::to_string(index);
+  json meta = metadata("team-a", name, "uid-" + name);
+  meta["labels"] = {{"spillway.dev/inference-pool", inference}, {"spillway.dev/pool", pool}};
+  const auto holds = [](const char* type, bool status) {
+    return json({{"type", type},
+                 {"status", status ? "True" : "False"},
+                 {"lastTransitionTime", "2026-11-21T11:50:00Z"}});
+  };
+  json pod = {{"metadata", meta},
+              {"spec", {{"containers", json::array({{{"name", "main"}}})}}},
+              {"status",
+               {{"phase", ready ? "Running" : "Pending"},
+                {"conditions",
+                 json::array({holds("PodScheduled", !node.empty()), holds("Ready", ready)})}}}};
+  if (!node.empty()) pod["spec"]["nodeName"] = node;
+  return pod;
+}
+
 // A market in which every node costs four dollars, and twelve on demand.
 inline std::pair<market::NodePrice, HourlyRate> four_dollars(const PoolName&) {
   const HourlyRate rate(Money::dollars(4));

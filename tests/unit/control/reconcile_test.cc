@@ -197,8 +197,15 @@ std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready,
                                               std::optional<int> new_ready) {
   WorldBuilder builder = base();
   builder.pool(pool_json("spot-b", "Spot", 2, "3.00")).inference(inference_json("chat"));
+  builder.node(node_json("n2", "spot-b"));
   builder.deployment(testing::deployment_json("chat", "spot-a", old_replicas, old_ready));
   if (new_ready) builder.deployment(testing::deployment_json("chat", "spot-b", 2, *new_ready));
+  const auto add_pods = [&](const std::string& pool, const std::string& node, int ready) {
+    for (int i = 0; i < ready; ++i)
+      builder.pod(testing::replica_json("chat", pool, i, node, true));
+  };
+  add_pods("spot-a", "n1", old_ready);
+  add_pods("spot-b", "n2", new_ready.value_or(0));
   plan::Plan plan;
   plan.inference.push_back({.workload = 0, .shares = {{.pool = 1, .replicas = 2}}});
   std::map<std::string, int> asked;

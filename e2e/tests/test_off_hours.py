@@ -1,0 +1,132 @@
+"""InferencePools and TrainingJobs sleep by schedule, wake by command, and nothing is missed while the operator is away."""
+
+import datetime
+
+from cluster import wait_until
+from support.world import condition, now
+
+ZONE = "us-east-1a"
+POLICIES = "/apis/spillway.dev/v1alpha1/costpolicies"
+FLAGS = ("--leader-elect=false",)
+
+
+def stamp(moment):
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def hours(awake_for, **more):
+    """Awake for so many seconds from now on, then asleep for days."""
+    far = (now() + datetime.timedelta(days=3)).strftime("%a")
+    return {
+        "timeZone": "Europe/Berlin",
+        "awake": [{"days": [far], "from": "10:00", "to": "10:05"}],
+        "exceptUntil": stamp(now() + datetime.timedelta(seconds=awake_for)),
+        **more,
+    }
+
+
+def wait_asleep(world, pool):
+    pool.wait(lambda status: status.get("awake") is False, "the pool to sleep", 60)
+    wait_until(lambda: not pool.pods(), 30, "no pod to be left")
+
+
+def test_a_pool_sleeps_at_the_edge_and_wakes_by_command_whoever_is_away(world):
+    world.pool("spot", tier="Spot", zone=ZONE, fixed="0.90", nodes=2, per_node=4)
+    operator = world.start_operator(*FLAGS)
+    pool = world.serve("chat", replicas=3, capacity={"spotPercent": 100}, schedule=hours(15))
+    status = pool.wait_ready(3)
+    assert status["awake"] is True
+    edge = status["nextTransition"]
+
+    wait_asleep(world, pool)
+    assert now() >= datetime.datetime.strptime(edge, "%Y-%m-%dT%H:%M:%SZ").replace(
+        tzinfo=datetime.timezone.utc
+    )
+    status = pool.status
+    print("asleep:", status["awakeReason"], "until", status["nextTransition"])
+    assert pool.get()["spec"]["replicas"] == 3, "what was asked for stays"
+    assert condition(status, "Available")["reason"] == "Asleep"
+    assert world.services(pool.selector), "its Service stays"
+    world.show("asleep")
+
+    # The command comes while nobody is there to hear it.
+    operator.kill()
+    until = now() + datetime.timedelta(seconds=45)
+    pool.patch(
+        {
+            "metadata": {
+                "annotations": {
+                    "spillway.dev/wake-until": stamp(until),
+                    "spillway.dev/override-by": "ada",
+                }
+            }
+        }
+    )
+    operator.start(*FLAGS)
+    status = pool.wait_ready(3)
+    print("awake:", status["awakeReason"])
+    assert "ada" in status["awakeReason"] and status["nextTransition"] == stamp(until)
+
+    # The end of it passes while nobody is there.
+    operator.kill()
+    wait_until(lambda: now() > until, 60, "the end of what was asked for")
+    assert len(pool.pods()) == 3
+    operator.start(*FLAGS)
+    wait_asleep(world, pool)
+    assert pool.get()["spec"]["replicas"] == 3
+
+
+def test_a_policy_suspends_training_of_its_namespaces_and_shows_what_it_does(world):
+    spot = world.pool("spot", tier="Spot", zone=ZONE, fixed="0.90", nodes=2, per_node=4)
+    world.start_operator(*FLAGS)
+    world.api.patch(
+        f"/api/v1/namespaces/{world.namespace}", {"metadata": {"labels": {"e2e": world.id}}}
+    )
+    job = world.train("train", replicas=2)
+    job.wait_running(spot, attempt=1)
+    policy = f"nights-{world.id}"
+    manifest = {
+        "apiVersion": "spillway.dev/v1alpha1",
+        "kind": "CostPolicy",
+        "metadata": {"name": policy},
+        "spec": {
+            "selector": {"namespaces": {"matchLabels": {"e2e": world.id}}},
+            "mode": "Audit",
+            "offHours": hours(0, training="Suspend"),
+        },
+    }
+    try:
+        world.kubectl.apply(manifest)
+
+        def status():
+            return world.api.get(f"{POLICIES}/{policy}").get("status", {})
+
+        wait_until(lambda: status().get("asleep"), 30, "the policy to count")
+        assert status()["selected"]["trainingJobs"] == 1
+        assert status()["awake"] is False and status()["nextTransition"]
+        assert condition(status(), "Ready")["reason"] == "Audited"
+        world.wait_pass()
+        assert job.status["phase"] == "Running", "Audit shows and does nothing"
+
+        world.api.patch(f"{POLICIES}/{policy}", {"spec": {"mode": "Enforce"}})
+        job.wait(lambda each: each["phase"] == "Suspended", "the job to be suspended", 60)
+        wait_until(lambda: not job.pods(), 30, "no pod to be left")
+        placed = condition(job.status, "Placed")
+        print("asleep:", placed["message"])
+        assert placed["reason"] == "Asleep" and policy in placed["message"]
+        world.show("suspended by the policy")
+
+        world.api.patch(
+            f"/api/v1/namespaces/{world.namespace}",
+            {
+                "metadata": {
+                    "annotations": {
+                        "spillway.dev/wake-until": stamp(now() + datetime.timedelta(hours=1))
+                    }
+                }
+            },
+        )
+        job.wait_running(spot, attempt=2)
+        assert job.get()["spec"].get("suspend") in (None, False), "the spec is the user's"
+    finally:
+        world.api.request("DELETE", f"{POLICIES}/{policy}")

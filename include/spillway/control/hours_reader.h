@@ -1,0 +1,35 @@
+#pragma once
+// From CostPolicies, Namespaces and what workloads say about themselves to the plan's rules of who
+// may run when.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include <spillway/control/world.h>
+#include <spillway/plan/boxed.h>
+#include <spillway/plan/hours.h>
+#include <spillway/plan/snapshot.h>
+
+namespace spillway::control {
+
+// Reads schedules once a generation.
+class HoursReader {
+ public:
+  // Null when no policy makes sense and no Namespace asks for anything.
+  plan::Boxed<plan::AwakeRules> rules(const World& world);
+  // Null when the object says nothing. A schedule that makes no sense counts as none; the object's
+  // condition tells of it.
+  plan::Boxed<plan::OwnHours> own_hours(const api::InferencePool& pool);
+  plan::Boxed<plan::OwnHours> own_hours(const api::TrainingJob& job) const;
+
+ private:
+  struct Known {
+    std::int64_t generation = 0;
+    std::optional<Schedule> schedule;  // nullopt: makes no sense
+  };
+  const std::optional<Schedule>& schedule_of(const ObjectMeta& meta, const ScheduleSpec& spec);
+  std::map<Uid, Known> known_;  // bounded: begun anew when it grows beyond what can be alive
+};
+
+}  // namespace spillway::control

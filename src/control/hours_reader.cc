@@ -1,0 +1,102 @@
+#include <spillway/control/hours_reader.h>
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+
+#include <spillway/control/picture.h>
+
+namespace spillway::control {
+namespace {
+
+constexpr std::size_t kMostKnown = 20'000;
+constexpr std::string_view kWakeOrder = "spillway.dev/wake-order";
+
+bool is_override(std::string_view key) {
+  return key == api::annotation::kWakeUntil || key == api::annotation::kSleepUntil ||
+         key == api::annotation::kOverrideBy || key == api::annotation::kOverrideAt;
+}
+
+template <class Map>
+Annotations overrides_of(const Map& annotations) {
+  Annotations found;
+  for (const auto& [key, value] : annotations) {
+    if constexpr (std::is_same_v<Map, Annotations>) {
+      if (is_override(key)) found.emplace(key, value);
+    } else {
+      if (is_override(key.view())) found.emplace(key.str(), value.str());
+    }
+  }
+  // Who asked and when is nothing without what was asked for.
+  const bool asks = found.contains(std::string(api::annotation::kWakeUntil)) ||
+                    found.contains(std::string(api::annotation::kSleepUntil));
+  return asks ? found : Annotations{};
+}
+
+std::int32_t wake_order_of(const Annotations& annotations) {
+  const auto at = annotations.find(std::string(kWakeOrder));
+  if (at == annotations.end()) return 0;
+  std::int32_t order = 0;
+  const char* end = at->second.data() + at->second.size();
+  const auto read = std::from_chars(at->second.data(), end, order);
+  return read.ec == std::errc() && read.ptr == end ? order : 0;
+}
+
+}  // namespace
+
+const std::optional<Schedule>& HoursReader::schedule_of(const ObjectMeta& meta,
+                                                        const ScheduleSpec& spec) {
+  if (known_.size() > kMostKnown) known_.clear();
+  const auto [at, added] = known_.try_emplace(meta.uid);
+  Known& known = at->second;
+  if (!added && known.generation == meta.generation) return known.schedule;
+  known.generation = meta.generation;
+  const auto made = Schedule::make(spec);
+  known.schedule = made ? std::optional(*made) : std::nullopt;
+  return known.schedule;
+}
+
+plan::Boxed<plan::AwakeRules> HoursReader::rules(const World& world) {
+  std::vector<plan::HoursPolicy> policies;
+  world.cost_policies.for_each([&](const Shared<api::CostPolicy>& policy) {
+    if (!policy->spec.off_hours || policy->meta.deleted_at) return;
+    const api::OffHours& hours = *policy->spec.off_hours;
+    const auto& schedule = schedule_of(policy->meta, hours.schedule());
+    if (!schedule) return;
+    policies.push_back({.name = policy->meta.key.name,
+                        .selector = policy->spec.selector,
+                        .enforced = policy->spec.mode == api::PolicyMode::kEnforce,
+                        .schedule = *schedule,
+                        .training = hours.training,
+                        .workloads = hours.workloads});
+  });
+  std::map<Namespace, plan::NamespaceFacts> namespaces;
+  world.namespaces.for_each([&](const Shared<NamespaceView>& view) {
+    plan::NamespaceFacts facts{.annotations = overrides_of(view->meta.annotations)};
+    if (policies.empty() && facts.annotations.empty()) return;
+    facts.labels = view->meta.labels.to_map();
+    namespaces.emplace(Namespace(view->meta.key.name.str()), std::move(facts));
+  });
+  if (policies.empty() && namespaces.empty()) return {};
+  return plan::AwakeRules(std::move(policies), std::move(namespaces));
+}
+
+plan::Boxed<plan::OwnHours> HoursReader::own_hours(const api::InferencePool& pool) {
+  plan::OwnHours own{.overrides = overrides_of(pool.meta.annotations),
+                     .environment = pool.spec.attribution.environment,
+                     .wake_order = wake_order_of(pool.meta.annotations)};
+  if (pool.spec.schedule) own.schedule = schedule_of(pool.meta, *pool.spec.schedule);
+  const bool silent =
+      own.overrides.empty() && own.environment.empty() && own.wake_order == 0 && !own.schedule;
+  if (silent) return {};
+  return own;
+}
+
+plan::Boxed<plan::OwnHours> HoursReader::own_hours(const api::TrainingJob& job) const {
+  plan::OwnHours own{.overrides = overrides_of(job.meta.annotations),
+                     .environment = job.spec.attribution.environment};
+  if (own.overrides.empty() && own.environment.empty()) return {};
+  return own;
+}
+
+}  // namespace spillway::control
