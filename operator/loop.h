@@ -37,6 +37,7 @@ class Loop {
   // What keeps a cache from being in step, one sentence each.
   [[nodiscard]] std::vector<std::string> troubles() const;
   [[nodiscard]] const market::MarketKeeper& market() const { return market_; }
+  [[nodiscard]] const control::OffSwitch* off_switch() const { return off_switch_.get(); }
 
  private:
   void open_queue(const Runtime& runtime, const control::EventQueueConfig& config,

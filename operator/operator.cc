@@ -268,6 +268,7 @@ control::MetricsView Operator::look() {
   control::MetricsView view = control::view_of(loop_->controller(), client_metrics_);
   view.leading = leading();
   view.observe = options_.observe;
+  view.off_switch = loop_->off_switch();
   view.events_queued = events_.queued();
   view.market = loop_->market().metrics();
   if (watcher_) view.config = watcher_->facts();

@@ -244,6 +244,37 @@ def test_a_person_who_scales_by_hand_wins_and_a_deleted_policy_wakes_the_rest_in
     assert plain.replicas("tool") == 2, "what the person set"
 
 
+def test_an_operator_that_is_killed_in_between_loses_no_number(plain):
+    world = plain.world
+    numbers = {f"web-{n}": 1 + n % 3 for n in range(24)}
+    for name, replicas in numbers.items():
+        plain.create("Deployment", name, replicas=replicas)
+
+    def replicas():
+        return {name: plain.replicas(name) for name in numbers}
+
+    def killed_when(begun, instance):
+        operator = world.start_operator(instance=instance, wait_ready=False)
+        wait_until(lambda: any(map(begun, replicas().items())), WAIT, "the first to be switched")
+        operator.kill()
+        operator.forget()
+        found = replicas()
+        print(f"{instance} was killed after", sum(map(begun, found.items())), "of", len(numbers))
+
+    plain.set_policy()
+    killed_when(lambda each: each[1] == 0, "first")
+    second = world.start_operator(instance="second")
+    wait_until(lambda: set(replicas().values()) == {0}, WAIT, "all to sleep")
+    second.stop()
+    plain.set_policy(mode="Audit")
+    killed_when(lambda each: each[1] > 0, "third")
+    world.start_operator(instance="fourth")
+    wait_until(lambda: replicas() == numbers, WAIT, "all to have their numbers back")
+    for name in numbers:
+        assert plain.record(name) is None
+        assert len(plain.writes(name)) == 2, [str(write) for write in plain.writes(name)]
+
+
 class Gardener(threading.Thread):
     """Applies its number of replicas every second, as a GitOps controller that heals."""
 
@@ -294,6 +325,8 @@ def test_a_gitops_tool_is_contradicted_a_few_times_and_then_named_with_what_to_w
     assert plain.replicas("web") == 3, "it is left alone"
     assert len(plain.writes("web")) == 4
     assert world.events("web", "Contested")[0]["type"] == "Warning"
+    assert world.operator.metric("spillway_plain_workloads", state="Contested") == 1
+    assert world.operator.metric("spillway_off_switch_writes_total", result="asleep_again") == 3
     assert plain.replicas("other") == 0, "others sleep"
     # In the morning nothing is left of it.
     plain.set_policy(mode="Audit")
