@@ -35,5 +35,6 @@ void take_notice_back(World& world, const std::string& node);
 std::string node_of_rank(World& world, int rank = 0);
 
 std::vector<Scenario> checkpoint_scenarios();
+std::vector<Scenario> deletion_scenarios();
 
 }  // namespace spillway::sim
