@@ -143,19 +143,21 @@ inline constexpr TextFormat kTimeZone{
     .message = "write an IANA name such as Europe/Berlin",
     .max_length = 64,
     .holds = is_time_zone_text};
+// Longer than any good text: a slip such as "Mon-Thursday" gets the sentence, not a count of bytes.
+inline constexpr std::size_t kSentenceRoom = 32;
 inline constexpr TextFormat kWeekdays{
     .pattern = "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)(-(Mon|Tue|Wed|Thu|Fri|Sat|Sun))?$",
     .message = "write Mon, Tue, Wed, Thu, Fri, Sat, Sun or a span of them such as Mon-Fri",
-    .max_length = 7,
+    .max_length = kSentenceRoom,
     .holds = is_weekdays_text};
 inline constexpr TextFormat kTimeOfDay{
     .pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
     .message = "write hours and minutes from 00:00 to 24:00 in quotes, such as \"08:00\"",
-    .max_length = 5,
+    .max_length = kSentenceRoom,
     .holds = is_time_of_day_text};
 inline constexpr TextFormat kDate{.pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
                                   .message = "write a date of the calendar such as \"2026-12-24\"",
-                                  .max_length = 10,
+                                  .max_length = kSentenceRoom,
                                   .holds = is_date_text,
                                   .extra_cel = "!format.date().validate(self).hasValue()",
                                   .openapi_format = "date"};
