@@ -1,5 +1,6 @@
 #include "cluster.h"
 
+#include <algorithm>
 #include <functional>
 #include <iterator>
 #include <utility>
@@ -9,6 +10,8 @@
 #include <spillway/api/codec.h>
 #include <spillway/async/timers.h>
 #include <spillway/control/keys.h>
+#include <spillway/control/namespaces.h>
+#include <spillway/control/plain_workload.h>
 #include <spillway/core/text.h>
 #include <spillway/kube/beast_transport.h>
 #include <spillway/kube/config.h>
@@ -87,6 +90,12 @@ Task<Result<Reading>> read_world(kube::Client& client) {
   TRY_VOID_CO(co_await list_into<api::InferencePool>(client, control::kInferencePools, "",
                                                      decode_ours<api::InferencePool>,
                                                      world.inference_pools, reading));
+  TRY_VOID_CO(co_await list_into<api::CostPolicy>(client, control::kCostPolicies, "",
+                                                  decode_ours<api::CostPolicy>, world.cost_policies,
+                                                  reading));
+  TRY_VOID_CO(co_await list_into<control::NamespaceView>(client, control::kNamespaces, "",
+                                                         &control::NamespaceView::from_json,
+                                                         world.namespaces, reading));
   TRY_VOID_CO(co_await list_into<kube::Node>(client, kube::kNodes, "", &kube::Node::from_json,
                                              world.nodes, reading));
   TRY_VOID_CO(co_await list_into<kube::Job>(client, kube::kJobs, ours, &kube::Job::from_json,
@@ -98,6 +107,65 @@ Task<Result<Reading>> read_world(kube::Client& client) {
   TRY_VOID_CO(co_await list_into<kube::Pod>(client, kube::kPods, "", &kube::Pod::from_json,
                                             world.pods, reading));
   co_return std::move(reading);
+}
+
+namespace {
+
+Task<Result<void>> add_all(kube::Client& client, kube::ResourceType type,
+                           std::vector<nlohmann::json>& objects) {
+  kube::ListOptions options{.limit = kPageSize};
+  for (;;) {
+    const Result<kube::ListPage> page = co_await client.list(type, options);
+    if (!page && page.error().code == ErrorCode::kForbidden) {
+      co_return fail(ErrorCode::kForbidden,
+                     "this user may not list " + type.to_string() +
+                         " in the whole cluster, which hours are made of: ask for a ClusterRole "
+                         "with the verb list on them (docs/cli.md has one)");
+    }
+    if (!page && page.error().code == ErrorCode::kNotFound && is_ours(type)) {
+      co_return fail(ErrorCode::kNotFound,
+                     "the cluster knows no " + type.to_string() +
+                         ": install Spillway there first, or choose another --context");
+    }
+    if (!page) co_return fail(page.error());
+    for (std::size_t i = 0; i < page->size(); ++i) {
+      nlohmann::json object = nlohmann::json::parse(page->item(i), nullptr, false);
+      if (!object.is_object()) continue;
+      object["kind"] = std::string(type.kind);  // items of a list do not say it
+      objects.push_back(std::move(object));
+    }
+    options.continue_token = page->continue_token();
+    if (options.continue_token.empty()) co_return Result<void>();
+  }
+}
+
+// Some policy puts this plain kind to sleep.
+bool is_slept(const std::vector<nlohmann::json>& policies, kube::ResourceType type) {
+  const std::string wanted(type.kind);
+  return std::any_of(policies.begin(), policies.end(), [&](const nlohmann::json& policy) {
+    const nlohmann::json kinds =
+        policy.value("/spec/offHours/workloads"_json_pointer, nlohmann::json::array());
+    return std::any_of(kinds.begin(), kinds.end(),
+                       [&](const nlohmann::json& kind) { return kind == wanted; });
+  });
+}
+
+}  // namespace
+
+Task<Result<std::vector<nlohmann::json>>> read_hours(kube::Client& client) {
+  std::vector<nlohmann::json> objects;
+  TRY_VOID_CO(co_await add_all(client, control::kCostPolicies, objects));
+  const std::vector<nlohmann::json> policies = objects;
+  TRY_VOID_CO(co_await add_all(client, control::kNamespaces, objects));
+  TRY_VOID_CO(co_await add_all(client, control::kInferencePools, objects));
+  TRY_VOID_CO(co_await add_all(client, control::kTrainingJobs, objects));
+  for (const auto kind : {control::PlainKind::kDeployment, control::PlainKind::kStatefulSet,
+                          control::PlainKind::kCronJob}) {
+    const kube::ResourceType type = control::type_of(kind);
+    if (!is_slept(policies, type)) continue;
+    TRY_VOID_CO(co_await add_all(client, type, objects));
+  }
+  co_return std::move(objects);
 }
 
 std::string missing_rights(const std::vector<std::string>& missing) {
@@ -112,7 +180,8 @@ struct Cluster::Parts {
   std::unique_ptr<Random> random = make_entropy_random();
   std::unique_ptr<Timers> timers = make_system_timers(io.get_executor());
   Runtime runtime{io.get_executor(), *clock, *timers, *random};
-  kube::ClosedFence fence;
+  kube::ClosedFence closed;
+  kube::OpenFence open;
   kube::ClientMetrics metrics;
   Namespace ns;
   std::string description;
@@ -143,7 +212,7 @@ Cluster::~Cluster() {
   parts_->io.run_for(std::chrono::milliseconds(50));  // lets closed connections end
 }
 
-Result<std::unique_ptr<Cluster>> Cluster::connect(const ConnectionFlags& flags) {
+Result<std::unique_ptr<Cluster>> Cluster::connect(const ConnectionFlags& flags, Access access) {
   auto parts = std::make_unique<Parts>();
   TRY(config, kube::load_config({.paths = flags.kubeconfig, .context = flags.context},
                                 parts->runtime, kube::process_environment()));
@@ -153,8 +222,11 @@ Result<std::unique_ptr<Cluster>> Cluster::connect(const ConnectionFlags& flags) 
   options.user_agent = std::string("kubectl-spillway/") + SPILLWAY_VERSION;
   parts->transport = kube::make_beast_transport(parts->runtime, config.server, config.credentials,
                                                 std::move(options));
-  parts->client = std::make_unique<kube::Client>(parts->runtime, *parts->transport, parts->fence,
-                                                 parts->metrics, kube::ClientOptions{});
+  const kube::Fence& fence =
+      access == Access::kWrite ? static_cast<const kube::Fence&>(parts->open) : parts->closed;
+  parts->client = std::make_unique<kube::Client>(
+      parts->runtime, *parts->transport, fence, parts->metrics,
+      kube::ClientOptions{.field_manager = kube::FieldManager("kubectl-spillway")});
   return std::unique_ptr<Cluster>(new Cluster(std::move(parts)));
 }
 
@@ -164,6 +236,19 @@ Result<Reading> Cluster::read() {
 
 Result<nlohmann::json> Cluster::get(kube::ResourceType type, ObjectKey key) {
   return parts_->run(parts_->client->get(type, std::move(key)));
+}
+
+Result<std::vector<nlohmann::json>> Cluster::read_hours() {
+  return parts_->run(cli::read_hours(*parts_->client));
+}
+
+Result<nlohmann::json> Cluster::create(kube::ResourceType type, nlohmann::json object) {
+  return parts_->run(parts_->client->create(type, std::move(object)));
+}
+
+Result<nlohmann::json> Cluster::merge_patch(kube::ResourceType type, ObjectKey key,
+                                            nlohmann::json patch) {
+  return parts_->run(parts_->client->merge_patch(type, std::move(key), std::move(patch), {}));
 }
 
 const Namespace& Cluster::ns() const {

@@ -1,6 +1,6 @@
 #pragma once
-// The live cluster, read once and never written: every mutating request is refused inside this
-// program, whatever the user may do.
+// The live cluster. It is only read, unless a command says that it writes (wake, sleep): otherwise
+// every mutating request is refused inside this program, whatever the user may do.
 
 #include <memory>
 #include <optional>
@@ -36,16 +36,27 @@ Task<Result<Reading>> read_world(kube::Client& client);
 // "this user may not list nodes and pods in the whole cluster, ...": what to ask for.
 std::string missing_rights(const std::vector<std::string>& missing);
 
+// CostPolicies, Namespaces and what may sleep, as documents, page by page. Plain kinds are listed
+// only when a policy is about them. Errors as of read_world, and a forbidden list is one.
+Task<Result<std::vector<nlohmann::json>>> read_hours(kube::Client& client);
+
+enum class Access { kRead, kWrite };
+
 class Cluster {
  public:
   // Reads the kubeconfig; nothing is sent yet. kInvalidArgument says what to write instead.
-  static Result<std::unique_ptr<Cluster>> connect(const ConnectionFlags& flags);
+  static Result<std::unique_ptr<Cluster>> connect(const ConnectionFlags& flags,
+                                                  Access access = Access::kRead);
   ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
   Result<Reading> read();
+  Result<std::vector<nlohmann::json>> read_hours();
   Result<nlohmann::json> get(kube::ResourceType type, ObjectKey key);
+  // kFenced without Access::kWrite.
+  Result<nlohmann::json> create(kube::ResourceType type, nlohmann::json object);
+  Result<nlohmann::json> merge_patch(kube::ResourceType type, ObjectKey key, nlohmann::json patch);
   [[nodiscard]] const Namespace& ns() const;  // of the flags, else of the context
   [[nodiscard]] const std::string& description() const;
   [[nodiscard]] Instant now() const;

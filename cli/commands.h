@@ -20,6 +20,8 @@ int exit_code_of(const Error& error);
 
 Result<int> run_plan(const Options& options, const PlanOptions& plan);
 Result<int> run_explain(const Options& options, const ExplainOptions& explain);
+Result<int> run_override(const Options& options, const OverrideOptions& asked);
+Result<int> run_schedule(const Options& options, const ScheduleOptions& schedule);
 Result<int> run_simulate(const Options& options, const SimulateOptions& simulate);
 
 // The operator's configuration, or its defaults when no file is named.

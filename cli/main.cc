@@ -17,6 +17,14 @@ Result<int> run(const Options& options) {
     return run_plan(options, *plan);
   if (const auto* explain = std::get_if<ExplainOptions>(&options.command))
     return run_explain(options, *explain);
+  if (const auto* asked = std::get_if<OverrideOptions>(&options.command))
+    return run_override(options, *asked);
+  if (const auto* schedule = std::get_if<ScheduleOptions>(&options.command))
+    return run_schedule(options, *schedule);
+  if (const auto* completion = std::get_if<CompletionOptions>(&options.command)) {
+    TRY_VOID(print(completion->script));
+    return kDone;
+  }
   return run_simulate(options, std::get<SimulateOptions>(options.command));
 }
 

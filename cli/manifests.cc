@@ -54,8 +54,9 @@ Result<void> check_ours(const Json& object, const std::string& kind) {
   if (kind == api::kResource<api::TrainingJob>.kind) return check_as<api::TrainingJob>(object);
   if (kind == api::kResource<api::InferencePool>.kind) return check_as<api::InferencePool>(object);
   if (kind == api::kResource<api::CapacityPool>.kind) return check_as<api::CapacityPool>(object);
+  if (kind == api::kResource<api::CostPolicy>.kind) return check_as<api::CostPolicy>(object);
   return invalid("kind: " + in_quotes(kind) + " is not a kind of " + std::string(api::kGroup) +
-                 ": write TrainingJob, InferencePool or CapacityPool");
+                 ": write TrainingJob, InferencePool, CapacityPool or CostPolicy");
 }
 
 Result<void> check(const Json& object) {
@@ -207,7 +208,9 @@ Result<void> settle_namespaces(std::vector<Manifest>& manifests, const Namespace
     Json& metadata = manifest.object["metadata"];
     const std::string name = metadata.value("name", "");
     std::string key = manifest.kind() + " " + name;
-    if (manifest.kind() != api::kResource<api::CapacityPool>.kind) {
+    const bool is_namespaced = manifest.kind() != api::kResource<api::CapacityPool>.kind &&
+                               manifest.kind() != api::kResource<api::CostPolicy>.kind;
+    if (is_namespaced) {
       const std::string stated = metadata.value("namespace", "");
       if (strict && !stated.empty() && stated != ns.str()) {
         return invalid(manifest.source + ", " + key + ": metadata.namespace: " + in_quotes(stated) +

@@ -4,8 +4,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "completion.h"
+#include "hours.h"
+
 namespace spillway::cli {
 namespace {
+
+// What the scripts of completion.cc, and kubectl's own completion, ask the program.
+constexpr const char* kCompleteCommand = "__complete";
+constexpr Duration kFarthest = std::chrono::hours(24 * 366);  // of schedule --next
 
 // As written; turned into Options once all flags are known.
 struct Texts {
@@ -14,6 +21,9 @@ struct Texts {
   std::vector<std::string> target;
   std::vector<std::string> files;
   SimulateOptions simulate;
+  std::string shell;
+  OverrideOptions asked;
+  std::string next = "7d";
   bool all = false;
 };
 
@@ -28,6 +38,10 @@ struct Commands {
   CLI::App* plan = nullptr;
   CLI::App* explain = nullptr;
   CLI::App* simulate = nullptr;
+  CLI::App* wake = nullptr;
+  CLI::App* sleep = nullptr;
+  CLI::App* schedule = nullptr;
+  CLI::App* completion = nullptr;
 };
 
 void describe_connection(CLI::App& app, Options& options, Texts& texts) {
@@ -40,6 +54,45 @@ void describe_connection(CLI::App& app, Options& options, Texts& texts) {
   app.add_option("-o,--output", texts.format, "table, json or yaml")->capture_default_str();
   app.add_option("--config", options.config,
                  "the operator's configuration file, if its placement is not the default");
+}
+
+void describe_simulate(CLI::App& simulate, Texts& texts) {
+  simulate
+      .add_option("-f,--filename", texts.files, "manifests: files or folders; - is standard input")
+      ->required();
+  simulate
+      .add_option("--market", texts.simulate.market, "folder with recorded prices and availability")
+      ->required();
+  simulate.add_option("--from", texts.from, "start: 2020-01-05 or RFC 3339, in UTC");
+  simulate.add_option("--to", texts.to, "end, not included");
+  simulate.add_option("--seed", texts.simulate.seed, "the same seed gives the same history")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  simulate.add_option("--report", texts.simulate.report, "write an HTML page to this file");
+  simulate.add_flag("--all", texts.all, "list every workload, not only the dearest");
+}
+
+void describe_override(CLI::App& command, Texts& texts) {
+  command.add_option(
+      "KIND/NAME", texts.asked.target,
+      "ipool, tj, deployment, statefulset or cronjob; without it all of -n NAMESPACE");
+  command.add_option("--for", texts.asked.span, "for how long: 90m, 2h, 3d")->capture_default_str();
+  command.add_flag("--clear", texts.asked.clear, "take back what was asked for");
+}
+
+void describe_hours(CLI::App& app, Commands& commands, Texts& texts) {
+  commands.wake = app.add_subcommand(
+      "wake", "Keeps a workload or a Namespace awake for a while, whatever its hours say.");
+  describe_override(*commands.wake, texts);
+  commands.sleep = app.add_subcommand(
+      "sleep", "Puts a workload or a Namespace to sleep for a while, whatever its hours say.");
+  describe_override(*commands.sleep, texts);
+  commands.schedule = app.add_subcommand(
+      "schedule", "What wakes and sleeps when, in the cluster or from files. Reads only.");
+  commands.schedule->add_option("-f,--filename", texts.files,
+                                "look at these files alone, not at a cluster");
+  commands.schedule->add_option("--next", texts.next, "how far ahead: 12h, 14d")
+      ->capture_default_str();
 }
 
 Commands describe(CLI::App& app, Options& options, Texts& texts) {
@@ -60,23 +113,13 @@ Commands describe(CLI::App& app, Options& options, Texts& texts) {
       ->required();
   commands.simulate = app.add_subcommand(
       "simulate", "What manifests would have cost on a recorded market. Needs no cluster.");
-  commands.simulate
-      ->add_option("-f,--filename", texts.files, "manifests: files or folders; - is standard input")
-      ->required();
-  commands.simulate
-      ->add_option("--market", texts.simulate.market,
-                   "folder with recorded prices and availability")
-      ->required();
-  commands.simulate->add_option("--from", texts.from, "start: 2020-01-05 or RFC 3339, in UTC");
-  commands.simulate->add_option("--to", texts.to, "end, not included");
-  commands.simulate
-      ->add_option("--seed", texts.simulate.seed, "the same seed gives the same history")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  commands.simulate->add_option("--report", texts.simulate.report,
-                                "write an HTML page to this file");
-  commands.simulate->add_flag("--all", texts.all, "list every workload, not only the dearest");
-  for (CLI::App* command : {commands.plan, commands.explain, commands.simulate})
+  describe_simulate(*commands.simulate, texts);
+  describe_hours(app, commands, texts);
+  commands.completion = app.add_subcommand(
+      "completion", "A script that completes commands in a shell. Needs no cluster.");
+  commands.completion->add_option("SHELL", texts.shell, "bash, zsh or fish")->required();
+  for (CLI::App* command : {commands.plan, commands.explain, commands.simulate, commands.wake,
+                            commands.sleep, commands.schedule, commands.completion})
     command->fallthrough();
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("kubectl-spillway ") + SPILLWAY_VERSION);
@@ -93,6 +136,21 @@ Result<void> interpret(const Commands& commands, Texts texts, Options& options) 
   if (commands.explain->parsed()) {
     TRY(target, parse_target(texts.target));
     options.command = ExplainOptions{.target = std::move(target)};
+    return {};
+  }
+  if (commands.wake->parsed() || commands.sleep->parsed()) {
+    texts.asked.wake = commands.wake->parsed();
+    options.command = std::move(texts.asked);
+    return {};
+  }
+  if (commands.schedule->parsed()) {
+    TRY(next, parse_span(texts.next, "--next", kFarthest));
+    options.command = ScheduleOptions{.files = std::move(texts.files), .next = next};
+    return {};
+  }
+  if (commands.completion->parsed()) {
+    TRY(script, completion_script(texts.shell));
+    options.command = CompletionOptions{.script = std::move(script)};
     return {};
   }
   SimulateOptions simulate = std::move(texts.simulate);
@@ -141,6 +199,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   Options options;
   Texts texts;
   const Commands commands = describe(app, options, texts);
+  if (argc > 1 && argv[1] == std::string_view(kCompleteCommand)) {
+    std::cout << complete(app, {argv + 2, argv + argc}).text();
+    return {.exit_code = 0};
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

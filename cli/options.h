@@ -33,14 +33,33 @@ struct SimulateOptions {
   bool all = false;    // list every workload
 };
 
+struct OverrideOptions {
+  bool wake = true;                 // else sleep
+  std::vector<std::string> target;  // KIND/NAME, NAME, or KIND and NAME; empty: a Namespace
+  std::string span = "2h";
+  bool clear = false;  // take back what was asked for
+};
+
+struct ScheduleOptions {
+  std::vector<std::string> files;  // empty: the cluster
+  Duration next{};
+};
+
+struct CompletionOptions {
+  std::string script;
+};
+
 struct Options {
   ConnectionFlags connection;
   Format format = Format::kTable;
   std::string config;  // the operator's configuration file; empty: its defaults
-  std::variant<PlanOptions, ExplainOptions, SimulateOptions> command;
+  std::variant<PlanOptions, ExplainOptions, SimulateOptions, OverrideOptions, ScheduleOptions,
+               CompletionOptions>
+      command;
 };
 
-// No options when the program is to end at once with `exit_code`: 0 after --help and --version, 2
+// No options when the program is to end at once with `exit_code`: 0 after --help, --version and
+// `__complete WORDS` (completion.h), 2
 // after a bad flag, which is then explained in one sentence on standard error.
 struct CommandLine {
   std::optional<Options> options;

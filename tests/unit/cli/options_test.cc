@@ -99,5 +99,31 @@ TEST(Options, help_is_no_error) {
     EXPECT_THAT(help, HasSubstr(word));
 }
 
+TEST(Options, wake_and_sleep_name_a_workload_or_a_namespace_and_a_time) {
+  const auto wake = parse({"wake", "ipool/chat", "-n", "dev", "--for", "3h"});
+  ASSERT_TRUE(wake.command.options) << wake.said;
+  const auto asked = std::get<OverrideOptions>(wake.command.options.value_or(Options{}).command);
+  EXPECT_TRUE(asked.wake);
+  EXPECT_EQ(asked.target, std::vector<std::string>{"ipool/chat"});
+  EXPECT_EQ(asked.span, "3h");
+  const auto sleep = parse({"sleep", "-n", "dev"});
+  ASSERT_TRUE(sleep.command.options) << sleep.said;
+  const auto all = std::get<OverrideOptions>(sleep.command.options.value_or(Options{}).command);
+  EXPECT_FALSE(all.wake);
+  EXPECT_TRUE(all.target.empty());
+}
+
+TEST(Options, schedule_looks_as_far_ahead_as_it_is_told) {
+  const auto parsed = parse({"schedule", "--next", "14d", "-f", "policy.yaml"});
+  ASSERT_TRUE(parsed.command.options) << parsed.said;
+  const auto schedule =
+      std::get<ScheduleOptions>(parsed.command.options.value_or(Options{}).command);
+  EXPECT_EQ(schedule.next, std::chrono::hours(24 * 14));
+  EXPECT_EQ(schedule.files, std::vector<std::string>{"policy.yaml"});
+  const auto refused = parse({"schedule", "--next", "soon"});
+  EXPECT_EQ(refused.command.exit_code, 2);
+  EXPECT_THAT(refused.said, HasSubstr("--next"));
+}
+
 }  // namespace
 }  // namespace spillway::cli
