@@ -35,7 +35,7 @@ json policy_json(const std::string& name, const std::string& to = "18:00",
 class Policies : public ::testing::Test {
  protected:
   Policies() {
-    builder_.pool(pool_json("spot-a", "Spot", 2, "3.00")).inference(inference_json("chat", 2));
+    builder_.pool(pool_json("on-demand", "OnDemand", 2, "3.00")).inference(inference_json("chat", 2));
     const auto pool = must(api::read<api::InferencePool>(inference_json("chat", 2)));
     json ns = {{"metadata", testing::metadata("", pool.meta.key.ns.str(), "uid-ns")}};
     ns["metadata"]["labels"] = {{"stage", "dev"}};
@@ -139,12 +139,14 @@ TEST_F(Policies, a_person_wakes_one_pool_and_a_slip_in_the_time_is_told) {
   json pool = inference_json("chat", 2);
   pool["metadata"]["annotations"] = {{"spillway.dev/wake-until", "2026-01-05T23:00:00Z"},
                                      {"spillway.dev/override-by", "ada"}};
+  pool["metadata"]["resourceVersion"] = "11";
   builder_.inference(pool);
   look(kNight);
   EXPECT_FALSE(plan_.inference[0].shares.empty());
   EXPECT_NE(next_status(picture_, plan_.inference[0], "", kNight).status.awake_reason.find("ada"),
             std::string::npos);
   pool["metadata"]["annotations"]["spillway.dev/wake-until"] = "at eleven";
+  pool["metadata"]["resourceVersion"] = "12";
   builder_.inference(pool);
   look(kNight);
   EXPECT_FALSE(plan_.inference[0].shares.empty());
