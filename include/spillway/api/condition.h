@@ -47,6 +47,10 @@ inline constexpr std::string_view kGatewayPool = "GatewayPool";
 // InferencePool: a field asks for more than another allows (baseline above replicas); what is done
 // instead is in the message.
 inline constexpr std::string_view kClamped = "Clamped";
+// CostPolicy: no other policy keeps awake what this one puts to sleep.
+inline constexpr std::string_view kAgrees = "Agrees";
+// CostPolicy: somebody else starts what this policy stops.
+inline constexpr std::string_view kContested = "Contested";
 }  // namespace condition
 
 // The condition of this type, or null.
