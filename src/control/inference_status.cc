@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <spillway/control/children.h>
 #include <spillway/core/text.h>
@@ -176,15 +177,26 @@ class InferenceStatus {
     if (news) tell(next_.notables, true, std::string(reason), "Drain", message);
   }
 
+  // Also those of a pool that has no share any more.
+  [[nodiscard]] std::int64_t on_leaving_nodes() const {
+    std::set<std::size_t> leaving;
+    for (const plan::Notice& notice : picture_.snapshot.notices) {
+      if (plan::must_leave(notice.kind)) leaving.insert(notice.node);
+    }
+    std::int64_t replicas = 0;
+    for (const auto& allocation : picture_.snapshot.inference[decision_.workload].allocations) {
+      for (const plan::Bound& at : allocation.bound)
+        replicas += leaving.contains(at.node) ? at.replicas : 0;
+    }
+    return replicas;
+  }
+
   [[nodiscard]] std::pair<std::string_view, std::string> degradation() const {
     if (!trouble_.empty()) return {"ChildRejected", trouble_};
     if (decision_.unplaced > 0)
       return {"NoPlace", plural(decision_.unplaced, "replica") + " of " +
                              std::to_string(pool_.spec.replicas) + " without a place"};
-    std::int64_t leaving = 0;
-    for (const plan::InferenceShare& share : decision_.shares)
-      leaving += share.leaving;
-    if (leaving > 0)
+    if (const std::int64_t leaving = on_leaving_nodes(); leaving > 0)
       return {kCapacityLeaving,
               plural(leaving, "replica") +
                   " on nodes that are about to be taken: others take over, and these drain"};
