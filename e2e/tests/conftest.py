@@ -1,5 +1,6 @@
 """The fixtures of the end-to-end tests; e2e/README.md lists them."""
 
+import json
 import uuid
 
 import pytest
@@ -76,8 +77,9 @@ class _Nodes:
 
 @pytest.fixture(scope="session")
 def installation(cluster, kubectl):
-    """CRDs, ServiceAccount and rights of the chart."""
-    return install(kubectl, cluster.version)
+    """CRDs, ServiceAccount and rights of the chart, as with a store for checkpoints."""
+    stores = json.dumps([{"name": "any", "bucket": "any-bucket"}])
+    return install(kubectl, cluster.version, "--set-json", f"config.stores={stores}")
 
 
 @pytest.fixture

@@ -83,7 +83,8 @@ def may(kubectl, user, verb, resource, *, name="", namespace="default"):
     [
         ("create", "batch/jobs", True),
         ("patch", "spillway.dev/trainingjobs/status", True),
-        ("patch", "spillway.dev/trainingjobs", False),
+        ("patch", "spillway.dev/trainingjobs", True),  # its finalizer
+        ("patch", "spillway.dev/inferencepools", False),
         ("delete", "spillway.dev/trainingjobs", True),  # ttlSecondsAfterFinished
         ("delete", "spillway.dev/inferencepools", False),
         ("get", "/secrets", False),

@@ -1,6 +1,10 @@
 """`kubectl delete` of each kind leaves nothing behind, and takes nothing that is not its own."""
 
+import pytest
+
 from cluster import wait_until
+from support import agent
+from support.object_store import ObjectStore
 
 ZONE_A = "us-east-1a"
 CHILDREN = (
@@ -113,3 +117,67 @@ def test_a_job_of_somebody_else_is_never_taken_over(world):
     assert mine["spec"]["suspend"] is True and "ownerReferences" not in mine["metadata"]
     world.kubectl("delete", "job", "train-1", f"-n={world.namespace}")
     job.wait_running(attempt=1, timeout=60)
+
+
+# Jobs with checkpoints: they are held until they have saved, or their checkpoints are removed.
+
+FINALIZER = "spillway.dev/checkpoint"
+
+
+@pytest.fixture
+def store(tmp_path):
+    found = ObjectStore(tmp_path).start()
+    try:
+        found.make_bucket(agent.BUCKET)
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture
+def running_job(world, store, tmp_path):
+    """Starts a job that could save, if its pods could be reached: here they have no network."""
+
+    def start(**checkpoint):
+        configuration = agent.configuration(store, tmp_path)
+        configuration["stores"][0]["prune"] = True
+        world.pool("spot", tier="Spot", zone=ZONE_A, fixed="0.90", nodes=2)
+        world.start_operator(more_configuration=configuration)
+        native = {"store": agent.STORE, "mode": "Native", "format": "SuccessFile"}
+        trigger = {"http": {"port": 8470, "path": "/save"}}
+        job = world.train("train", checkpoint={**native, "trigger": trigger, **checkpoint})
+        job.wait_running()
+        assert job.get()["metadata"]["finalizers"] == [FINALIZER]
+        return job
+
+    return start
+
+
+def test_a_deleted_job_is_asked_to_save_and_goes_when_its_time_is_over(world, running_job):
+    job = running_job(saveTimeout="6s")
+    job.delete()
+    save = job.wait(lambda status: "save" in status, "to be asked to save")["save"]
+    assert (save["reason"], save["state"]) == ("Deleted", "Requested")
+    assert job.pods(), "they run on while they save"
+    wait_until(lambda: not left(world), 40, "everything of the job to be collected")
+    wait_until(lambda: world.events("train", "SaveGivenUp"), 10, "the event that says so")
+
+
+def test_who_does_not_want_to_wait_for_a_deletion_need_not(world, running_job):
+    job = running_job(saveTimeout="30m")
+    job.delete()
+    job.wait(lambda status: status.get("phase") == "Saving", "to save")
+    job.patch({"metadata": {"annotations": {"spillway.dev/delete-now": "true"}}})
+    wait_until(lambda: not left(world), 30, "everything of the job to be collected")
+
+
+def test_checkpoints_go_with_their_job_when_it_says_so(world, store, running_job):
+    job = running_job(deletionPolicy="Delete")
+    uid = job.get()["metadata"]["uid"]
+    own = f"{agent.PREFIX}/{world.namespace}/train/{uid}/attempt-0001/checkpoint-10/_SUCCESS"
+    others = f"{agent.PREFIX}/{world.namespace}/train/of-another/attempt-0001/_SUCCESS"
+    for key in (own, others):
+        store.client.put_object(Bucket=agent.BUCKET, Key=key, Body=b"done")
+    job.delete()
+    wait_until(lambda: not left(world), 60, "everything of the job to be collected")
+    assert store.keys(agent.BUCKET) == [others]
