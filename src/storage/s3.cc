@@ -51,7 +51,11 @@ class S3Store final : public ObjectStore {
         co_return fail(ErrorCode::kRejected, "below " + request.prefix.str() + " are more than " +
                                                  std::to_string(request.max_entries) + " objects");
       }
-      if (page.continuation_token.empty()) co_return all;
+      if (page.continuation_token.empty()) {
+        for (ObjectInfo& object : all.objects)
+          object.modified_at = by_our_clock(object.modified_at);
+        co_return all;
+      }
       token = std::move(page.continuation_token);
     }
     co_return fail(ErrorCode::kInternal, "a listing has no end");
@@ -61,7 +65,9 @@ class S3Store final : public ObjectStore {
     S3Call call = head_call(key);
     auto answer = co_await perform(std::move(call));
     if (!answer) co_return fail(seen(std::move(answer).error(), "looking at", key));
-    co_return parse_head(key, answer->response);
+    TRY_CO(info, parse_head(key, answer->response));
+    info.modified_at = by_our_clock(info.modified_at);
+    co_return info;
   }
 
   Task<Result<ObjectData>> get(Key key, std::optional<ByteRange> range,
@@ -203,14 +209,22 @@ class S3Store final : public ObjectStore {
     const cloud::SigningScope scope{.region = config_.region,
                                     .service = cloud::ServiceName("s3"),
                                     .path_style = cloud::PathStyle::kS3};
-    const auto signed_ = cloud::sign(request, *credentials, scope,
-                                     runtime_.clock.now() + clock_offset_, payload_hash(call));
+    const Instant sent = runtime_.clock.now();
+    const Instant signed_at = signs_by_its_clock_ ? sent + clock_offset_ : sent;
+    const auto signed_ = cloud::sign(request, *credentials, scope, signed_at, payload_hash(call));
     if (!signed_) co_return tl::unexpected(no_answer(signed_.error()));
     auto response = co_await http_.send(std::move(request), config_.request_timeout);
     if (!response) co_return tl::unexpected(no_answer(std::move(response).error()));
+    const bool dated = take_clock(*response, sent);
     auto failure = failure_of(*response);
     if (!failure) co_return *std::move(response);
-    if (failure->again == Again::kOtherClock) take_clock(*response, *failure);
+    if (failure->again == Again::kOtherClock) {
+      signs_by_its_clock_ = true;
+      if (dated)
+        blame_clock(*failure);
+      else
+        failure->again = Again::kNo;
+    }
     co_return tl::unexpected(*std::move(failure));
   }
 
@@ -223,13 +237,18 @@ class S3Store final : public ObjectStore {
     return call.payload_hash;
   }
 
-  void take_clock(const HttpResponse& response, S3Failure& failure) {
+  // The store wrote its Date, cut to whole seconds, between our sending and now. What is known of
+  // its clock stands as long as that agrees with it, so that it does not waver. False without one.
+  bool take_clock(const HttpResponse& response, Instant sent) {
+    constexpr Duration kCut = std::chrono::seconds(1);
     const auto date = parse_http_date(cloud::find_header(response.headers, "Date").value_or(""));
-    if (!date) {
-      failure.again = Again::kNo;
-      return;
-    }
-    clock_offset_ = *date - runtime_.clock.now();
+    if (!date) return false;
+    const Duration least = *date - runtime_.clock.now();
+    clock_offset_ = std::clamp(clock_offset_, least, std::max(least, *date + kCut - sent));
+    return true;
+  }
+
+  void blame_clock(S3Failure& failure) const {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(clock_offset_);
     failure.error.message += "; the clock of this machine is off by " +
                              std::to_string(-seconds.count()) + " seconds: synchronise it";
@@ -237,12 +256,21 @@ class S3Store final : public ObjectStore {
                  {{"offset_seconds", static_cast<std::int64_t>(seconds.count())}});
   }
 
+  // Times are compared with those of notices and requests, which are ours. All objects are moved
+  // alike.
+  [[nodiscard]] Instant by_our_clock(Instant of_store) const {
+    return of_store == Instant{}
+               ? of_store
+               : of_store - std::chrono::floor<std::chrono::seconds>(clock_offset_);
+  }
+
   Runtime runtime_;
   cloud::HttpClient& http_;
   cloud::CredentialsProvider& credentials_;
   S3Config config_;
   RetryBudget budget_;
-  Duration clock_offset_{0};
+  Duration clock_offset_{0};         // the store's clock less ours
+  bool signs_by_its_clock_ = false;  // it did not take a signature by ours
 };
 
 bool bucket_character(char c) {

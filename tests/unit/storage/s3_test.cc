@@ -176,6 +176,27 @@ TEST_F(S3, takes_the_clock_of_the_store_once) {
   EXPECT_EQ(http_.requests.size(), 4U);
 }
 
+std::string listing(const std::string& modified_at) {
+  return "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><LastModified>" +
+         modified_at + "</LastModified><Size>1</Size></Contents></ListBucketResult>";
+}
+
+TEST_F(S3, tells_times_by_our_clock_whatever_the_store_has) {
+  ASSERT_EQ(format_instant(time_.now()), "2019-12-20T00:00:00Z");
+  // Stored at this instant, by a store that is seven minutes ahead, in phase or not.
+  for (const char* date : {"Fri, 20 Dec 2019 00:07:00 GMT", "Fri, 20 Dec 2019 00:06:59 GMT",
+                           "Fri, 20 Dec 2019 00:07:00 GMT"}) {
+    http_.answers = {answer(200, listing("2019-12-20T00:07:00.000Z"), {{"Date", date}})};
+    const auto listed = run(store_->list({}));
+    ASSERT_TRUE(listed) << listed.error().message;
+    EXPECT_EQ(format_instant(listed->objects.at(0).modified_at), "2019-12-20T00:00:00Z") << date;
+  }
+  http_.answers = {answer(200, listing("2019-12-19T23:50:00.000Z"),
+                          {{"Date", "Thu, 19 Dec 2019 23:50:00 GMT"}})};
+  EXPECT_EQ(format_instant(run(store_->list({}))->objects.at(0).modified_at),
+            "2019-12-19T23:59:59Z");  // to the second
+}
+
 TEST_F(S3, a_conditional_put_whose_answer_was_lost_is_recognised_as_its_own) {
   http_.answers = {fail(ErrorCode::kUnknownOutcome, "reset"), error(412, "PreconditionFailed"),
                    answer(200, "mine", {{"ETag", "\"1\""}})};
