@@ -17,8 +17,12 @@ struct ObjectStoreServer::State {
   ObjectStoreServerOptions options;
   ObjectStoreProtocol protocol;
   Faults faults;
+  Keys keys;
+  Duration clock_offset{};
   std::uint64_t requests = 0;
   std::uint64_t writes = 0;
+
+  [[nodiscard]] Instant now() const { return time.now() + clock_offset; }
 
   StoreRequest number(const cloud::HttpRequest& request) {
     StoreRequest seen = parse_store_request(request);
@@ -31,7 +35,7 @@ struct ObjectStoreServer::State {
   cloud::HttpResponse serve(const cloud::HttpRequest& request, const StoreRequest& seen,
                             StoreFate fate) {
     cloud::HttpResponse response = answer(request, seen, fate);
-    response.headers.push_back({.name = "Date", .value = http_date(time.now())});
+    response.headers.push_back({.name = "Date", .value = http_date(now())});
     return response;
   }
 
@@ -41,7 +45,7 @@ struct ObjectStoreServer::State {
     if (fate == StoreFate::kSlowDown) return store_error(503, "SlowDown");
     if (fate == StoreFate::kInternal) return store_error(500, "InternalError");
     if (auto refused = refuse(request)) return *std::move(refused);
-    return protocol.serve(seen, request, time.now());
+    return protocol.serve(seen, request, now());
   }
 
   [[nodiscard]] std::optional<cloud::HttpResponse> refuse(const cloud::HttpRequest& request) const {
@@ -56,10 +60,12 @@ struct ObjectStoreServer::State {
                                    .payload_hash = std::string(*hash)};
     to_verify.headers.push_back({.name = "Host", .value = request.url.authority()});
     const auto secret_of = [this](std::string_view id) {
-      return id == options.access_key_id ? &options.secret_access_key : nullptr;
+      if (id == options.access_key_id)
+        return static_cast<const Secret*>(&options.secret_access_key);
+      return keys ? keys(id) : nullptr;
     };
     const auto verified = cloud::verify(to_verify, cloud::ServiceName("s3"), cloud::PathStyle::kS3,
-                                        secret_of, time.now(), std::chrono::minutes(15));
+                                        secret_of, now(), std::chrono::minutes(15));
     if (verified) return std::nullopt;
     switch (verified.error().fault) {
       case cloud::SignatureFault::kExpired: return store_error(403, "RequestTimeTooSkewed");
@@ -139,6 +145,12 @@ void ObjectStoreServer::make_bucket(const std::string& bucket) {
 void ObjectStoreServer::set_faults(Faults faults) {
   state_->faults = std::move(faults);
 }
+void ObjectStoreServer::set_clock_offset(Duration ahead) {
+  state_->clock_offset = ahead;
+}
+void ObjectStoreServer::set_keys(Keys keys) {
+  state_->keys = std::move(keys);
+}
 
 const ObjectStoreServer::Objects& ObjectStoreServer::objects(const std::string& bucket) const {
   const Objects* found = state_->protocol.bucket(bucket);
@@ -147,10 +159,10 @@ const ObjectStoreServer::Objects& ObjectStoreServer::objects(const std::string& 
 }
 void ObjectStoreServer::put(const std::string& bucket, const std::string& key, std::string bytes) {
   const Bytes size(static_cast<std::int64_t>(bytes.size()));
-  state_->protocol.store(bucket, key, std::move(bytes), size, state_->time.now());
+  state_->protocol.store(bucket, key, std::move(bytes), size, state_->now());
 }
 void ObjectStoreServer::put_sized(const std::string& bucket, const std::string& key, Bytes size) {
-  state_->protocol.store(bucket, key, {}, size, state_->time.now());
+  state_->protocol.store(bucket, key, {}, size, state_->now());
 }
 void ObjectStoreServer::erase(const std::string& bucket, const std::string& key) {
   state_->protocol.erase(bucket, key);

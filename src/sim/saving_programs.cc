@@ -256,17 +256,7 @@ void SavingPrograms::begin(Run& run, const json& pod) {
   const auto interval = parse_duration(spec.value("/checkpoint/interval"_json_pointer, "30m"));
   run.interval = interval.value_or(std::chrono::minutes(30));
   run.first_step = number(variable_of(pod, variable::kResumeStep), 0);
-  const std::string from = variable_of(pod, variable::kResumeFrom);
-  const std::string who = run.job.to_string() + ", attempt " + std::to_string(run.attempt);
-  if (!from.empty()) {
-    const auto uri = storage::parse_s3_uri(from);
-    if (!uri || !complete(uri->key, run.writers))
-      complain(who + " resumed from what is not complete: " + from);
-  }
-  const std::int64_t verified = verified_when_placed_[{run.uid, run.attempt}];
-  if (run.first_step < verified)
-    complain(who + " began with step " + std::to_string(run.first_step) + " although step " +
-             std::to_string(verified) + " was verified");
+  check_beginning(run, variable_of(pod, variable::kResumeFrom));
   store_.put(options_.bucket,
              storage::attempt_prefix(run.prefix, AttemptNumber(run.attempt)).str() + "ATTEMPT", "");
   run.since = time_.monotonic();
@@ -278,6 +268,21 @@ void SavingPrograms::begin(Run& run, const json& pod) {
   const RunKey key{run.uid, run.attempt};
   time_.after(run.step_time * (run.total_steps - run.first_step), [this, key] { finish(key); });
   time_.after(run.interval, [this, key] { save_at_interval(key); });
+}
+
+void SavingPrograms::check_beginning(const Run& run, const std::string& resume_from) {
+  const std::string who = run.job.to_string() + ", attempt " + std::to_string(run.attempt);
+  if (!resume_from.empty()) {
+    const auto uri = storage::parse_s3_uri(resume_from);
+    if (!uri || !complete(uri->key))
+      complain(who + " resumed from what is not complete: " + resume_from);
+    if (uri && uri->key.str().find("/" + run.uid + "/") == std::string::npos)
+      complain(who + " resumed from what another job wrote: " + resume_from);
+  }
+  const std::int64_t verified = verified_when_placed_[{run.uid, run.attempt}];
+  if (run.first_step < verified)
+    complain(who + " began with step " + std::to_string(run.first_step) + " although step " +
+             std::to_string(verified) + " was verified");
 }
 
 std::int64_t SavingPrograms::step_of(const Run& run) const {
@@ -366,15 +371,20 @@ void SavingPrograms::write_rank(const RunKey& key, std::uint64_t save_number, st
   if (std::exchange(run.again, false)) save(key);
 }
 
-bool SavingPrograms::complete(const storage::Key& folder, int writers) const {
+bool SavingPrograms::complete(const storage::Key& folder) const {
   const auto& objects = store_.objects(options_.bucket);
-  for (int rank = 0; rank < writers; ++rank) {
-    const storage::Rank who{.index = rank, .world_size = writers};
-    if (!objects.contains(folder.str() + storage::manifest_name(who)) ||
-        !objects.contains(folder.str() + storage::rank_folder(who) + "model.bin"))
-      return false;
+  std::set<int> ranks;
+  int writers = 0;
+  for (auto at = objects.lower_bound(folder.str());
+       at != objects.end() && at->first.starts_with(folder.str()); ++at) {
+    const auto rank =
+        storage::parse_manifest_name(std::string_view(at->first).substr(folder.str().size()));
+    if (!rank || !objects.contains(folder.str() + storage::rank_folder(*rank) + "model.bin"))
+      continue;
+    ranks.insert(rank->index);
+    writers = std::max(writers, rank->world_size);
   }
-  return true;
+  return writers > 0 && static_cast<int>(ranks.size()) == writers;
 }
 
 }  // namespace spillway::sim

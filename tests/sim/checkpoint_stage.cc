@@ -15,13 +15,14 @@ std::map<World*, std::weak_ptr<CheckpointStage>>& stages() {
   return all;
 }
 
-control::StoreConfig store_config() {
+control::StoreConfig store_config(StoreAccess access) {
   return {.name = api::StoreName("main"),
           .s3 = {.bucket = storage::BucketName(kBucket),
                  .endpoint = ObjectStoreServer::endpoint(),
                  .addressing = storage::Addressing::kPath},
           .prefix = "training",
-          .credentials = control::CredentialSource::kEnvironment};
+          .credentials = access == StoreAccess::kKey ? control::CredentialSource::kEnvironment
+                                                     : control::CredentialSource::kWorkload};
 }
 
 const char* environment(const char* name) {
@@ -46,16 +47,26 @@ std::vector<std::string> CheckpointStage::manifests() const {
   return keys;
 }
 
-std::shared_ptr<CheckpointStage> set_stage(World& world) {
+std::shared_ptr<CheckpointStage> set_stage(World& world, StoreAccess access) {
   auto stage = std::make_shared<CheckpointStage>(world);
+  if (access == StoreAccess::kWebIdentity)
+    stage->identity = std::make_unique<IdentityService>(world.time(), stage->store);
   world.submit(
       {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", "spillway-system"}}}});
   CheckpointStage* behind = stage.get();
-  world.operator_options().checkpoints =
-      SimulatedCheckpoints{.stores = {store_config()},
-                           .to_stores = [behind] { return behind->store.connect(); },
-                           .to_pods = [behind] { return behind->programs.connect(); },
-                           .environment = environment};
+  world.operator_options().checkpoints = SimulatedCheckpoints{
+      .stores = {store_config(access)},
+      .to_stores =
+          [behind] {
+            return behind->identity ? behind->identity->connect() : behind->store.connect();
+          },
+      .to_pods = [behind] { return behind->programs.connect(); },
+      .environment = environment};
+  if (stage->identity) {
+    world.operator_options().checkpoints->environment = [behind](const char* name) {
+      return behind->identity->variable(name);
+    };
+  }
   world.keep(stage);
   stages()[&world] = stage;
   return stage;
@@ -99,6 +110,79 @@ void take_notice_back(World& world, const std::string& node) {
       {{"metadata", {{"annotations", {{mark::kDeadline, nullptr}, {mark::kSource, nullptr}}}}},
        {"spec",
         {{"taints", json::array({{{"key", "nvidia.com/gpu"}, {"effect", "NoSchedule"}}})}}}});
+}
+
+void market_of_checkpoints(World& world) {
+  usual_market(world);
+  world.set_spot("spot-b", "9.00");
+}
+
+Act at_forty_minutes(Act act) {
+  return [act = std::move(act)](World& world) {
+    world.submit(saving_job());
+    world.time().after(std::chrono::minutes(40), [&world, act] { act(world); });
+  };
+}
+
+Scenario checkpoint_story(std::string name, Act act, std::function<Problems(World&)> expectations) {
+  return {.name = std::move(name),
+          .prepare =
+              [](World& world) {
+                set_stage(world);
+                market_of_checkpoints(world);
+              },
+          .script = at_forty_minutes(std::move(act)),
+          .duration = std::chrono::hours(5),
+          .expectations = std::move(expectations)};
+}
+
+Problems work_is_done(World& world, std::int64_t attempts) {
+  Problems problems;
+  const auto stage = stage_of(world);
+  expect_equal(problems, "phase", world.phase("train"), "Succeeded");
+  expect(problems, attempt_of(world, "train") == attempts,
+         "it took " + std::to_string(attempt_of(world, "train")) + " attempts instead of " +
+             std::to_string(attempts));
+  const auto& found = stage->programs.violations();
+  problems.insert(problems.end(), found.begin(), found.end());
+  const auto& runs = stage->programs.runs();
+  expect(problems, !runs.empty() && runs.back().to_step == 7200, "the last step was not reached");
+  return problems;
+}
+
+std::int64_t steps_redone(World& world) {
+  const auto& runs = stage_of(world)->programs.runs();
+  if (runs.size() < 2) return 0;
+  return runs[runs.size() - 2].to_step - runs.back().from_step;
+}
+
+std::function<Problems(World&)> done_again_at_most(std::int64_t steps, std::int64_t attempts) {
+  return [steps, attempts](World& world) {
+    Problems problems = work_is_done(world, attempts);
+    expect(problems, steps_redone(world) <= steps,
+           std::to_string(steps_redone(world)) + " steps were done again");
+    return problems;
+  };
+}
+
+Scenario with_notice(Scenario story, const NoticePlan& plan) {
+  const auto told = [plan](bool with_a_word) {
+    return [plan, with_a_word](World& world) {
+      world.submit(saving_job());
+      plan.before(world);
+      world.time().after(plan.at, [&world, plan, with_a_word] {
+        const std::string node = node_of_rank(world);
+        if (with_a_word) give_notice(world, node, plan.length);
+        plan.beside(world);
+        world.time().after(plan.length, [&world, node] { world.nodes().remove_node(node); });
+      });
+    };
+  };
+  story.script = told(true);
+  story.unheard = Scenario::Unheard{.after = plan.missed_after,
+                                    .script = told(false),
+                                    .expectations = done_again_at_most(1000, plan.attempts)};
+  return story;
 }
 
 std::string node_of_rank(World& world, int rank) {

@@ -52,7 +52,8 @@ std::vector<Cell> crashes(std::uint64_t writes) {
            .kind = kind,
            .what = what,
            .arrange = on_write(write, [fate](World&) { return RequestFate{.fate = fate}; }),
-           .crashes = 1});
+           .crashes = 1,
+           .away = CrashPlan{}.downtime});
     }
   }
   return cells;
@@ -81,6 +82,7 @@ bool past_is_forgotten(const std::string& difference) {
 struct WriteFault {
   const char* what;
   RequestFate fate;
+  Duration away{};
 };
 
 kube::HttpResponse refusal(int status, const char* reason) {
@@ -92,12 +94,13 @@ kube::HttpResponse refusal(int status, const char* reason) {
 std::vector<WriteFault> all_write_faults() {
   kube::HttpResponse busy = refusal(429, "TooManyRequests");
   busy.retry_after = seconds(5);
+  const Duration unanswered = kube::ClientOptions{}.call_timeout;
   return {
-      {"is never answered and not carried out", {.fate = Fate::kLost}},
-      {"is carried out and never answered", {.fate = Fate::kAnswerLost}},
+      {"is never answered and not carried out", {.fate = Fate::kLost}, unanswered},
+      {"is carried out and never answered", {.fate = Fate::kAnswerLost}, unanswered},
       {"is refused a connection", {.fate = Fate::kRefused}},
-      {"arrives ten seconds late", {.delay = seconds(10)}},
-      {"is answered 429", {.fate = Fate::kAnswered, .canned = busy}},
+      {"arrives ten seconds late", {.delay = seconds(10)}, seconds(10)},
+      {"is answered 429", {.fate = Fate::kAnswered, .canned = busy}, seconds(5)},
       {"is answered 409", {.fate = Fate::kAnswered, .canned = refusal(409, "Conflict")}},
       {"is answered 500", {.fate = Fate::kAnswered, .canned = refusal(500, "InternalError")}},
       {"is answered 503", {.fate = Fate::kAnswered, .canned = refusal(503, "ServiceUnavailable")}},
@@ -114,7 +117,8 @@ std::vector<Cell> write_faults(std::uint64_t writes) {
           {.write = write,
            .kind = kind,
            .what = faults[kind].what,
-           .arrange = on_write(write, [fate = faults[kind].fate](World&) { return fate; })});
+           .arrange = on_write(write, [fate = faults[kind].fate](World&) { return fate; }),
+           .away = faults[kind].away});
     }
   }
   return cells;
@@ -123,6 +127,7 @@ std::vector<Cell> write_faults(std::uint64_t writes) {
 // ---- views of the past
 
 constexpr Duration kFrozen = minutes(1);
+constexpr Duration kUntilFollowing = kFrozen + seconds(20);
 
 // The operator reads from a replica of its own.
 struct StaleView {
@@ -147,8 +152,7 @@ Arrangement time_travel(std::uint64_t from, std::uint64_t last, bool breaks_its_
                             if (frozen_at->reaches(request, from)) view->replica.freeze();
                             if (!view->count.reaches(request, last)) return RequestFate{};
                             view->in_use = true;
-                            world.time().after(kFrozen + seconds(20),
-                                               [view] { view->replica.thaw(); });
+                            world.time().after(kUntilFollowing, [view] { view->replica.thaw(); });
                             return RequestFate{.fate = Fate::kDieAfterSend};
                           },
                       .reader = [view] { return view->in_use ? &view->replica.server() : nullptr; },
@@ -195,25 +199,26 @@ std::vector<Cell> stale_views(std::uint64_t writes) {
                                  " what was before write " + std::to_string(from),
                          .arrange = time_travel(from, write, breaks_its_word),
                          .crashes = 1,
+                         .away = kUntilFollowing,
                          .seen_from = from,
-                         .for_lone_workloads = breaks_its_word});
+                         .decides_anew = breaks_its_word});
       }
     }
     cells.push_back({.write = write,
                      .kind = kDelayed,
                      .what = "and what follows is seen a minute late",
-                     .arrange = standstill(write, true)});
+                     .arrange = standstill(write, true),
+                     .away = kFrozen});
     cells.push_back({.write = write,
                      .kind = kGap,
                      .what = "and a minute of what follows is seen by its result only",
-                     .arrange = standstill(write, false)});
+                     .arrange = standstill(write, false),
+                     .away = kFrozen});
   }
   return cells;
 }
 
 // ---- outages
-
-constexpr Duration kAway = minutes(3);
 
 // Every request and every watch meets `fate` for three minutes.
 Arrangement away(std::uint64_t write, Fate fate) {
@@ -223,7 +228,7 @@ Arrangement away(std::uint64_t write, Fate fate) {
     FaultPlan faults;
     faults.on_request = [=, &world](const RequestSeen& request) {
       if (count->reaches(request, write)) {
-        *until = world.time().monotonic() + kAway;
+        *until = world.time().monotonic() + kMinutesOfAnOutage;
         if (fate == Fate::kRefused)
           world.time().after(seconds(0), [&world] {
             if (auto* process = world.running_operator()) process->connection().break_streams();
@@ -270,7 +275,7 @@ std::vector<Cell> outages(std::uint64_t writes) {
                        .kind = kind,
                        .what = all[kind].first,
                        .arrange = all[kind].second,
-                       .takes_minutes = kind < 2});
+                       .away = kind < 2 ? kMinutesOfAnOutage : Duration(0)});
   }
   return cells;
 }

@@ -3,13 +3,7 @@
 
 #include <algorithm>
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <spillway/control/keys.h>
-#include <spillway/core/log.h>
-
-#include "scenario_parts.h"
+#include "operatorless_world.h"
 
 namespace spillway::sim {
 namespace {
@@ -22,114 +16,31 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// A world without an operator: what is there is put there by the test.
-class InvariantsTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    log::configure(log::Format::kText, log::Level::kError);
-    world.add_pool({.name = "spot-a",
-                    .tier = api::Tier::kSpot,
-                    .max_nodes = 1,
-                    .spot = "8.00",
-                    .provisioned = true});
-    world.add_pool(
-        {.name = "on-demand", .tier = api::Tier::kOnDemand, .max_nodes = 1, .fixed = "24.00"});
-    world.submit(training_job({}));
-    pass(seconds(1));
-    ASSERT_THAT(world.violations(), IsEmpty());
-  }
-  // Time and a change: invariants are looked at when something changed.
-  void pass(Duration time) {
-    world.run_for(time);
-    world.patch(control::kTrainingJobs, "train",
-                {{"metadata", {{"annotations", {{"test", std::to_string(++changes)}}}}}});
-    world.time().after(milliseconds(1), [] {});
-    world.run_for(milliseconds(2));
-  }
-  void set_status(const json& status) {
-    const auto written = world.server().merge_patch(
-        control::kTrainingJobs, {.ns = Namespace("default"), .name = ObjectName("train")},
-        {{"status", status}}, {.manager = "mutant", .subresource = "status"});
-    ASSERT_TRUE(written) << written.error().message;
-    pass(seconds(1));
-  }
-  static json condition(const char* type) {
-    return {
-        {"type", type},  {"status", "True"},        {"reason", "Because"},
-        {"message", ""}, {"observedGeneration", 1}, {"lastTransitionTime", "2020-01-01T00:00:00Z"}};
-  }
-  static json cost(const char* total) {
-    return {{"rate", "8.00"},
-            {"since", "2020-01-01T00:00:00Z"},
-            {"total", total},
-            {"onDemandEquivalent", "30.00"},
-            {"saved", "20.00"}};
-  }
-  void pod(const std::string& name, const std::string& attempt, int accelerators,
-           const std::string& node = "") {
-    json made = {
-        {"apiVersion", "v1"},
-        {"kind", "Pod"},
-        {"metadata",
-         {{"name", name},
-          {"labels",
-           {{control::label::kTrainingJob, "train"},
-            {control::label::kAttempt, attempt},
-            {control::label::kPool, "spot-a"}}}}},
-        {"spec",
-         {{"containers",
-           json::array(
-               {{{"name", "main"},
-                 {"image", "program:1"},
-                 {"resources",
-                  {{"requests", {{"nvidia.com/gpu", std::to_string(accelerators)}}}}}}})}}}};
-    if (!node.empty()) made["spec"]["nodeName"] = node;
-    world.submit(std::move(made));
-  }
-  void job(const std::string& name) {
-    world.submit(
-        {{"apiVersion", "batch/v1"},
-         {"kind", "Job"},
-         {"metadata", {{"name", name}, {"labels", {{control::label::kTrainingJob, "train"}}}}},
-         {"spec",
-          {{"suspend", true},
-           {"template",
-            {{"spec",
-              {{"restartPolicy", "Never"},
-               {"containers", json::array({{{"name", "main"}, {"image", "program:1"}}})}}}}}}}});
-  }
-  void expect_violation(const char* sentence) {
-    EXPECT_THAT(world.violations(), Contains(HasSubstr(sentence)));
-  }
-
-  using milliseconds = std::chrono::milliseconds;
-  World world;
-  int changes = 0;
-};
+class InvariantsTest : public OperatorlessWorld {};
 
 TEST_F(InvariantsTest, two_attempts_that_are_not_over_are_told) {
   job("train-1");
   job("train-2");
   pass(seconds(1));
-  expect_violation("2 attempts that are not terminal");
+  expect_only("2 attempts that are not terminal");
 }
 TEST_F(InvariantsTest, pods_of_two_attempts_are_told) {
   pod("train-1-0", "1", 4);
   pod("train-2-0", "2", 4);
   pass(seconds(1));
-  expect_violation("pods of 2 attempts");
+  expect_only("pods of 2 attempts");
 }
 TEST_F(InvariantsTest, an_attempt_that_goes_back_is_told) {
   set_status({{"attempt", 2}});
   EXPECT_THAT(world.violations(), IsEmpty());
   set_status({{"attempt", 1}});
-  expect_violation("went back from attempt 2");
+  expect_only("went back from attempt 2");
 }
 TEST_F(InvariantsTest, a_finished_job_that_is_not_any_more_is_told) {
   set_status({{"conditions", json::array({condition("Complete")})}});
   EXPECT_THAT(world.violations(), IsEmpty());
   set_status({{"conditions", json::array({condition("Failed")})}});
-  expect_violation("was Complete and is not any more");
+  expect_only("was Complete and is not any more");
 }
 TEST_F(InvariantsTest, a_tier_that_the_job_forbids_is_told) {
   world.patch(control::kTrainingJobs, "train", {{"spec", {{"tiers", {"OnDemand"}}}}});
@@ -140,13 +51,24 @@ TEST_F(InvariantsTest, a_tier_that_the_job_forbids_is_told) {
                 {"since", "2020-01-01T00:00:00Z"},
                 {"reason", "cheap"},
                 {"rate", "8.00"}}}});
-  expect_violation("placed on tier Spot, which it does not allow");
+  expect_only("placed on tier Spot, which it does not allow");
+}
+TEST_F(InvariantsTest, a_tier_that_a_service_forbids_is_told) {
+  world.submit(inference_pool({.spec = {{"tiers", {"OnDemand"}}}}));
+  set_status({{"tiers", json::array({{{"tier", "Spot"},
+                                      {"pool", "spot-a"},
+                                      {"desired", 1},
+                                      {"ready", 0},
+                                      {"rate", "8.00"},
+                                      {"since", "2020-01-01T00:00:00Z"}}})}},
+             control::kInferencePools, "serve");
+  expect_only("default/serve is placed on tier Spot, which it does not allow");
 }
 TEST_F(InvariantsTest, a_cost_that_falls_is_told) {
   set_status({{"cost", cost("10.00")}});
   EXPECT_THAT(world.violations(), IsEmpty());
   set_status({{"cost", cost("9.99")}});
-  expect_violation("has become cheaper: from 10.00 to 9.99");
+  expect_only("has become cheaper: from 10.00 to 9.99");
 }
 TEST_F(InvariantsTest, a_pool_that_is_asked_for_more_than_it_can_have_is_told_after_a_minute) {
   pod("train-1-0", "1", 8);
@@ -154,7 +76,14 @@ TEST_F(InvariantsTest, a_pool_that_is_asked_for_more_than_it_can_have_is_told_af
   pass(seconds(50));
   EXPECT_THAT(world.violations(), IsEmpty());
   pass(seconds(20));
-  expect_violation("can have 8 accelerators and is asked for 16");
+  expect_only("can have 8 accelerators and is asked for 16");
+}
+TEST_F(InvariantsTest, a_cost_of_a_service_that_falls_is_told) {
+  world.submit(inference_pool({}));
+  set_status({{"cost", cost("10.00")}}, control::kInferencePools, "serve");
+  EXPECT_THAT(world.violations(), IsEmpty());
+  set_status({{"cost", cost("0.00")}}, control::kInferencePools, "serve");
+  expect_only("default/serve has become cheaper: from 10.00 to 0.00");
 }
 TEST_F(InvariantsTest, a_feasible_deadline_that_passes_is_told) {
   json late = training_job({.name = "late"});
@@ -164,7 +93,7 @@ TEST_F(InvariantsTest, a_feasible_deadline_that_passes_is_told) {
   pass(minutes(99));
   EXPECT_THAT(world.violations(), IsEmpty());
   pass(minutes(2));
-  expect_violation("default/late missed its deadline");
+  expect_only("default/late missed its deadline");
 }
 TEST_F(InvariantsTest, a_deadline_that_could_not_be_met_is_not_told) {
   json late = training_job({.name = "late"});
@@ -173,38 +102,6 @@ TEST_F(InvariantsTest, a_deadline_that_could_not_be_met_is_not_told) {
   world.submit(std::move(late));
   pass(minutes(80));
   EXPECT_THAT(world.violations(), IsEmpty());
-}
-
-// ---- the books
-
-class CostAuditTest : public InvariantsTest {
- protected:
-  void SetUp() override {
-    InvariantsTest::SetUp();
-    ASSERT_TRUE(world.server().merge_patch(
-        control::kCapacityPools, {.name = ObjectName("spot-a")},
-        {{"status",
-          {{"price", {{"perNodeHour", "8.00"}, {"source", "test"}, {"quality", "Live"}}}}}},
-        {.manager = "test", .subresource = "status"}));
-  }
-  std::vector<std::string> told;
-  CostAudit audit{world.server(),
-                  [this](std::string sentence) { told.push_back(std::move(sentence)); }};
-};
-
-TEST_F(CostAuditTest, what_nodes_cost_is_charged_or_unused_to_the_micro_dollar) {
-  audit.look();
-  world.run_for(minutes(7));
-  audit.look();
-  EXPECT_EQ(audit.unused(), Money::parse("0.933333").value());  // 8 $/h for 7 min, nobody there
-  pod("train-1-0", "1", 3, "spot-a-1");
-  world.run_for(seconds(100));
-  audit.look();
-  world.run_for(minutes(11));
-  audit.look();
-  EXPECT_GT(audit.charged(), Money());
-  EXPECT_GT(audit.unused(), audit.charged());  // five of eight accelerators are idle
-  EXPECT_THAT(told, IsEmpty());
 }
 
 // ---- the oracle

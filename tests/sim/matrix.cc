@@ -19,12 +19,10 @@ std::uint64_t seed() {
   return wanted == nullptr ? 1 : std::stoull(wanted);
 }
 
-std::vector<std::string> problems_of(const Matrix& matrix, const Outcome& undisturbed,
-                                     const Outcome& outcome, const Cell& cell) {
-  std::vector<std::string> problems = outcome.problems;
-  auto differs = differences(undisturbed.end, outcome.end);
-  if (matrix.known != nullptr) std::erase_if(differs, matrix.known);
-  problems.insert(problems.end(), differs.begin(), differs.end());
+using Problems = std::vector<std::string>;
+
+// Of a run, however it ends.
+Problems broken_promises(Problems problems, const Outcome& outcome, const Cell& cell) {
   if (outcome.writes_in_quiet_hour > 0)
     problems.push_back(std::to_string(outcome.writes_in_quiet_hour) + " writes in the quiet hour");
   if (outcome.crashes != cell.crashes)
@@ -33,21 +31,61 @@ std::vector<std::string> problems_of(const Matrix& matrix, const Outcome& undist
   return problems;
 }
 
+Problems compared(const Matrix& matrix, const EndState& wanted, const Outcome& outcome,
+                  Problems problems) {
+  auto differs = differences(wanted, outcome.end);
+  if (matrix.known != nullptr) std::erase_if(differs, matrix.known);
+  problems.insert(problems.end(), differs.begin(), differs.end());
+  return problems;
+}
+
+// How a story may end: as it does undisturbed, or as it does when nobody could hear of it.
+class Endings {
+ public:
+  explicit Endings(const Scenario& story) : story_(story), undisturbed_(run(story, {}, seed())) {
+    EXPECT_THAT(undisturbed_.problems, ::testing::IsEmpty());
+    if (!story.unheard) return;
+    const Outcome unheard = run(as_unheard(story), {}, seed());
+    EXPECT_THAT(unheard.problems, ::testing::IsEmpty());
+    unheard_ = unheard.end;
+  }
+  [[nodiscard]] const Outcome& undisturbed() const { return undisturbed_; }
+
+  // What is wrong with the run, whichever ending it is held to.
+  [[nodiscard]] Problems wrong(const Matrix& matrix, const Outcome& outcome,
+                               const Cell& cell) const {
+    const Problems broken = broken_promises(outcome.problems, outcome, cell);
+    if (cell.decides_anew && story_.competes) return broken;
+    Problems problems = compared(matrix, undisturbed_.end, outcome, broken);
+    if (problems.empty() || !unheard_ || cell.away < story_.unheard->after) return problems;
+    const Problems unheard = broken_promises(outcome.problems_unheard, outcome, cell);
+    for (const EndState* end : {&undisturbed_.end, &*unheard_}) {
+      if (compared(matrix, *end, outcome, unheard).empty()) return {};
+    }
+    return problems;
+  }
+
+ private:
+  const Scenario& story_;
+  Outcome undisturbed_;
+  std::optional<EndState> unheard_;
+};
+
 }  // namespace
 
 void run_matrix(const Matrix& matrix, const Scenario& story, std::size_t number) {
-  const Outcome undisturbed = run(story, {}, seed());
-  ASSERT_THAT(undisturbed.problems, ::testing::IsEmpty());
+  const Endings endings(story);
+  if (::testing::Test::HasFailure()) return;
+  const Outcome& undisturbed = endings.undisturbed();
   const std::vector<Cell> cells = matrix.cells(undisturbed.writes.size());
   std::size_t runs = 0;
   std::size_t differing = 0;
   for (const Cell& cell : cells) {
-    if (cell.for_lone_workloads && story.competes) continue;
-    if (cell.takes_minutes && story.hurried) continue;
+    if (story.hurried && cell.away >= kMinutesOfAnOutage) continue;
     if (!in_full() && !matrix.bounded(cell, number)) continue;
     ++runs;
     const Outcome outcome = run(story, cell.arrange, seed());
-    const auto problems = problems_of(matrix, undisturbed, outcome, cell);
+    const Problems problems = endings.wrong(matrix, outcome, cell);
     if (problems.empty()) continue;
     ++differing;
     const WriteRecord& at = undisturbed.writes[cell.write - 1];

@@ -19,13 +19,15 @@ struct Cell {
   std::string what;         // goes on "write 3 (PATCH ...) "
   Arrangement arrange;
   std::uint64_t crashes = 0;  // how often the operator's process ends in it
+  Duration away{};            // how long the operator may be unable to act because of it
   std::size_t seen_from = 0;  // for views of the past: the write at which they froze
-  // Who does not see the others decides otherwise, and rightly: not for stories in which workloads
-  // or shares compete.
-  bool for_lone_workloads = false;
-  // Takes minutes: whoever could not act within a notice has lost a node without a word.
-  bool takes_minutes = false;
+  // Who does not see the others decides otherwise, and rightly: where workloads or shares compete,
+  // such a run is held to the story's expectations and to every invariant, not to the same end.
+  bool decides_anew = false;
 };
+
+// How long API servers are away.
+inline constexpr Duration kMinutesOfAnOutage = std::chrono::minutes(3);
 
 // What a matrix is made of: its disturbances at each write.
 struct Matrix {

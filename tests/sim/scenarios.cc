@@ -77,11 +77,20 @@ const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> stories;
     for (const auto& some : {training_scenarios(), loss_scenarios(), inference_scenarios(),
-                             checkpoint_scenarios(), deletion_scenarios()})
+                             checkpoint_scenarios(), resume_scenarios(), deletion_scenarios()})
       stories.insert(stories.end(), some.begin(), some.end());
     return stories;
   }();
   return all;
+}
+
+Scenario as_unheard(const Scenario& scenario) {
+  Scenario unheard = scenario;
+  unheard.name += "_unheard";
+  unheard.script = scenario.unheard->script;
+  unheard.expectations = scenario.unheard->expectations;
+  unheard.unheard.reset();
+  return unheard;
 }
 
 Outcome run(const Scenario& scenario, const Arrangement& arrange, std::uint64_t seed) {
@@ -99,11 +108,15 @@ Outcome run(const Scenario& scenario, const Arrangement& arrange, std::uint64_t 
                   .writes = world.writes(),
                   .crashes = world.crashes(),
                   .writes_in_quiet_hour = world.writes(true).size() - before};
-  outcome.problems = scenario.expectations(world);
-  outcome.problems.insert(outcome.problems.end(), world.violations().begin(),
-                          world.violations().end());
+  std::vector<std::string> broken = world.violations();
   const auto unknown = world.server().unknown_requests();
-  outcome.problems.insert(outcome.problems.end(), unknown.begin(), unknown.end());
+  broken.insert(broken.end(), unknown.begin(), unknown.end());
+  const auto with = [&](std::vector<std::string> problems) {
+    problems.insert(problems.end(), broken.begin(), broken.end());
+    return problems;
+  };
+  outcome.problems = with(scenario.expectations(world));
+  if (scenario.unheard) outcome.problems_unheard = with(scenario.unheard->expectations(world));
   return outcome;
 }
 

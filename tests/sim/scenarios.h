@@ -2,6 +2,7 @@
 // Stories that every matrix is run over: what is there, what happens when, and how it has to end.
 
 #include <functional>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -37,10 +38,22 @@ struct Scenario {
       script;             // asks for what happens later (world.time().after) and returns
   Duration duration;      // after this everything is quiet
   bool competes = false;  // several workloads, or shares of one, want the same room
-  bool hurried = false;   // it is over in less than the minutes of an outage
+  bool hurried = false;   // it is over in less than the minutes of an outage, which it is spared
   std::function<std::vector<std::string>(World&)>
       expectations;  // what is not as it has to be at the end
+
+  // Where a word has to be acted on at once: how the story ends, as rightly, when nobody was there
+  // to hear it. Only runs in which the operator cannot act for `after` may end so, and then so in
+  // every detail.
+  struct Unheard {
+    Duration after{};
+    std::function<void(World&)> script;  // the same, without the word
+    std::function<std::vector<std::string>(World&)> expectations;
+  };
+  std::optional<Unheard> unheard = std::nullopt;
 };
+// The story of which nobody heard.
+Scenario as_unheard(const Scenario& scenario);
 
 inline void PrintTo(const Scenario& scenario, std::ostream* out) {
   *out << scenario.name;
@@ -52,6 +65,7 @@ struct Outcome {
   EndState end;
   std::vector<WriteRecord> writes;    // of the operator, without Events
   std::vector<std::string> problems;  // expectations, invariants, requests that nobody knows
+  std::vector<std::string> problems_unheard;  // with the expectations of the unheard ending
   std::uint64_t crashes = 0;
   std::size_t writes_in_quiet_hour = 0;  // Events included
 };

@@ -77,6 +77,14 @@ class ObjectStoreServer {
   using Faults = std::function<StoreAnswer(const StoreRequest&)>;
   void set_faults(Faults faults);
 
+  // Its clock is so far ahead of the world's (behind it, when negative): what it says of times, and
+  // what it holds signatures against.
+  void set_clock_offset(Duration ahead);
+  // Keys that it takes beside that of its options: nullptr for one that it does not know (any
+  // more).
+  using Keys = std::function<const Secret*(std::string_view access_key_id)>;
+  void set_keys(Keys keys);
+
   // Past the protocol, for models and for what a test looks at.
   using Objects = std::map<std::string, StoredObject>;  // by key
   [[nodiscard]] const Objects& objects(const std::string& bucket) const;

@@ -6,7 +6,7 @@
 //
 // What it watches over (violations()): a checkpoint that was verified is never gone while it is the
 // newest, an attempt never begins with less than what was verified when it was placed, and never on
-// top of something that is not complete.
+// top of something that is not complete or that another job wrote.
 
 #include <map>
 #include <memory>
@@ -106,7 +106,9 @@ class SavingPrograms final : public Model {
   void save(const RunKey& key);
   void write_rank(const RunKey& key, std::uint64_t number, std::int64_t step, int rank);
   [[nodiscard]] std::int64_t step_of(const Run& run) const;
-  [[nodiscard]] bool complete(const storage::Key& folder, int writers) const;
+  void check_beginning(const Run& run, const std::string& resume_from);
+  // By its own number of writers, which need not be that of who resumes from it.
+  [[nodiscard]] bool complete(const storage::Key& folder) const;
   void check_newest_is_there(const std::string& job_uid);
   Result<cloud::HttpResponse> serve(const std::string& address, const cloud::HttpRequest& request);
   [[nodiscard]] bool authorised(const Run& run, const cloud::HttpRequest& request) const;
@@ -122,7 +124,6 @@ class SavingPrograms final : public Model {
   struct Verified {
     std::int64_t step = -1;
     std::string uri;
-    int writers = 1;
   };
   std::map<std::string, Verified> verified_;  // by job uid: the newest
   std::map<RunKey, std::int64_t> verified_when_placed_;
