@@ -17,7 +17,7 @@ struct ObjectInfo {
   Key key;
   Bytes size;
   EntityTag tag;
-  Instant modified_at{};  // the store's clock, whole seconds; zero when the store said none
+  Instant modified_at{};  // by our clock, to the second (S3: from its Date); zero: it said none
 
   friend bool operator==(const ObjectInfo&, const ObjectInfo&) = default;
 };
