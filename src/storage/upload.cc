@@ -83,6 +83,7 @@ class Upload {
       co_return fail(std::move(sent).error());
     }
     std::vector<ManifestPart> parts;
+    parts.reserve(files_.size());
     for (Sending& file : files_)
       parts.push_back(std::move(file.part));
     co_return parts;
