@@ -7,6 +7,8 @@
 #include <spillway/core/quantity.h>
 #include <spillway/sim/model.h>
 
+#include "json_fields.h"
+
 namespace spillway::sim {
 namespace {
 
@@ -18,16 +20,14 @@ constexpr std::size_t kMaxViolations = 100;
 constexpr Duration kOverfullPatience = std::chrono::seconds(60);
 
 std::string label(const json& object, std::string_view name) {
-  return object.at("metadata").value("labels", json::object()).value(std::string(name), "");
+  return string_in(object, "metadata", "labels", name);
 }
 
 std::int64_t accelerators_of(const json& pod, const std::string& resource) {
   std::int64_t count = 0;
   for (const json& container : pod.at("spec").at("containers")) {
-    const std::string text = container.value("resources", json::object())
-                                 .value("requests", json::object())
-                                 .value(resource, "0");
-    count += parse_quantity(text).value_or(0);
+    const std::string_view text = text_in(container, "resources", "requests", resource);
+    if (!text.empty()) count += parse_quantity(text).value_or(0);
   }
   return count;
 }
@@ -49,7 +49,7 @@ void Invariants::check(MonotonicTime now) {
     check_training_job(key.to_string(), *job);
   for (const auto& [key, pool] : server_.all(control::kInferencePools)) {
     check_cost(key.to_string(), *pool);
-    for (const json& tier : pool->value("/status/tiers"_json_pointer, json::array())) {
+    for (const json& tier : list_in(*pool, "status", "tiers")) {
       check_tiers(pool->at("spec"), tier.at("tier"), key.to_string());
     }
   }
@@ -68,8 +68,7 @@ void Invariants::check_attempts() {
   }
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
     const std::string owner = label(*pod, control::label::kTrainingJob);
-    const std::string phase = pod->value("/status/phase"_json_pointer, "");
-    if (owner.empty() || phase == "Succeeded" || phase == "Failed") continue;
+    if (owner.empty() || has_ended(*pod)) continue;
     with_pods[key.ns.str() + "/" + owner].insert(label(*pod, control::label::kAttempt));
   }
   for (const auto& [owner, jobs] : alive) {
@@ -93,11 +92,11 @@ void Invariants::check_training_job(const std::string& name, const json& job) {
   if (before != ended_.end() && before->second != end)
     complain(name + " was " + before->second + " and is not any more");
   if (!end.empty()) ended_.emplace(uid, end);
-  const auto attempt = job.value("/status/attempt"_json_pointer, std::int64_t{0});
+  const auto attempt = number_in(job, 0, "status", "attempt");
   if (attempt < attempts_[uid])
     complain(name + " went back from attempt " + std::to_string(attempts_[uid]));
   attempts_[uid] = attempt;
-  const std::string tier = job.value("/status/placement/tier"_json_pointer, "");
+  const std::string tier = string_in(job, "status", "placement", "tier");
   if (!tier.empty()) check_tiers(job.at("spec"), tier, name);
 }
 
@@ -106,8 +105,7 @@ bool Invariants::feasible(const json& job) const {
   const json& spec = job.at("spec");
   const auto deadline = parse_instant(spec.value("deadline", ""));
   const auto duration = parse_duration(spec.value("duration", ""));
-  const auto created =
-      parse_instant(job.value("/metadata/creationTimestamp"_json_pointer, std::string()));
+  const auto created = parse_instant(text_in(job, "metadata", "creationTimestamp"));
   if (!deadline || !duration || !created || *created + *duration + kDeadlineReserve > *deadline)
     return false;
   const json tiers = spec.value("tiers", json::array());
@@ -130,27 +128,27 @@ void Invariants::check_deadline(const std::string& name, const json& job) {
   const Collection& pools = server_.all(control::kCapacityPools);
   const bool stocked_out = std::ranges::any_of(pools, [](const auto& entry) {
     return entry.second->at("spec").at("tier") == "OnDemand" &&
-           entry.second->value("/status/availability"_json_pointer, "") == "StockedOut";
+           text_in(*entry.second, "status", "availability") == "StockedOut";
   });
   const bool excused = job.at("spec").value("suspend", false) || condition_holds(job, "Failed") ||
                        is_deleting(job) || stocked_out;
   if (excused) feasible_[uid] = false;
   if (!feasible_[uid]) return;
   const Instant deadline = parse_instant(job.at("spec").at("deadline").get<std::string>()).value();
-  const auto finished = parse_instant(job.value("/status/finishedAt"_json_pointer, ""));
+  const auto finished = parse_instant(text_in(job, "status", "finishedAt"));
   const bool in_time = finished ? *finished <= deadline : server_.clock().now() <= deadline;
   if (!in_time) complain(name + " missed its deadline, which was feasible");
 }
 
 void Invariants::check_tiers(const json& spec, const std::string& tier, const std::string& who) {
-  const json allowed = spec.value("tiers", json::array());
+  const json& allowed = list_in(spec, "tiers");
   if (!allowed.empty() && std::ranges::find(allowed, json(tier)) == allowed.end()) {
     complain(who + " is placed on tier " + tier + ", which it does not allow");
   }
 }
 
 void Invariants::check_cost(const std::string& who, const json& object) {
-  const auto total = object.value("/status/cost/total"_json_pointer, "");
+  const std::string total = string_in(object, "status", "cost", "total");
   if (total.empty()) return;
   const auto now = Money::parse(total);
   if (!now) return complain(who + " has a cost that is no amount: " + total);
@@ -166,8 +164,7 @@ void Invariants::check_capacity(MonotonicTime now) {
   const Collection& pools = server_.all(control::kCapacityPools);
   for (const auto& [key, pod] : server_.all(kube::kPods)) {
     const std::string pool = label(*pod, control::label::kPool);
-    const std::string phase = pod->value("/status/phase"_json_pointer, "");
-    if (pool.empty() || phase == "Succeeded" || phase == "Failed" || is_deleting(*pod)) continue;
+    if (pool.empty() || has_ended(*pod) || is_deleting(*pod)) continue;
     const auto there = pools.find({.name = ObjectName(pool)});
     if (there == pools.end()) continue;
     asked[pool] +=
