@@ -225,7 +225,21 @@ Task<void> Controller::loop() {
     if (leading_() && !prices_awaited_until_) pass();
     changed_nodes_.clear();
     heard_news_ = false;
+    co_await make_programmes();
   }
+}
+
+// Tables that the pass asked for in vain, outside of it; then it is asked again. Each takes some 10
+// ms, and whatever is due goes before the next.
+Task<void> Controller::make_programmes() {
+  constexpr int kMostAtOnce = 8;  // between two passes
+  const auto pause = runtime_.timers.make();
+  int made = 0;
+  while (!stopping_ && made < kMostAtOnce && !has_urgent_news() && programmes_.make_wanted()) {
+    ++made;
+    co_await pause->wait_until(runtime_.clock.monotonic());
+  }
+  if (made > 0) changed_.notify();
 }
 
 void Controller::watch_prices() {

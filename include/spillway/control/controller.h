@@ -113,6 +113,7 @@ class Controller {
   void pass();
   void start(std::vector<Work> work);
   void watch_prices();
+  Task<void> make_programmes();
   [[nodiscard]] Observed observed() const;
   [[nodiscard]] NoticeBook::Recorded recorded_deadlines() const;
   void follow_checkpoints();
@@ -138,7 +139,7 @@ class Controller {
   PolicyReporter policies_;
   NoticeBook notices_;
   std::map<std::string, std::uint64_t> heard_;  // instance -> passes made when it was heard of
-  plan::ProgrammeLibrary programmes_;
+  plan::ProgrammeLibrary programmes_{plan::ProgrammeLibrary::kUsualBytes, plan::Making::kOutside};
   SaveRecord save_record_;
   std::unique_ptr<CheckpointBook> book_;
   std::unique_ptr<SaveRequests> requests_;

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include <spillway/plan/programme_library.h>
@@ -112,9 +115,30 @@ ActionCosts ProgrammeLibrary::Blend::costs(double work_hours, double spare_hours
 }
 
 ProgrammeLibrary::Blend ProgrammeLibrary::blend(const ProgrammeTerms& terms) const {
+  const std::vector<Corner> corners = corners_of(terms);
   Blend blend;
-  for (const Corner& corner : corners_of(terms))
-    blend.parts_.push_back({.programme = table(corner.terms), .weight = corner.weight});
+  if (making_ == Making::kAtOnce) {
+    for (const Corner& corner : corners)
+      blend.parts_.push_back({.programme = table(corner.terms), .weight = corner.weight});
+    return blend;
+  }
+  const std::scoped_lock lock(mutex_);
+  const bool any_there = std::any_of(tables_.begin(), tables_.end(), [&](const Kept& kept) {
+    return kept.table->terms().changeover_hours == corners.front().terms.changeover_hours;
+  });
+  if (!any_there) {  // a coarse answer: the table that counts most, in place of all of them
+    make(std::max_element(corners.begin(), corners.end(), [](const Corner& a, const Corner& b) {
+           return a.weight < b.weight;
+         })->terms);
+  }
+  for (const Corner& corner : corners) {
+    Table programme = find(corner.terms);
+    if (!programme) {
+      if (wanted_.size() < kMostWanted) wanted_.insert(corner.terms);
+      programme = nearest(corner.terms);
+    }
+    blend.parts_.push_back({.programme = std::move(programme), .weight = corner.weight});
+  }
   return blend;
 }
 
@@ -134,23 +158,92 @@ ProgrammeLibrary::Size ProgrammeLibrary::size() const {
   return {.tables = tables_.size(), .bytes = bytes_, .made = made_};
 }
 
-std::shared_ptr<const SpotProgramme> ProgrammeLibrary::table(const ProgrammeTerms& terms) const {
+std::size_t ProgrammeLibrary::wanted() const {
   const std::scoped_lock lock(mutex_);
-  const auto found = std::find_if(tables_.begin(), tables_.end(), [&](const auto& programme) {
-    return programme->terms() == terms;
-  });
-  if (found != tables_.end()) {
-    tables_.splice(tables_.begin(), tables_, found);
-    return tables_.front();
+  return wanted_.size();
+}
+
+bool ProgrammeLibrary::make_wanted() {
+  const std::scoped_lock lock(mutex_);
+  // What is in use is not dropped for what is wanted: otherwise both would be wanted in turn.
+  const std::size_t needed = tables_.empty() ? 0 : tables_.front().table->bytes();
+  while (bytes_ + needed > max_bytes_ && tables_.size() > 1 && tables_.back().used < round_)
+    drop_beyond(bytes_ - 1);
+  if (wanted_.empty() || bytes_ + needed > max_bytes_) {
+    wanted_.clear();
+    ++round_;
+    return false;
   }
-  tables_.push_front(std::make_shared<const SpotProgramme>(terms));
+  const ProgrammeTerms terms = *wanted_.begin();
+  wanted_.erase(wanted_.begin());
+  if (!find(terms)) make(terms);
+  return true;
+}
+
+bool ProgrammeLibrary::Order::operator()(const ProgrammeTerms& a, const ProgrammeTerms& b) const {
+  const auto key = [](const ProgrammeTerms& terms) {
+    return std::tuple(terms.changeover_hours, terms.price_ratio, terms.scale.window,
+                      terms.scale.gap, terms.failover, terms.margin_hours);
+  };
+  return key(a) < key(b);
+}
+
+ProgrammeLibrary::Table ProgrammeLibrary::find(const ProgrammeTerms& terms) const {
+  const auto found = std::find_if(tables_.begin(), tables_.end(),
+                                  [&](const Kept& kept) { return kept.table->terms() == terms; });
+  if (found == tables_.end()) return nullptr;
+  found->used = round_;
+  tables_.splice(tables_.begin(), tables_, found);
+  return tables_.front().table;
+}
+
+ProgrammeLibrary::Table ProgrammeLibrary::make(const ProgrammeTerms& terms) const {
+  tables_.push_front({.table = std::make_shared<const SpotProgramme>(terms), .used = round_});
   ++made_;
-  bytes_ += tables_.front()->bytes();
-  while (bytes_ > max_bytes_ && tables_.size() > 1) {
-    bytes_ -= tables_.back()->bytes();
+  bytes_ += tables_.front().table->bytes();
+  drop_beyond(max_bytes_);
+  return tables_.front().table;
+}
+
+void ProgrammeLibrary::drop_beyond(std::size_t bytes) const {
+  while (bytes_ > bytes && tables_.size() > 1) {
+    bytes_ -= tables_.back().table->bytes();
     tables_.pop_back();
   }
-  return tables_.front();
+}
+
+namespace {
+
+// In steps of the grid; infinite between different changeovers, whose tables have other axes.
+double distance(const ProgrammeTerms& a, const ProgrammeTerms& b) {
+  if (a.changeover_hours != b.changeover_hours) return std::numeric_limits<double>::infinity();
+  const auto steps = [](double x, double y, double step) {
+    return std::abs(std::log(x / y)) / std::log(step);
+  };
+  return steps(a.price_ratio, b.price_ratio, kRatioStep) +
+         steps(a.scale.window, b.scale.window, kScaleStep) +
+         steps(a.scale.gap, b.scale.gap, kScaleStep) +
+         std::abs(a.failover - b.failover) / kFailoverStep;
+}
+
+}  // namespace
+
+// Of equally near ones the first by their terms, not the one used last. One of this changeover is
+// there: blend() sees to it.
+ProgrammeLibrary::Table ProgrammeLibrary::nearest(const ProgrammeTerms& terms) const {
+  const auto best =
+      std::min_element(tables_.begin(), tables_.end(), [&](const Kept& a, const Kept& b) {
+        const double to_a = distance(a.table->terms(), terms);
+        const double to_b = distance(b.table->terms(), terms);
+        return to_a != to_b ? to_a < to_b : Order()(a.table->terms(), b.table->terms());
+      });
+  return find(best->table->terms());
+}
+
+ProgrammeLibrary::Table ProgrammeLibrary::table(const ProgrammeTerms& terms) const {
+  const std::scoped_lock lock(mutex_);
+  Table there = find(terms);
+  return there ? there : make(terms);
 }
 
 }  // namespace spillway::plan

@@ -145,5 +145,57 @@ TEST(ProgrammeLibrary, DropsTheTablesUsedLongestAgo) {
   EXPECT_EQ(library.size().made, 4U);
 }
 
+double wait_at(const ProgrammeLibrary& library, double ratio) {
+  return library
+      .costs({.terms = terms(ratio),
+              .work_hours = 40,
+              .spare_hours = 4,
+              .state = MarketState::kGap,
+              .age_hours = 1})
+      .wait;
+}
+
+TEST(ProgrammeLibrary, AnswersFromTheNearestTableUntilTheOneThatIsWantedIsMadeOutside) {
+  const ProgrammeLibrary at_once;
+  ProgrammeLibrary library(ProgrammeLibrary::kUsualBytes, Making::kOutside);
+  const double coarse = wait_at(library, 2.2);  // between 1.25^3 and 1.25^4
+  EXPECT_EQ(library.size().made, 1U) << "the first of a changeover, at once";
+  EXPECT_EQ(library.wanted(), 1U);
+  EXPECT_NE(coarse, wait_at(at_once, 2.2));
+  EXPECT_EQ(wait_at(library, 2.2), coarse) << "asking makes nothing";
+  EXPECT_EQ(library.size().made, 1U);
+  EXPECT_TRUE(library.make_wanted());
+  EXPECT_FALSE(library.make_wanted());
+  EXPECT_EQ(wait_at(library, 2.2), wait_at(at_once, 2.2));
+  EXPECT_EQ(library.wanted(), 0U);
+}
+
+TEST(ProgrammeLibrary, TheNearestTableIsTheSameWhicheverWasUsedLast) {
+  const auto ask = [](double first, double second) {
+    ProgrammeLibrary library(ProgrammeLibrary::kUsualBytes, Making::kOutside);
+    for (const double ratio : {first, second})
+      library.warm(terms(ratio));
+    return wait_at(library, 1.25);
+  };
+  EXPECT_EQ(ask(1.0, 1.5625), ask(1.5625, 1.0)) << "both are one step away";
+}
+
+TEST(ProgrammeLibrary, WhatIsInUseIsNotDroppedForWhatIsWanted) {
+  const std::size_t one = SpotProgramme(terms(1)).bytes();
+  ProgrammeLibrary library(2 * one + one / 2, Making::kOutside);
+  for (const double ratio : {1.0, 1.5625, 2.44140625})
+    static_cast<void>(wait_at(library, ratio));
+  EXPECT_EQ(library.wanted(), 2U);
+  EXPECT_TRUE(library.make_wanted());
+  EXPECT_FALSE(library.make_wanted()) << "no room beside two that were asked for";
+  EXPECT_EQ(library.size().made, 2U);
+  // In the next round one of them is not asked for any more.
+  static_cast<void>(wait_at(library, 2.44140625));
+  EXPECT_TRUE(library.make_wanted());
+  EXPECT_FALSE(library.make_wanted());
+  EXPECT_EQ(library.size().made, 3U);
+  EXPECT_LE(library.size().bytes, 2 * one + one / 2);
+}
+
 }  // namespace
 }  // namespace spillway::plan
