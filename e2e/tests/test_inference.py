@@ -1,5 +1,6 @@
 """Inference over the tiers: what an autoscaler writes, who gets the reserved baseline, what serves."""
 
+import datetime
 import time
 
 from cluster import wait_until
@@ -214,3 +215,145 @@ def test_a_deleted_pool_takes_no_replica_with_it_before_another_serves(world):
     after = {pod["metadata"]["uid"] for pod in chat.pods() if "deletionTimestamp" not in pod["metadata"]}
     assert before <= after
     assert not any(event["note"].startswith(":") for event in world.events("chat"))
+
+
+def give_notice(world, node, seconds):
+    """What the node agent writes when the cloud says that the machine goes."""
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+    world.api.patch(
+        f"/api/v1/nodes/{node}",
+        {
+            "metadata": {
+                "annotations": {
+                    "spillway.dev/interruption-deadline": end.strftime("%Y-%m-%dT%H:%M:%SZ")
+                }
+            },
+            "spec": {
+                "taints": [
+                    {
+                        "key": "spillway.dev/interruption",
+                        "value": "interruption",
+                        "effect": "NoSchedule",
+                    }
+                ]
+            },
+        },
+    )
+
+
+def test_a_replica_whose_node_is_about_to_go_serves_until_another_does(world):
+    spot_a = world.pool("spot-a", tier="Spot", zone=ZONE_A, fixed="0.90", nodes=1)
+    spot_b = world.pool("spot-b", tier="Spot", zone=ZONE_B, fixed="0.92", nodes=2)
+    world.pool("on-demand", tier="OnDemand", zone=ZONE_B, fixed="3.06", nodes=1)
+    world.start_operator()
+    slow = {"simulate.spillway.dev/start-seconds": "3"}
+    chat = world.serve(
+        "chat",
+        replicas=2,
+        capacity={"spotPercent": 100},
+        disruption={"drainSeconds": 20},
+        annotations=slow,
+    )
+    chat.wait_ready(2)
+    assert replicas_by_pool(chat) == {spot_a.name: 1, spot_b.name: 1}
+    [leaving] = [
+        pod
+        for pod in chat.pods()
+        if pod["metadata"]["labels"]["spillway.dev/pool"] == spot_a.name
+    ]
+    node = leaving["spec"]["nodeName"]
+
+    give_notice(world, node, 120)
+    least = []
+
+    def replaced():
+        least.append(ready(chat))
+        there = {pod["spec"].get("nodeName") for pod in chat.pods()}
+        return node not in there and replicas_by_pool(chat) == {spot_b.name: 2}
+
+    wait_until(replaced, 60, "the replica to be on another node")
+    status = chat.wait_ready(2)
+    print("replicas that serve:", sorted(set(least)), status["reason"])
+    assert min(least) >= 2, "the new one serves before the old one goes"
+    assert not any(tier.get("leaving") for tier in status["tiers"])
+    assert wait_until(lambda: world.events("chat", "CapacityLeaving"), 10, "the event")
+
+
+GATEWAY_POOLS = "inferencepools.inference.networking.k8s.io"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def gateway_definition():
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": GATEWAY_POOLS,
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
+        },
+        "spec": {
+            "group": "inference.networking.k8s.io",
+            "scope": "Namespaced",
+            "names": {
+                "kind": "InferencePool",
+                "listKind": "InferencePoolList",
+                "plural": "inferencepools",
+                "singular": "inferencepool",
+            },
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "x-kubernetes-preserve-unknown-fields": True,
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+
+def test_the_gateways_pool_is_kept_in_step_and_missed_where_its_kind_is_unknown(world):
+    world.pool("on-demand", tier="OnDemand", zone=ZONE_A, fixed="3.06", nodes=1)
+    world.start_operator()
+    chat = world.serve(
+        "chat",
+        replicas=1,
+        service={"port": 80, "targetPort": 8000},
+        gateway={"endpointPicker": {"name": "picker"}},
+    )
+    chat.wait_ready(1)
+    status = chat.wait_condition("GatewayPool", "False")
+    missing = condition(status, "GatewayPool")
+    print(missing["reason"], missing["message"])
+    assert "inference.networking.k8s.io/v1" in missing["message"] and "CRD" in missing["message"]
+    assert is_true(status, "Available"), "all else works"
+
+    path = f"/apis/inference.networking.k8s.io/v1/namespaces/{world.namespace}/inferencepools"
+    world.api.create(DEFINITIONS, gateway_definition())
+    try:
+        chat.wait_condition("GatewayPool", timeout=60)
+        made = world.api.get(f"{path}/chat")
+        assert made["spec"]["selector"] == {"matchLabels": {"spillway.dev/inference-pool": "chat"}}
+        assert made["spec"]["targetPorts"] == [{"number": 8000}]
+        assert made["spec"]["endpointPickerRef"]["port"] == {"number": 9002}
+        assert made["metadata"]["ownerReferences"][0]["kind"] == "InferencePool"
+
+        uid = made["metadata"]["uid"]
+        world.api.delete(f"{path}/chat")
+        wait_until(
+            lambda: any(
+                item["metadata"]["uid"] != uid for item in world.list(path)
+            ),
+            20,
+            "what somebody deleted to be there again",
+        )
+        world.api.patch(chat.path, {"spec": {"gateway": None}})
+        wait_until(lambda: not world.list(path), 20, "the gateway's pool to be taken away")
+        wait_until(lambda: chat.condition("GatewayPool") is None, 20, "the condition to go")
+    finally:
+        world.api.delete(f"{DEFINITIONS}/{GATEWAY_POOLS}")
