@@ -51,7 +51,9 @@ class MetricsServer:
         kubeconfig = cluster.kubeconfig_of(NAME, group="system:masters")
         pki = pathlib.Path(cluster.directory) / "pki"
         return [
-            *(f"--{use}kubeconfig={kubeconfig}" for use in ("", "authentication-", "authorization-")),
+            f"--kubeconfig={kubeconfig}",
+            f"--authentication-kubeconfig={kubeconfig}",
+            f"--authorization-kubeconfig={kubeconfig}",
             f"--bind-address={cluster.address}",
             f"--secure-port={self._port}",
             f"--tls-cert-file={pki / 'server.crt'}",

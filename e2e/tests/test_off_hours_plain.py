@@ -1,4 +1,4 @@
-"""Plain Deployments, StatefulSets and CronJobs of a namespace sleep by a CostPolicy (docs/off-switch.md)."""
+"""Plain Deployments, StatefulSets and CronJobs sleep by a CostPolicy (docs/off-switch.md)."""
 
 import datetime
 import json
@@ -201,7 +201,8 @@ def test_a_namespace_sleeps_at_the_edge_and_is_woken_by_command_whoever_leads(pl
     assert plain.replicas("off") == 0
     for kind, name in (("Deployment", "web"), ("StatefulSet", "store"), ("CronJob", "report")):
         assert plain.record(name, kind) is None
-        assert [w.verb for w in plain.writes(name)] == ["patch", "patch"], "one to sleep, one to wake"
+        done = [write.verb for write in plain.writes(name) if write.code == 200]
+        assert done == ["patch", "patch"], "one to sleep, one to wake"
     assert not plain.writes("off") and not plain.writes("always")
 
     # The command is taken back: asleep again.
@@ -251,15 +252,19 @@ def test_an_operator_that_is_killed_in_between_loses_no_number(plain):
         plain.create("Deployment", name, replicas=replicas)
 
     def replicas():
-        return {name: plain.replicas(name) for name in numbers}
+        found = world.deployments()
+        return {each["metadata"]["name"]: each["spec"]["replicas"] for each in found}
 
     def killed_when(begun, instance):
-        operator = world.start_operator(instance=instance, wait_ready=False)
+        slow = ("--kube-api-qps=8", "--kube-api-burst=8")
+        operator = world.start_operator(*slow, instance=instance, wait_ready=False)
         wait_until(lambda: any(map(begun, replicas().items())), WAIT, "the first to be switched")
         operator.kill()
         operator.forget()
         found = replicas()
-        print(f"{instance} was killed after", sum(map(begun, found.items())), "of", len(numbers))
+        switched = sum(map(begun, found.items()))
+        print(f"{instance} was killed after {switched} of {len(numbers)}")
+        assert switched < len(numbers), "it was to be killed in between"
 
     plain.set_policy()
     killed_when(lambda each: each[1] == 0, "first")
@@ -272,7 +277,9 @@ def test_an_operator_that_is_killed_in_between_loses_no_number(plain):
     wait_until(lambda: replicas() == numbers, WAIT, "all to have their numbers back")
     for name in numbers:
         assert plain.record(name) is None
-        assert len(plain.writes(name)) == 2, [str(write) for write in plain.writes(name)]
+        # One to sleep, one to wake; more only for one whose outcome nobody knew.
+        done = [write for write in plain.writes(name) if write.code == 200]
+        assert len(done) <= 2, [str(write) for write in done]
 
 
 class Gardener(threading.Thread):
@@ -320,10 +327,10 @@ def test_a_gitops_tool_is_contradicted_a_few_times_and_then_named_with_what_to_w
         gardener.stop()
     print(message)
     assert f"by {ARGO} 4 times" in message
-    assert "ignoreDifferences: [{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}]" in message
+    assert "{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}" in message
     assert gardener.reverted == 4, "once, and three times more"
     assert plain.replicas("web") == 3, "it is left alone"
-    assert len(plain.writes("web")) == 4
+    assert len([write for write in plain.writes("web") if write.code == 200]) == 4
     assert world.events("web", "Contested")[0]["type"] == "Warning"
     assert world.operator.metric("spillway_plain_workloads", state="Contested") == 1
     assert world.operator.metric("spillway_off_switch_writes_total", result="asleep_again") == 3
