@@ -1,8 +1,11 @@
 """InferencePools and TrainingJobs sleep by schedule, wake by command, and nothing is missed while the operator is away."""
 
 import datetime
+import shlex
+import subprocess
 
 from cluster import wait_until
+from support.programs import built
 from support.world import condition, now
 
 ZONE = "us-east-1a"
@@ -130,3 +133,17 @@ def test_a_policy_suspends_training_of_its_namespaces_and_shows_what_it_does(wor
         assert job.get()["spec"].get("suspend") in (None, False), "the spec is the user's"
     finally:
         world.api.request("DELETE", f"{POLICIES}/{policy}")
+
+
+def test_without_the_time_zone_database_it_does_not_start_and_says_what_to_install(tmp_path):
+    operator = shlex.quote(str(built("spillway-operator")))
+    hide = f"mount --bind {shlex.quote(str(tmp_path))} /usr/share/zoneinfo"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"{hide} && exec {operator}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    print(done.stderr)
+    assert done.returncode == 2
+    assert "install the time zone database (package tzdata" in done.stderr
