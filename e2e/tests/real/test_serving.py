@@ -1,0 +1,144 @@
+"""A model server under load while the node of one of its replicas goes after a notice: no request
+fails.
+"""
+
+import datetime
+import time
+
+import pytest
+
+from cluster import wait_until
+from support import manifests
+from support.load import Load
+from support.programs import built
+from support.real_world import RealPool
+from support.world import Inference
+
+WAIT = 120  # seconds: far above what is needed
+PORT = 8000
+LOAD_MILLISECONDS = 3000
+ANSWER_MILLISECONDS = 200
+NOTICE = 60  # seconds
+
+
+@pytest.fixture(scope="session")
+def server_image(real_nodes):
+    """The name of the model server's image, on every node."""
+    program = built("spillway-model-server")
+    return real_nodes.load_image("spillway.dev/model-server:1", program)
+
+
+@pytest.fixture
+def pools(world, machines):
+    """On-demand on node-a, through which the requests come, and spot on node-b and node-c."""
+    on_demand = RealPool(
+        world, machines, "on-demand", tier="OnDemand", zone="us-east-1a", fixed="12.00", per_node=3
+    )
+    on_demand.take("node-a")
+    machines.set_accelerators("node-a", 3)
+    spot = RealPool(world, machines, "spot", tier="Spot", zone="us-east-1b", fixed="1.00")
+    spot.take("node-b", "node-c")
+    yield {"on-demand": on_demand, "spot": spot}
+    for pool in (on_demand, spot):
+        pool.close()
+
+
+@pytest.fixture
+def chat(world, pools, server_image):
+    """Three replicas, two of them on spot, ready."""
+    world.start_operator()
+    manifest = manifests.inference_pool(
+        "chat",
+        model=world.model,
+        replicas=3,
+        capacity={"baseline": 1, "spotPercent": 100},
+        disruption={"drainSeconds": 15},
+        service={"port": 80, "targetPort": PORT},
+    )
+    container = {
+        "name": "server",
+        "image": server_image,
+        "args": [str(PORT), str(LOAD_MILLISECONDS), str(ANSWER_MILLISECONDS)],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": PORT}, "periodSeconds": 1},
+        # It closes its socket at SIGTERM, and kube-proxy may send to it for a moment longer.
+        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "resources": {"requests": {"cpu": "20m", "memory": "16Mi"}},
+    }
+    manifest["spec"]["template"] = {
+        "spec": {"terminationGracePeriodSeconds": 30, "containers": [container]}
+    }
+    world.api.create(world.path("inferencepools"), manifest)
+    served = Inference(world, "chat")
+    served.wait_ready(3, timeout=WAIT)
+    return served
+
+
+@pytest.fixture
+def load(world, chat):
+    """Twenty requests a second to the address of the Service, from outside the nodes."""
+    services = world.services(chat.selector)
+    address = next(s["spec"]["clusterIP"] for s in services if s["spec"]["clusterIP"] != "None")
+    started = Load(address, 80)
+    wait_until(lambda: len({r.server for r in started.requests()}) == 3, WAIT, "all to answer")
+    yield started
+    started.stop()
+
+
+def serving(chat):
+    """Pod -> node of those that are ready and not ending."""
+    found = {}
+    for pod in chat.pods():
+        conditions = pod["status"].get("conditions", [])
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        if ready and "deletionTimestamp" not in pod["metadata"]:
+            found[pod["metadata"]["name"]] = pod["spec"]["nodeName"]
+    return found
+
+
+def replica_on_spot(chat):
+    """(pod, node)"""
+    return next((p, n) for p, n in sorted(serving(chat).items()) if n in ("node-b", "node-c"))
+
+
+def wait_replaced(chat, victim):
+    """Until three serve without that node: on-demand stands in while spot has no other."""
+    wait_until(
+        lambda: len([n for n in serving(chat).values() if n != victim]) == 3,
+        WAIT,
+        f"three replicas without {victim}",
+    )
+    return time.monotonic()
+
+
+def report(kind, requests, since):
+    failed = [request for request in requests if request.problem]
+    window = failed[-1].began - since if failed else 0.0
+    slowest = max(request.seconds for request in requests)
+    print(
+        f"{kind}: {len(requests)} requests, {len(failed)} failed, the last {window:.1f} s after; "
+        f"the slowest took {slowest:.2f} s; problems: {sorted({r.problem for r in failed})}",
+        flush=True,
+    )
+    return failed
+
+
+def test_a_node_that_goes_after_a_notice_costs_no_request(machines, pools, chat, load):
+    leaving, victim = replica_on_spot(chat)
+    told = time.monotonic()
+    deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=NOTICE)
+    machines[victim].announce_interruption(deadline)
+
+    def left():
+        names = {pod["metadata"]["name"] for pod in chat.pods()}
+        assert leaving not in names, names
+        return time.monotonic()
+
+    left_at = wait_until(left, WAIT, f"{leaving} to have left {victim}")
+    print(f"the replica had left {left_at - told:.1f} s after a notice of {NOTICE} s")
+    assert left_at - told < NOTICE, "it was to be gone before its node"
+    pools["spot"].lose(victim)
+    replaced_at = wait_replaced(chat, victim)
+    wait_until(lambda: len(load.requests(replaced_at)) >= 40, WAIT, "two more seconds of requests")
+    requests = load.stop()
+    assert leaving in {r.server for r in requests if r.began < told}
+    assert not report("with a notice", requests, told)
