@@ -1,5 +1,5 @@
 #pragma once
-// The wired-up program and its life: start, take up changes, stop in order (kubernetes.md §9).
+// The wired-up program and its life: start, take up changes, stop in order.
 
 #include <memory>
 #include <optional>

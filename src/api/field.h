@@ -1,7 +1,7 @@
 #pragma once
 // The field tables: each field of a resource is described once, and reader, writer, defaults,
-// validation, CRD schema and reference page are made from the description (style.md: CR types
-// once).
+// validation, CRD schema and reference page are made from the description (the types are
+// the one source).
 //
 // Described<T> names a struct's fields and its rules:
 //

@@ -11,7 +11,7 @@ namespace spillway::control {
 // The attempt that a Job or a pod belongs to, by its label.
 std::optional<AttemptNumber> attempt_of(const kube::Meta& meta);
 
-// The status that a Job tells of, for a TrainingJob that lost its own (design: "a lost status can
+// The status that a Job tells of, for a TrainingJob that lost its own ("a lost status can
 // be rebuilt").
 std::optional<api::TrainingPlacement> placement_told_by(
     const kube::Job& job, const std::vector<Shared<api::CapacityPool>>& pools);

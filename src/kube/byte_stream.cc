@@ -43,7 +43,7 @@ Error error_of(const ErrorCodeValue& error, std::string_view doing) {
   return {.code = code, .message = std::string(doing) + ": " + error.message()};
 }
 
-// A dead peer is noticed within about a minute even while nothing is sent (kubernetes.md §2).
+// A dead peer is noticed within about a minute even while nothing is sent (RFC 9293, 3.8.4).
 void set_socket_options(tcp::socket& socket) {
   const auto set = [fd = socket.native_handle()](int level, int option, int value) {
     ::setsockopt(fd, level, option, &value,

@@ -1,6 +1,6 @@
 #pragma once
 // Credentials from this machine: literals of a kubeconfig, and files that are read again while we
-// run, because tokens and certificates rotate (kubernetes.md §8).
+// run, because tokens and certificates rotate.
 
 #include <memory>
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
 // What work is expected to cost on an offering. The unit of every comparison is the expected
-// dollars for a given amount of useful work of one replica (placement.md 10); dividing by that work
+// dollars for a given amount of useful work of one replica; dividing by that work
 // gives dollars per useful hour.
 //
 // Without checkpoints an interruption loses all work since the start. Work of `t`

@@ -1,5 +1,5 @@
 #pragma once
-// Deadlines: never missed if they can be met (placement.md 2, 4).
+// Deadlines: never missed if they can be met (Wu et al., NSDI 2024, "Can't Be Late").
 //
 // C is the compute time that an attempt which starts anew still needs: all of the job's while
 // nothing is saved, because an interruption puts it back to the start; with checkpoints, what the

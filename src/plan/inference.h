@@ -2,7 +2,7 @@
 // Inference: R replicas, of which min(baseline, R) and what is not meant for spot belong on
 // reserved capacity, or on-demand while that is full, and floor((R - baseline) * spot_percent /
 // 100) on spot, and `overprovision` more. On-demand stands in for the share of spot that is not to
-// be had, and (SpotHedge, placement.md 9) for what of it is not ready: so it covers the time that
+// be had, and (SpotHedge; Mao et al. 2025) for what of it is not ready: so it covers the time that
 // spot takes to come. Replicas on nodes that are about to go count as gone (draining.h).
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The reserved baseline goes to whoever would pay most elsewhere (design 4, rule 2). Its hours are
+// The reserved baseline goes to whoever would pay most elsewhere (docs/placement.md). Its hours are
 // paid already, so a slot is worth what the workload that gets it would otherwise pay: by priority
 // first, then by the expected cost per accelerator and useful hour of the best alternative that it
 // may use and could get now. Who has no alternative at all comes first.

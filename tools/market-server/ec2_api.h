@@ -16,7 +16,7 @@
 
 namespace spillway::market_server {
 
-// EC2 throttles with token buckets: `burst` requests at once, then `per_second` (capacity.md 6.1).
+// EC2 throttles with token buckets: `burst` requests at once, then `per_second`.
 struct ThrottleLimits {
   double burst = 100;
   double per_second = 20;

@@ -151,7 +151,7 @@ struct CheckpointStatus {
   std::optional<Duration> save_time;           // measured, from the request to the last part
   std::optional<Duration> suggested_interval;  // from save time and expected life
   // Restarts in a row that no newer checkpoint was made between and that neither the program nor
-  // the loss of its node explains (checkpoints.md 8).
+  // the loss of its node explains.
   std::int32_t restarts_without_progress = 0;
   std::string message;  // why the newest one does not count; empty if it does
 

@@ -1,5 +1,5 @@
 #pragma once
-// The one loop: caches -> picture -> plan -> work -> API server (design §3). An event only means
+// The one loop: caches -> picture -> plan -> work -> API server. An event only means
 // "look again soon"; bursts fold into one pass; a plan says itself when it wants to be made again
 // without an event.
 

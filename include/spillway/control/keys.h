@@ -1,7 +1,7 @@
 #pragma once
 // Labels and annotations that Spillway puts on what it creates. Labels are stable for the life of a
 // pod; anything that moves (a rate) is an annotation of the Job or Deployment object, never of its
-// template (design §3).
+// template.
 
 #include <string_view>
 

@@ -16,7 +16,7 @@
 //   awake    none         any          nothing
 //
 // A policy that is deleted, only audits, or selects the namespace no more wants everything awake.
-// Rules: cost.md §11 (9, 10), §12.
+// Rules and their reasons: docs/off-switch.md.
 
 #include <cstdint>
 #include <map>

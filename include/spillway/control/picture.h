@@ -26,8 +26,8 @@ namespace spillway::control {
 template <class T>
 using Shared = std::shared_ptr<const T>;
 
-// Decisions that are being written and not yet answered: they stand for the stored objects (design
-// "Own decisions are seen").
+// Decisions that are being written and not yet answered: they stand for the stored objects (own
+// decisions are seen).
 struct Assumptions {
   std::map<ObjectKey, Shared<api::TrainingJob>> training_jobs;
   std::map<ObjectKey, Shared<api::InferencePool>> inference_pools;

@@ -1,7 +1,7 @@
 #pragma once
 // What the status of each resource should say after a plan. Pure. A status holds facts and rates at
 // their last transition and nothing that grows by itself, so an unchanged world writes nothing
-// (design "Quiet means quiet").
+// (quiet means quiet).
 
 #include <optional>
 #include <string>

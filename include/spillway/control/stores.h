@@ -1,5 +1,5 @@
 #pragma once
-// The object stores that the administrator has configured for checkpoints (design §2): a workload
+// The object stores that the administrator has configured for checkpoints: a workload
 // names one, and never brings an endpoint or an identity of its own. The operator reads with its
 // own identity; pods write with theirs.
 

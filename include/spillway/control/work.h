@@ -28,8 +28,8 @@ struct WriteStatus {
   nlohmann::json status;
 };
 // Reads the object live; the chain goes on only if it is still at the version that was decided on.
-// Before anything is done to children that no status write precedes (kubernetes.md §4, circuit
-// breaker): after a restart the caches may show a past in which another placement was in force.
+// Before anything is done to children that no status write precedes (caches may lie after
+// a restart): after a restart the caches may show a past in which another placement was in force.
 struct ConfirmCurrent {
   kube::ResourceType type;
   ObjectKey key;

@@ -1,5 +1,5 @@
 #pragma once
-// The ledger: what every node's time cost, second by second, and whose it was (design §6).
+// The ledger: what every node's time cost, second by second, and whose it was.
 //
 //   a node's time = used by the pods bound to it, split by their accelerators
 //                 + starting: until the first such pod is bound

@@ -1,5 +1,5 @@
 #pragma once
-// Configuration of the connection: a kubeconfig, or what a pod finds in itself (kubernetes.md §8).
+// Configuration of the connection: a kubeconfig, or what a pod finds in itself.
 
 #include <functional>
 #include <memory>

@@ -1,5 +1,5 @@
 #pragma once
-// Events (events.k8s.io/v1) that tell people what happened, with the bounds of kubernetes.md §6.3:
+// Events (events.k8s.io/v1) that tell people what happened, with bounds like client-go's:
 // repetition becomes a series, ten similar ones become one, a flood per object is cut, and a full
 // queue drops. Recording never blocks and never fails.
 

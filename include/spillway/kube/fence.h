@@ -1,7 +1,7 @@
 #pragma once
 // Kubernetes leases do not fence by themselves (the leaderelection package says so). Ours do: every
 // mutating call asks for a write deadline last thing before its bytes leave, and may not outlive it
-// (kubernetes.md §7).
+// (client-go's leaderelection documents the gap).
 
 #include <spillway/core/result.h>
 #include <spillway/core/time.h>

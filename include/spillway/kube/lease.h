@@ -1,6 +1,6 @@
 #pragma once
 // Leader election on a coordination.k8s.io/v1 Lease, and the fence that follows from it
-// (kubernetes.md §7):
+// (the timing rules of client-go's leaderelection, on a monotonic clock):
 //
 //   deadline = monotonic time at the START of the last successful renew + renew_deadline
 //

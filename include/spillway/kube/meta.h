@@ -1,6 +1,6 @@
 #pragma once
 // Object metadata in the compact form that the caches of this module hold: 45,000 objects have to
-// fit into a few dozen MiB (design §8). Field names are those of spillway::ObjectMeta, so that
+// fit into a few dozen MiB. Field names are those of spillway::ObjectMeta, so that
 // generic code takes either.
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 // Keeps a Store in step with a collection of the API server: lists, watches, and survives
-// everything that kubernetes.md §1 knows of. The decisions are in reflector_state.h; this is the
+// 410s, broken streams and lost bookmarks. The decisions are in reflector_state.h; this is the
 // driver.
 
 #include <functional>

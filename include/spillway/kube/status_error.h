@@ -1,6 +1,6 @@
 #pragma once
 // From an answer of the API server that is not a success to an Error: by HTTP status, then by
-// reason and causes of the Kubernetes Status object in its body (kubernetes.md §3).
+// reason and causes of the Kubernetes Status object in its body (API conventions, "Error codes").
 
 #include <string_view>
 

@@ -21,7 +21,7 @@ std::string_view to_string(Method method);
 }
 
 // A lease renewal never queues behind other traffic: own connection, no client-side limit
-// (kubernetes.md §5). What only tells people something (kLow) goes when there is little else to do.
+// (KEP-1040). What only tells people something (kLow) goes when there is little else to do.
 enum class Priority { kNormal, kLease, kLow };
 
 struct HttpRequest {

@@ -24,7 +24,7 @@
 
 namespace spillway::market {
 
-// EC2 DescribeSpotPriceHistory of one region (capacity.md 6.1).
+// EC2 DescribeSpotPriceHistory of one region.
 struct AwsSpotSource {
   Region region;
   std::string endpoint;  // "" = https://ec2.<region>.amazonaws.com; an override may be plain http

@@ -1,6 +1,6 @@
 #pragma once
 // How long capacity lasts and whether it can be had, learnt from what the cluster itself sees
-// (placement.md 4 and 5). Pure values and functions. All sums are integers, so that
+// (docs/placement.md). Pure values and functions. All sums are integers, so that
 // CapacityPool.status can hold them and a restarted operator goes on where it was.
 
 #include <cstdint>

@@ -17,7 +17,7 @@ using api::PriceQuality;
 
 // One node for an hour. `likely` is the best estimate and what is shown; `upper` is what decisions
 // reckon with: equal to `likely` while live, wider with age, the on-demand price at most (a spot
-// price is capped there, capacity.md 6.1).
+// price is capped there, by EC2's own rule).
 struct NodePrice {
   HourlyRate likely;
   HourlyRate upper;
@@ -26,7 +26,7 @@ struct NodePrice {
   std::string source;                  // "feed aws-us-east-1", "fixed", "catalogue"
 };
 
-// How a pool is expected to behave, learnt from the cluster itself (placement.md 4).
+// How a pool is expected to behave, learnt from the cluster itself (market/estimate.h).
 struct LifeEstimate {
   // Expected time until a node of the pool is lost, for a node that starts now. Never zero;
   // unlimited for reserved and on-demand capacity.

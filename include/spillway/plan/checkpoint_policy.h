@@ -14,7 +14,7 @@ namespace spillway::plan {
 
 // The interval at which saves and rework together cost least: Young's square root of 2 x save time
 // x mean life with Daly's correction, the life stretched by what saves at a notice rescue
-// (checkpoints.md 6). `notice_success` in [0, 1): the share of losses before which a save asked for
+// (Daly 2006). `notice_success` in [0, 1): the share of losses before which a save asked for
 // at the notice is verified. Within 10 s and 24 h, and never shorter than a save.
 [[nodiscard]] Duration best_interval(Duration save_time, Duration mean_life, double notice_success);
 
@@ -33,7 +33,7 @@ struct StoredCheckpoint {
   bool verified = false;
 };
 
-// Which of them to remove, oldest first (marker before parts, checkpoints.md 7): verified ones
+// Which of them to remove, oldest first (marker before parts, docs/checkpoints.md): verified ones
 // older than the newest `keep` verified, of which at least two always stay; never one that was not
 // verified, never `in_use`, and none at all while a resume is in flight. Newer is: later attempt,
 // then higher step.

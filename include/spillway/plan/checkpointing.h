@@ -1,6 +1,6 @@
 #pragma once
 // What the plan knows of a job's checkpoints, and what it asks for when the job is to leave its
-// capacity (design 5; docs/interruption.md). The state machine is one pure, total function; its
+// capacity (docs/interruption.md). The state machine is one pure, total function; its
 // only memory is status.save, which is written before anything is asked.
 //
 //   Undisturbed ──leave──> Saving ──verified──────────────────> Ended: the verdict takes effect
@@ -107,7 +107,7 @@ struct InterruptionStep {
 
 struct InterruptionLimits {
   // The last part of a notice belongs to ending the pods: this long, but never more than a third of
-  // the notice (checkpoints.md 2: 120 s are to be planned with as 100 s, 30 s as 20 s).
+  // the notice (120 s are to be planned with as 100 s, 30 s as 20 s).
   Duration end_reserve = std::chrono::seconds(20);
   // Telling the ranks and verifying afterwards.
   Duration overhead = std::chrono::seconds(4);

@@ -1,7 +1,7 @@
 #pragma once
 // How long spot windows (capacity on offer) and gaps between them last. Their lengths are near
 // universal: at age a, in hours, either ends at a rate of s x (0.7 / (a + 0.3) + 0.15) per hour,
-// with s around 1 on every recorded trace (placement.md 17). So a fresh window is distrusted and an
+// with s around 1 on every recorded trace. So a fresh window is distrusted and an
 // old one trusted, and what is learnt of a pool is only s, apart for windows and gaps. Pure values;
 // no clock.
 

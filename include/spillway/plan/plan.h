@@ -27,7 +27,7 @@ class ProgrammeLibrary;  // programme_library.h
 
 // Constants of the policy. Every one has a reason; none is tuned to recorded data.
 struct Config {
-  // A move must save at least this share of the remaining cost (placement.md 10, anti-thrash).
+  // A move must save at least this share of the remaining cost (against thrashing).
   std::int64_t move_margin_percent = 15;
   // A workload is left alone for this long after it starts or moves.
   Duration min_run = std::chrono::minutes(10);
@@ -41,7 +41,7 @@ struct Config {
   // A replica that is bound for longer than this without being ready is not loading but ill: it is
   // not covered any more (model load takes 2 to 7 minutes).
   Duration load_limit = std::chrono::minutes(30);
-  // A pool that did not deliver: first retry, doubled each time, capped (placement.md 5).
+  // A pool that did not deliver: first retry, doubled each time, capped.
   Duration stock_out_base = std::chrono::minutes(2);
   Duration stock_out_cap = std::chrono::minutes(30);
   InterruptionLimits interruption;

@@ -4,7 +4,7 @@
 // into other modules' state, no I/O behind any of it.
 //
 // Own decisions are in it as made: a placement that has been decided and not yet been observed
-// stands in `placement` of its workload, so capacity is never given away twice (design "Own
+// stands in `placement` of its workload, so capacity is never given away twice ("own
 // decisions are seen").
 //
 // Indices (`pool`, `node`, `shape`, `traits`) point into the vectors of the same snapshot.

@@ -15,7 +15,7 @@
 //
 // The deadline is a wall, not a cost: when the time left no longer holds the work, two changeovers
 // and the margin ("forced"), on-demand is the only answer, unless the job is on spot already, which
-// may go on until its window ends (placement.md 2), or, begun while on-demand was stocked out,
+// may go on until its window ends (the thrifty rule), or, begun while on-demand was stocked out,
 // until on-demand is back. A job whose `work_left` shrinks as it runs is meant, that is one with
 // checkpoints; work that an interruption would lose belongs into `changeover`.
 

@@ -1,5 +1,5 @@
 #pragma once
-// The stochastic dynamic programme behind the spot policy (placement.md 17), tabulated: what
+// The stochastic dynamic programme behind the spot policy, tabulated: what
 // waiting, spot and on-demand are expected to cost a job from now to its end, by compute time left,
 // slack, and age of the market's window or gap. It is computed once for (changeover, price ratio,
 // hazard scale, failover) and shared by all jobs; outside the planning pass, some milliseconds

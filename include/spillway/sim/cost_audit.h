@@ -1,5 +1,5 @@
 #pragma once
-// Conservation of cost (design §6), watched while a world runs: what the nodes that there are cost
+// Conservation of cost, watched while a world runs: what the nodes that there are cost
 // is what workloads are charged + starting + idle, to the micro-dollar and at every look, and what
 // anybody was charged never falls. The ledger (spillway/cost) is fed from the API server alone and
 // held against an integral of the nodes' rates that shares nothing with it.

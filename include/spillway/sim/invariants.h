@@ -1,5 +1,5 @@
 #pragma once
-// What holds at every instant, whatever happens (design §9), read from the API server alone.
+// What holds at every instant, whatever happens, read from the API server alone.
 
 #include <cstdint>
 #include <map>

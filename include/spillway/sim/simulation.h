@@ -242,7 +242,7 @@ struct SimulationReport {
   std::vector<CostPoint> cost_curve;   // at most kMaxPoints, first at `from`, last at `to`
   // Sentences: what was assumed, what is not modelled, what the market did not say.
   std::vector<std::string> notes;
-  // Broken invariants (design: never two attempts, never above max, ...). Not empty = a defect of
+  // Broken invariants (never two attempts, never above max, ...). Not empty = a defect of
   // Spillway, not of the input.
   std::vector<std::string> violations;
   std::uint64_t writes = 0;  // of the operator, Events left out

@@ -2,7 +2,7 @@
 // A whole cluster with the operator in it, on virtual time: the API server, the models of
 // Kubernetes' controllers, a node autoscaler, a market, and the operator as a process that can be
 // killed and started again. Faults are asked for in advance or when the time comes; the invariants
-// of design §9 are checked after every step in which something changed.
+// (invariants.h) are checked after every step in which something changed.
 //
 //   World world({.seed = 1});
 //   world.add_pool({.name = "spot-a", .tier = api::Tier::kSpot, .spot = "8.00", ...});

@@ -14,7 +14,7 @@ double minutes(Duration time) {
   return std::chrono::duration<double, std::ratio<60>>(time).count();
 }
 
-// The examples of checkpoints.md 6.
+// By hand from Daly's formula (2006).
 TEST(BestInterval, IsYoungsWithDalysCorrectionAndTheHelpOfNotices) {
   EXPECT_NEAR(minutes(best_interval(30s, 4h, 0)), 15.3, 0.4);
   EXPECT_NEAR(minutes(best_interval(30s, 4h, 0.9)), 49, 1);
