@@ -59,8 +59,10 @@ class Reconciler::Pass {
       refused("TrainingJob", kTrainingJobs, *job, sentence);
     for (const auto& [pool, sentence] : picture_.refused_inference)
       refused("InferencePool", kInferencePools, *pool, sentence);
-    for (const Shared<api::TrainingJob>& job : picture_.finished)
+    for (const Shared<api::TrainingJob>& job : picture_.finished) {
+      let_go(*job);
       expire(*job);
+    }
     result_.wake_at = earlier(result_.wake_at, memory_.next_change(now_));
     result_.wake_at = earlier(result_.wake_at, plan_.wake_at);
     return std::move(result_);
@@ -319,6 +321,14 @@ class Reconciler::Pass {
     if (!known_over)
       work.writes.emplace_back(ConfirmAttemptOver{
           {job.meta.key.ns, attempt_job_name(job.meta.key.name, before)}, job.meta.uid});
+  }
+
+  // What ended while nobody could take the finalizer away with it.
+  void let_go(const api::TrainingJob& job) {
+    if (reconciler_.observe_ || !job.holds_deletion || wants_deletion_held(job, job.status)) return;
+    Work work{.subject = reference_to("TrainingJob", job.meta)};
+    hold_deletion(work, job, false);
+    add(std::move(work));
   }
 
   // ttlSecondsAfterFinished: the job object goes, and the garbage collector takes what it owns.

@@ -63,9 +63,12 @@ class Protocol : public ::testing::Test {
     return builder.build(world_.world, {}, four_dollars, kNow, {.stores = &*stores_});
   }
   std::vector<Work> work(plan::TrainingDecision decision) {
-    const Picture built = picture();
     plan::Plan plan;
     plan.training.push_back(std::move(decision));
+    return carry_out(std::move(plan));
+  }
+  std::vector<Work> carry_out(plan::Plan plan) {
+    const Picture built = picture();
     plan.pools.resize(built.pools.size());
     PoolMemory memory;
     memory.learn(built, plan, kNow);
@@ -327,6 +330,23 @@ TEST_F(Protocol, an_attempt_that_could_save_is_held_before_it_begins) {
   ASSERT_NE(hold, nullptr);
   EXPECT_TRUE(hold->hold);
   EXPECT_LT(position<HoldDeletion>(work[0]), position<CreateChild>(work[0]));
+}
+
+// Its last status was written, and the operator ended before it took the finalizer away.
+TEST_F(Protocol, a_finished_job_that_is_still_held_is_let_go) {
+  json done = checkpointed(1);
+  done["metadata"]["finalizers"] = json::array({"spillway.dev/checkpoint"});
+  done["status"]["conditions"] = json::array({{{"type", "Complete"},
+                                               {"status", "True"},
+                                               {"reason", "Succeeded"},
+                                               {"message", ""},
+                                               {"lastTransitionTime", "2026-11-21T11:58:00Z"},
+                                               {"observedGeneration", 1}}});
+  world_.training(done);
+  const auto work = carry_out({});
+  const HoldDeletion* hold = hold_in(work);
+  ASSERT_NE(hold, nullptr);
+  EXPECT_FALSE(hold->hold);
 }
 
 TEST_F(Protocol, a_job_that_cannot_be_asked_to_save_is_never_held) {
