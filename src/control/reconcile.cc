@@ -190,6 +190,7 @@ class Reconciler::Pass {
                        !removes_checkpoints(*job) && !finished(*job);
     const bool recorded = saves && write_training_status(work, decision, job).second;
     if (deletion.step == DeletionStep::kEnd) end_all(work, children);
+    if (deletion.attempt_unseen) confirm_over(work, *job, job->status.attempt);
     if (deletion.step == DeletionStep::kLetGo) hold_deletion(work, *job, false);
     if (!recorded && !work.writes.empty()) {
       work.writes.insert(work.writes.begin(),
@@ -318,9 +319,12 @@ class Reconciler::Pass {
     const bool known_over = std::ranges::any_of(earlier, [&](const Shared<kube::Job>& other) {
       return decided_attempt(*other) == before && other->terminal() && !other->meta.deleted_at;
     });
-    if (!known_over)
-      work.writes.emplace_back(ConfirmAttemptOver{
-          {job.meta.key.ns, attempt_job_name(job.meta.key.name, before)}, job.meta.uid});
+    if (!known_over) confirm_over(work, job, before);
+  }
+
+  static void confirm_over(Work& work, const api::TrainingJob& job, AttemptNumber attempt) {
+    work.writes.emplace_back(ConfirmAttemptOver{
+        {job.meta.key.ns, attempt_job_name(job.meta.key.name, attempt)}, job.meta.uid});
   }
 
   // What ended while nobody could take the finalizer away with it.

@@ -50,7 +50,10 @@ Deletion next_of_deletion(const DeletedJob& deleted) {
   }
   const auto& step = deleted.decision.interruption;
   const bool saving = step && step->state == plan::InterruptionState::kSaving && !step->may_end;
-  return {.step = saving ? DeletionStep::kSave : DeletionStep::kLetGo};
+  if (saving) return {.step = DeletionStep::kSave};
+  const bool began = deleted.job.status.attempt.value() > 0 && !finished(deleted.job);
+  return {.step = DeletionStep::kLetGo,
+          .attempt_unseen = began && deleted.children.current == nullptr};
 }
 
 bool wants_deletion_held(const api::TrainingJob& job, const api::TrainingJobStatus& status) {

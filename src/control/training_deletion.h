@@ -32,6 +32,9 @@ struct Deletion {
   DeletionStep step = DeletionStep::kLetGo;
   std::optional<Notable> notable;     // what a person should know when it goes
   std::optional<Instant> give_up_at;  // then it goes in any case
+  // Nothing is seen of its attempt, which may be the fault of who looks: that it is over has to be
+  // read live before the job is let go.
+  bool attempt_unseen = false;
 };
 Deletion next_of_deletion(const DeletedJob& deleted);
 

@@ -68,10 +68,12 @@ bool forgets_an_interruption(const std::string& difference) {
          difference.find("\"op\"") == difference.rfind("\"op\"");
 }
 
-// An attempt that began and ended while nobody could see it was never seen to run.
+// An attempt that began and ended while nobody could see it was never seen to run, and is no
+// restart.
 bool never_saw_it_run(const std::string& difference) {
   return difference.starts_with("trainingjobs.spillway.dev ") &&
-         difference.ends_with(R"(: [{"op":"remove","path":"/status/startedAt"}])");
+         (difference.ends_with(R"(: [{"op":"remove","path":"/status/startedAt"}])") ||
+          difference.ends_with(R"(: [{"op":"replace","path":"/status/restarts","value":0}])"));
 }
 bool past_is_forgotten(const std::string& difference) {
   return forgets_an_interruption(difference) || never_saw_it_run(difference);

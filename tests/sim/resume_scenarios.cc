@@ -55,7 +55,8 @@ Scenario more_ranks() {
         });
       },
       [](World& world) {
-        Problems problems = done_again_at_most(200)(world);
+        // Three minutes of outage let the program go on after its save.
+        Problems problems = done_again_at_most(200 + 180)(world);
         const auto manifests = stage_of(world)->manifests();
         for (const char* writers : {"-of-00002.json", "-of-00003.json"}) {
           expect(problems,

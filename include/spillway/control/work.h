@@ -36,7 +36,7 @@ struct ConfirmCurrent {
   ResourceVersion decided_on;
 };
 // Reads the Job of an earlier attempt live; the chain goes on only if it is gone, or terminal.
-// Before the next attempt is created, unless the cache has it as terminal: that does not pass.
+// Before the next attempt is created, or its job let go, unless the cache has it as terminal.
 struct ConfirmAttemptOver {
   ObjectKey job;
   Uid owner;

@@ -378,6 +378,14 @@ TEST_F(Protocol, a_deleted_job_is_asked_to_save_before_it_is_let_go) {
   EXPECT_LT(position<WriteStatus>(saved[0]), position<HoldDeletion>(saved[0]));
 }
 
+// Its Job may have been made while nobody was told of it.
+TEST_F(Protocol, a_deleted_job_whose_attempt_is_not_seen_is_let_go_when_it_is_known_to_be_over) {
+  world_.training(deleted(checkpointed(1)));
+  const auto work = this->work({.workload = 0, .cause = Cause::kTerminating});
+  ASSERT_NE(hold_in(work), nullptr);
+  EXPECT_LT(position<ConfirmAttemptOver>(work[0]), position<HoldDeletion>(work[0]));
+}
+
 TEST_F(Protocol, a_deleted_job_with_nothing_to_save_is_let_go_at_once) {
   json never_started = checkpointed(1);
   never_started.erase("status");
