@@ -33,7 +33,7 @@ def test_the_crds_of_the_chart_are_those_of_the_repository(version):
     link = tools.ROOT / "charts/spillway/files/crds"
     assert link.is_symlink() and link.resolve() == tools.ROOT / "crds"
     kept = rendered(version, "CustomResourceDefinition")
-    assert len(kept) == len(files) == 3
+    assert len(kept) == len(files) > 0
     for crd in kept:
         assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     assert kept == rendered(version, "CustomResourceDefinition", "--set", "crds.keep=false")
