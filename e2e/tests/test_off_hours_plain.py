@@ -208,7 +208,11 @@ def test_a_namespace_sleeps_at_the_edge_and_is_woken_by_command_whoever_leads(pl
     # The command is taken back: asleep again.
     plain.annotate_namespace(wake_until=None)
     plain.wait_replicas("web", 0)
-    assert chat.status["readyReplicas"] == 1, "Spillway's own follow rules of their own"
+    chat.wait(
+        lambda s: s.get("awake") is False and not s.get("readyReplicas"),
+        "to sleep by the same policy",
+    )
+    assert chat.get()["spec"]["replicas"] == 1, "what the user asked for stays as it is"
 
 
 def test_a_person_who_scales_by_hand_wins_and_a_deleted_policy_wakes_the_rest_in_order(plain):
