@@ -81,9 +81,8 @@ def check(job, status, found, expected):
     assert {job.journal(last, rank).fingerprint for rank in (0, 1)} == {expected}
     assert status["interruptions"]["count"] == len(NOTICES)
     assert status.get("restartsCounted", 0) == 0, "the loss of a node is not the program's fault"
-    # What is lost without a notice is what was done since the last save that had reached the store:
-    # the last may have been on its way, on a busy machine the one before it, too.
-    assert found[-1].last_step - found[-1].resumed_step <= 3 * INTERVAL
+    # What is lost without a notice is at most what was done since the last save but one.
+    assert found[-1].last_step - found[-1].resumed_step <= 2 * INTERVAL
 
 
 def test_a_gang_in_agent_mode_ends_with_the_same_bits_whatever_takes_its_nodes(
