@@ -71,6 +71,7 @@ void serve(int socket, steady_clock::time_point loaded_at, milliseconds work) {
   }
   close(socket);
   --open_connections;
+  open_connections.notify_all();
 }
 
 int listen_on(int port) {
@@ -125,7 +126,8 @@ int main(int argc, char** argv) {
   const auto loaded_at = steady_clock::now() + milliseconds(std::atoi(argv[2]));
   accept_all(listener, signals, loaded_at, milliseconds(std::atoi(argv[3])));
   close(listener);
-  while (open_connections > 0)  // what has begun is finished
-    std::this_thread::sleep_for(milliseconds(5));
+  // What has begun is finished.
+  for (int open = open_connections; open > 0; open = open_connections)
+    open_connections.wait(open);
   return 0;
 }

@@ -11,9 +11,12 @@ import pytest
 
 from cluster import ControlPlane, Machines, Network
 from cluster.machine import missing
+from support import agent
 from support.installation import install
 from support.kubectl import Kubectl
+from support.object_store import ObjectStore
 from support.programs import built
+from support.real_world import RealPool
 from support.trainer import Gang
 
 BUSYBOX_IMAGE = "spillway.dev/busybox:1"
@@ -102,3 +105,21 @@ def busybox(real_nodes):
     if None in programs:
         pytest.skip("busybox or curl is missing: run `scripts/setup test`")
     return real_nodes.load_image(BUSYBOX_IMAGE, *programs)
+
+
+@pytest.fixture
+def store(cluster, tmp_path):
+    """A store that the pods reach, with the bucket of the tests."""
+    started = ObjectStore(tmp_path, cluster.address).start()
+    started.make_bucket(agent.BUCKET)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def pool(world, machines):
+    """Three nodes of one spot pool."""
+    made = RealPool(world, machines, "spot", tier="Spot", zone="us-east-1a", fixed="1.00")
+    made.take("node-a", "node-b", "node-c")
+    yield made
+    made.close()

@@ -8,22 +8,14 @@ import json
 import pytest
 
 from cluster import wait_until
+from support.agent import BUCKET
 from support.gang_job import DIRECTORY, RANKS, SYNC, GangJob, agent_containers, gang_job
-from support.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY, ObjectStore
+from support.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 WAIT = 90  # seconds: far above what is needed
 STEPS = 300
 FLAGS = [f"--steps={STEPS}", "--interval=1000", "--hidden=4096", "--peer-seconds=10"]
 JOB = "training/{namespace}/fit/uid-1/"
-BUCKET = "checkpoints"
-
-
-@pytest.fixture
-def store(cluster, tmp_path):
-    started = ObjectStore(tmp_path, cluster.address).start()
-    started.make_bucket(BUCKET)
-    yield started
-    started.stop()
 
 
 @pytest.fixture

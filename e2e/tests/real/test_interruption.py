@@ -4,14 +4,11 @@ elsewhere from a verified checkpoint each time, and ends with the very bits of a
 
 import datetime
 
-import pytest
-
 from cluster import wait_until
 from support import agent
 from support.history import TRAINING_JOBS
 from support.interruptions import measure, table
-from support.object_store import ObjectStore
-from support.real_world import DIRECTORY, RealPool, TrainerJob
+from support.real_world import DIRECTORY, TrainerJob
 
 WAIT = 180  # seconds: far above what is needed
 STEPS = 1200
@@ -19,22 +16,6 @@ INTERVAL = 100  # steps
 MODEL = [f"--steps={STEPS}", f"--interval={INTERVAL}", "--hidden=4096", "--peer-seconds=30"]
 PACE = ["--step-milliseconds=50"]
 NOTICES = (120, 30, 0)  # seconds; 0 is a power cut without a word
-
-
-@pytest.fixture
-def store(cluster, tmp_path):
-    started = ObjectStore(tmp_path, cluster.address).start()
-    started.make_bucket(agent.BUCKET)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def pool(world, machines):
-    made = RealPool(world, machines, "spot", tier="Spot", zone="us-east-1a", fixed="1.00")
-    made.take("node-a", "node-b", "node-c")
-    yield made
-    made.close()
 
 
 def interrupt(machines, pool, job, history, attempt, seconds, replacement):

@@ -8,7 +8,6 @@ import pytest
 
 from cluster import wait_until
 from support import agent
-from support.object_store import ObjectStore
 from support.real_world import DIRECTORY, RealPool, TrainerJob
 
 WAIT = 180  # seconds: far above what is needed
@@ -23,14 +22,6 @@ CHECKPOINT = {
     "trigger": {"signal": "SIGUSR1"},
     "interval": "10s",
 }
-
-
-@pytest.fixture
-def store(cluster, tmp_path):
-    started = ObjectStore(tmp_path, cluster.address).start()
-    started.make_bucket(agent.BUCKET)
-    yield started
-    started.stop()
 
 
 @pytest.fixture

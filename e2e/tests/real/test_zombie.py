@@ -6,12 +6,9 @@ them is ever resumed from.
 import datetime
 import re
 
-import pytest
-
 from cluster import wait_until
 from support import agent
-from support.object_store import ObjectStore
-from support.real_world import RealPool, TrainerJob
+from support.real_world import TrainerJob
 
 WAIT = 240  # seconds: far above what is needed
 STEPS = 1500
@@ -26,22 +23,6 @@ CHECKPOINT = {
     "interval": "10s",
 }
 COMMIT = re.compile(r"/attempt-(\d+)/checkpoint-(\d+)/_SUCCESS$")
-
-
-@pytest.fixture
-def store(cluster, tmp_path):
-    started = ObjectStore(tmp_path, cluster.address).start()
-    started.make_bucket(agent.BUCKET)
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def pool(world, machines):
-    made = RealPool(world, machines, "spot", tier="Spot", zone="us-east-1a", fixed="1.00")
-    made.take("node-a", "node-b", "node-c")
-    yield made
-    made.close()
 
 
 def committed(store, attempt):
