@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include <spillway/control/keys.h>
+
 namespace spillway::control {
 namespace {
 
@@ -35,27 +37,46 @@ void PoolMemory::learn(const Picture& picture, const plan::Plan& plan, Instant n
     current.emplace(name, std::move(fresh));
   }
   pools_ = std::move(current);
-  const std::set<PoolName> losses = learn_nodes(picture, now);
-  learn_launches(picture, plan, now);
-  learn_market(picture, plan, losses, now);
+  const Use use = use_of(picture);
+  std::set<PoolName> losses = learn_nodes(picture, use, now);
+  if (!looked_) losses.merge(learn_unseen(picture, now));
+  looked_ = true;
+  learn_failures(picture, plan, now);
+  learn_launches(picture);
+  learn_market(picture, plan, use, losses, now);
   for (auto& [name, known] : pools_) {
     while (!known.interruptions.empty() && now - known.interruptions.front() >= kDay)
       known.interruptions.pop_front();
   }
 }
 
-std::set<PoolName> PoolMemory::learn_nodes(const Picture& picture, Instant now) {
-  std::set<std::size_t> working;
-  for (const auto& workload : picture.snapshot.training) {
-    for (const plan::Bound& bound : workload.bound)
-      working.insert(bound.node);
+PoolMemory::Use PoolMemory::use_of(const Picture& picture) {
+  const plan::Snapshot& snapshot = picture.snapshot;
+  Use use{.works = std::vector<bool>(snapshot.nodes.size()),
+          .leaves = std::vector<bool>(snapshot.nodes.size())};
+  const auto add = [&](const std::vector<plan::Bound>& bound) {
+    for (const plan::Bound& there : bound)
+      use.works[there.node] = true;
+  };
+  for (const auto& workload : snapshot.training)
+    add(workload.bound);
+  for (const auto& workload : snapshot.inference) {
+    for (const auto& allocation : workload.allocations)
+      add(allocation.bound);
   }
-  for (const auto& workload : picture.snapshot.inference) {
-    for (const auto& allocation : workload.allocations) {
-      for (const plan::Bound& bound : allocation.bound)
-        working.insert(bound.node);
-    }
-  }
+  for (const plan::Notice& notice : snapshot.notices)
+    use.leaves[notice.node] = notice.kind == plan::NoticeKind::kInterruption;
+  return use;
+}
+
+void PoolMemory::count_loss(Known& pool, Duration life, Instant now) {
+  pool.life = market::after_loss(pool.life, whole_seconds(life));
+  pool.life.exposure = whole_seconds(pool.life.exposure);
+  pool.interruptions.push_back(now);
+  if (pool.interruptions.size() > kMaxInterruptions) pool.interruptions.pop_front();
+}
+
+std::set<PoolName> PoolMemory::learn_nodes(const Picture& picture, const Use& use, Instant now) {
   std::map<NodeName, SeenNode> seen;
   for (std::size_t i = 0; i < picture.snapshot.nodes.size(); ++i) {
     const plan::Node& node = picture.snapshot.nodes[i];
@@ -63,36 +84,103 @@ std::set<PoolName> PoolMemory::learn_nodes(const Picture& picture, Instant now) 
     // Its pods may be reported gone before the node is: work seen once stays, until another kind of
     // end is seen.
     const bool worked =
-        working.contains(i) || (before != nodes_.end() && before->second.worked && !node.usable);
+        use.works[i] || (before != nodes_.end() && before->second.worked && !node.usable);
     seen.emplace(node.name, SeenNode{.pool = picture.snapshot.pools[node.pool].name,
                                      .age = std::max(now - picture.node_created_at[i], Duration(0)),
                                      .seen_at = now,
-                                     .worked = worked});
+                                     .worked = worked,
+                                     .leaves = use.leaves[i]});
   }
   std::set<PoolName> losses;
   for (const auto& [name, node] : nodes_) {
-    if (seen.contains(name) || !node.worked) continue;
+    if (seen.contains(name) || !(node.worked || node.leaves)) continue;
     losses.insert(node.pool);
     const auto pool = pools_.find(node.pool);
-    if (pool == pools_.end()) continue;
-    pool->second.life =
-        market::after_loss(pool->second.life, whole_seconds(node.age + (now - node.seen_at)));
-    pool->second.life.exposure = whole_seconds(pool->second.life.exposure);
-    pool->second.interruptions.push_back(now);
-    if (pool->second.interruptions.size() > kMaxInterruptions)
-      pool->second.interruptions.pop_front();
+    if (pool != pools_.end()) count_loss(pool->second, node.age + (now - node.seen_at), now);
   }
   nodes_ = std::move(seen);
   return losses;
 }
 
+namespace {
+
+// Nodes of one pool that went with work on them, as pods and attempts tell it.
+struct Evidence {
+  std::set<NodeName> nodes;      // that pods of ours are still bound to
+  std::size_t attempts = 0;      // that lost a node which no pod names any more
+  std::optional<Instant> since;  // since when the earliest of them was at work
+  void at_work(Instant at) { since = std::min(since.value_or(at), at); }
+  [[nodiscard]] std::size_t count() const { return nodes.size() + attempts; }
+};
+using EvidenceByPool = std::map<PoolName, Evidence>;
+
+void add_pods(const std::vector<Shared<kube::Pod>>& lost, EvidenceByPool& found) {
+  for (const Shared<kube::Pod>& pod : lost) {
+    const auto pool = pod->meta.labels.find(label::kPool);
+    if (!pool) continue;
+    Evidence& evidence = found[PoolName(*pool)];
+    evidence.nodes.insert(NodeName(pod->node.str()));
+    evidence.at_work(pod->bound_at.value_or(pod->meta.created_at));
+  }
+}
+
+EvidenceByPool evidence_of(const Picture& picture) {
+  EvidenceByPool found;
+  for (std::size_t i = 0; i < picture.training_children.size(); ++i) {
+    const TrainingChildren& children = picture.training_children[i];
+    add_pods(children.lost_pods, found);
+    const plan::TrainingWorkload& workload = picture.snapshot.training[i];
+    const bool unnamed =
+        workload.placement && workload.loss == plan::LossKind::kNode && children.lost_pods.empty();
+    if (!unnamed) continue;
+    Evidence& evidence = found[picture.snapshot.pools[workload.placement->pool].name];
+    ++evidence.attempts;
+    evidence.at_work(workload.running_since.value_or(workload.placement->since));
+  }
+  for (const InferenceChildren& children : picture.inference_children) {
+    for (const auto& [name, share] : children.shares)
+      add_pods(share.lost_pods, found);
+  }
+  return found;
+}
+
+}  // namespace
+
+// A node that is given back leaves no pod behind that has not ended: fewer nodes alone are no loss.
+std::set<PoolName> PoolMemory::learn_unseen(const Picture& picture, Instant now) {
+  const EvidenceByPool found = evidence_of(picture);
+  std::set<PoolName> losses;
+  for (std::size_t i = 0; i < picture.pools.size(); ++i) {
+    const auto& recorded = picture.pools[i]->status.nodes;
+    const PoolName& name = picture.snapshot.pools[i].name;
+    const auto evidence = found.find(name);
+    if (!recorded || evidence == found.end()) continue;
+    const std::int64_t fewer = recorded->ready - picture.ready_nodes[i];
+    const std::int64_t lost = std::min(fewer, static_cast<std::int64_t>(evidence->second.count()));
+    const Duration life = std::max(now - evidence->second.since.value_or(now), Duration(0));
+    for (std::int64_t node = 0; node < lost; ++node)
+      count_loss(pools_.at(name), life, now);
+    if (lost > 0) losses.insert(name);
+  }
+  return losses;
+}
+
 // A spot pool is there while it has a node that works or could, and is not there when a launch
-// failed or its last node was taken. Between sightings nothing is assumed (plan/hazard.h).
-void PoolMemory::learn_market(const Picture& picture, const plan::Plan& plan,
+// failed or its last node was taken. An idle node from before a gap says nothing of what is on
+// offer since. Between sightings nothing is assumed (plan/hazard.h).
+void PoolMemory::learn_market(const Picture& picture, const plan::Plan& plan, const Use& use,
                               const std::set<PoolName>& losses, Instant now) {
   std::vector<bool> is_there(picture.snapshot.pools.size());
-  for (const plan::Node& node : picture.snapshot.nodes)
-    is_there[node.pool] = is_there[node.pool] || node.usable;
+  for (std::size_t i = 0; i < picture.snapshot.nodes.size(); ++i) {
+    const plan::Node& node = picture.snapshot.nodes[i];
+    if (!node.usable || use.leaves[i]) continue;
+    const plan::Pool& pool = picture.snapshot.pools[node.pool];
+    const plan::HazardMemory& market = pools_.at(pool.name).market;
+    const bool in_gap = market.state() == plan::MarketState::kGap;
+    const bool is_old =
+        losses.contains(pool.name) || (in_gap && picture.node_created_at[i] <= market.seen_at());
+    is_there[node.pool] = is_there[node.pool] || use.works[i] || !is_old;
+  }
   std::vector<bool> failed(picture.snapshot.pools.size());
   for (const plan::StockOut& failure : plan.stock_outs)
     failed[failure.pool] = true;
@@ -120,16 +208,33 @@ void PoolMemory::show_market(Picture& picture) const {
   }
 }
 
-void PoolMemory::learn_launches(const Picture& picture, const plan::Plan& plan, Instant now) {
+void PoolMemory::learn_failures(const Picture& picture, const plan::Plan& plan, Instant now) {
   for (const plan::StockOut& failure : plan.stock_outs) {
     Known& pool = pools_.at(picture.snapshot.pools[failure.pool].name);
     pool.stock_outs = market::after_launch_failure(pool.stock_outs, failure.since, now);
   }
+}
+
+void PoolMemory::learn_launches(const Picture& picture) {
+  const auto succeeded = [&](std::size_t at, Instant since) {
+    Known& pool = pools_.at(picture.snapshot.pools[at].name);
+    if (pool.stock_outs.failures > 0)
+      pool.stock_outs = market::after_launch_success(pool.stock_outs, since);
+  };
   for (const auto& workload : picture.snapshot.training) {
-    if (!workload.placement || workload.state != plan::AttemptState::kRunning) continue;
-    Known& pool = pools_.at(picture.snapshot.pools[workload.placement->pool].name);
-    if (pool.stock_outs.failures == 0) continue;
-    pool.stock_outs = market::after_launch_success(pool.stock_outs, workload.placement->since);
+    if (workload.placement && workload.state == plan::AttemptState::kRunning)
+      succeeded(workload.placement->pool, workload.placement->since);
+  }
+  // A replica may be replaced on a node that has been there all the time: only one that came for
+  // it, or after it, was launched.
+  for (const InferenceChildren& children : picture.inference_children) {
+    for (const auto& [name, share] : children.shares) {
+      for (const InferenceShareChildren::Replica& replica : share.replicas) {
+        if (replica.node >= picture.snapshot.nodes.size()) continue;
+        succeeded(picture.snapshot.nodes[replica.node].pool,
+                  std::min(replica.pod->meta.created_at, picture.node_created_at[replica.node]));
+      }
+    }
   }
 }
 

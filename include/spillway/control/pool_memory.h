@@ -16,8 +16,12 @@ namespace spillway::control {
 
 class PoolMemory {
  public:
-  // Learns from this pass: nodes that vanished with work on them are losses, launches that failed
-  // or succeeded are noted. Call once a pass, before the accessors.
+  // Learns from this pass: nodes that vanished with work on them, or after a notice that the cloud
+  // takes them back, are losses; launches that failed or succeeded are noted. In the first pass the
+  // losses that nobody has written down yet are taken from what is still there: the pool had more
+  // nodes than it has, and pods or attempts of ours tell of nodes that went. The status that takes
+  // the loss in has fewer nodes in the same write, so that none is counted twice. Call once a pass,
+  // before the accessors.
   void learn(const Picture& picture, const plan::Plan& plan, Instant now);
 
   // Puts what was learnt of each spot pool's windows and gaps into the picture, for the plan that
@@ -39,20 +43,32 @@ class PoolMemory {
     std::deque<Instant> interruptions;
     plan::HazardMemory market;  // spot only
   };
+  // What of the nodes of a picture matters here, by node.
+  struct Use {
+    std::vector<bool> works;   // replicas of ours are bound to it
+    std::vector<bool> leaves;  // the cloud has said that it takes it back
+  };
   struct SeenNode {
     PoolName pool;
     Duration age{};
     Instant seen_at{};
     bool worked = false;  // replicas of ours were bound to it when it was last seen
+    bool leaves = false;  // and a notice said that it is taken back
   };
-  // Pools that lost a node which worked.
-  std::set<PoolName> learn_nodes(const Picture& picture, Instant now);
-  void learn_market(const Picture& picture, const plan::Plan& plan,
+  static Use use_of(const Picture& picture);
+  void count_loss(Known& pool, Duration life, Instant now);
+  // Pools that lost a node which worked or was taken back.
+  std::set<PoolName> learn_nodes(const Picture& picture, const Use& use, Instant now);
+  // The same of nodes that went while nobody looked. Pools that lost one.
+  std::set<PoolName> learn_unseen(const Picture& picture, Instant now);
+  void learn_market(const Picture& picture, const plan::Plan& plan, const Use& use,
                     const std::set<PoolName>& losses, Instant now);
-  void learn_launches(const Picture& picture, const plan::Plan& plan, Instant now);
+  void learn_failures(const Picture& picture, const plan::Plan& plan, Instant now);
+  void learn_launches(const Picture& picture);
 
   std::map<PoolName, Known> pools_;
   std::map<NodeName, SeenNode> nodes_;
+  bool looked_ = false;  // at a picture, in this life
 };
 
 }  // namespace spillway::control

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <spillway/control/keys.h>
 #include <spillway/control/pool_memory.h>
 
 namespace spillway::control {
@@ -30,6 +31,7 @@ class Market : public ::testing::Test {
   void nodes(std::size_t count) {
     picture_.snapshot.nodes.clear();
     picture_.node_created_at.assign(count, kNow - 1h);
+    picture_.ready_nodes = {static_cast<std::int64_t>(count), 0};
     for (std::size_t i = 0; i < count; ++i) {
       picture_.snapshot.nodes.push_back(
           {.name = NodeName("node-" + std::to_string(i)), .pool = 0, .usable = true});
@@ -39,6 +41,32 @@ class Market : public ::testing::Test {
     plan::TrainingWorkload job;
     job.bound = {{.node = 0, .replicas = 1}};
     picture_.snapshot.training.push_back(std::move(job));
+  }
+  void notice(plan::NoticeKind kind = plan::NoticeKind::kInterruption) {
+    picture_.snapshot.notices.push_back({.node = 0, .kind = kind});
+  }
+  void pods_leave() { picture_.snapshot.training.clear(); }
+  // As an earlier life of the operator left it.
+  void recorded(std::int32_t ready, std::int32_t interruptions) {
+    api::CapacityPool pool = *picture_.pools[0];
+    pool.status.nodes = {.ready = ready, .max = 8};
+    pool.status.interruptions_last_day = interruptions;
+    picture_.pools[0] = std::make_shared<const api::CapacityPool>(std::move(pool));
+  }
+  static Shared<kube::Pod> pod_of_spot(std::string_view node, Instant created) {
+    kube::Pod pod;
+    pod.meta.labels.set(label::kPool, "spot");
+    pod.meta.created_at = created;
+    pod.node = kube::Interned(node);
+    return std::make_shared<const kube::Pod>(std::move(pod));
+  }
+  void lost_pod(std::string_view node) {
+    picture_.snapshot.training.resize(1);
+    picture_.training_children.resize(1);
+    picture_.training_children[0].lost_pods.push_back(pod_of_spot(node, kNow - 3h));
+  }
+  [[nodiscard]] std::int32_t interruptions() const {
+    return memory_.interruptions_last_day(PoolName("spot"));
   }
   void look(Duration later) {
     now_ += later;
@@ -86,6 +114,149 @@ TEST_F(Market, ALaunchThatFailedIsAGapThoughOtherNodesAreThere) {
   plan_.stock_outs.push_back({.pool = 0, .since = kNow});
   look(1min);
   EXPECT_EQ(spot().seen_state, MarketState::kGap);
+}
+
+TEST_F(Market, ANodeThatGoesAfterANoticeIsALossThoughItsPodsLeftInTime) {
+  nodes(1);
+  look(0s);
+  notice();
+  look(10s);
+  pods_leave();
+  look(50s);
+  EXPECT_EQ(interruptions(), 0);
+  nodes(0);
+  picture_.snapshot.notices.clear();
+  look(1min);
+  EXPECT_EQ(interruptions(), 1);
+  EXPECT_EQ(memory_.life(PoolName("spot")),
+            (market::LifeSums{.exposure = 1h + 2min, .losses_thousandths = 1000}));
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+  look(1min);
+  EXPECT_EQ(interruptions(), 1);
+}
+
+TEST_F(Market, AnIdleNodeThatIsGivenBackAfterANoticeWasTakenBackIsNoLoss) {
+  nodes(1);
+  look(0s);
+  notice();
+  look(10s);
+  pods_leave();
+  look(50s);
+  picture_.snapshot.notices.clear();
+  look(1min);
+  nodes(0);
+  look(10min);
+  EXPECT_EQ(interruptions(), 0);
+}
+
+TEST_F(Market, ANodeThatAnAutoscalerEmptiesIsNoLoss) {
+  nodes(1);
+  look(0s);
+  notice(plan::NoticeKind::kDrain);
+  pods_leave();
+  look(10s);
+  nodes(0);
+  picture_.snapshot.notices.clear();
+  look(1min);
+  EXPECT_EQ(interruptions(), 0);
+}
+
+// Of a gang on two nodes one is taken: the other is idle until it is given back.
+TEST_F(Market, AnIdleNodeThatIsLeftOverDoesNotMakeALossAWindow) {
+  nodes(2);
+  picture_.snapshot.training[0].bound.push_back({.node = 1, .replicas = 1});
+  look(0s);
+  nodes(1);
+  picture_.snapshot.nodes[0].name = NodeName("node-1");
+  pods_leave();
+  look(1min);
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+  look(5min);
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+  picture_.node_created_at[0] = now_;
+  look(1min);
+  EXPECT_EQ(spot().seen_state, MarketState::kWindow) << "a node that came since";
+}
+
+TEST_F(Market, ANodeThatWentWhileNobodyLookedIsCountedOnce) {
+  nodes(1);
+  recorded(2, 1);
+  lost_pod("node-7");
+  lost_pod("node-7");
+  look(0s);
+  EXPECT_EQ(interruptions(), 2);
+  EXPECT_EQ(memory_.life(PoolName("spot")),
+            (market::LifeSums{.exposure = 3h, .losses_thousandths = 1000}));
+  look(1s);
+  EXPECT_EQ(interruptions(), 2);
+}
+
+TEST_F(Market, WhatAnEarlierLifeHasCountedIsNotCountedAgain) {
+  nodes(1);
+  recorded(1, 1);
+  lost_pod("node-7");
+  look(0s);
+  EXPECT_EQ(interruptions(), 1);
+}
+
+TEST_F(Market, FewerNodesAloneAreNoLoss) {
+  nodes(1);
+  recorded(4, 0);
+  look(0s);
+  EXPECT_EQ(interruptions(), 0);
+}
+
+TEST_F(Market, AnAttemptWhoseNodeWentTellsOfItWhenItsPodsAreGoneToo) {
+  nodes(0);
+  recorded(1, 0);
+  plan::TrainingWorkload job;
+  job.placement = {.pool = 0, .attempt = AttemptNumber(1), .since = kNow - 5h};
+  job.running_since = kNow - 4h;
+  job.state = plan::AttemptState::kLost;
+  job.loss = plan::LossKind::kNode;
+  picture_.snapshot.training = {job};
+  picture_.training_children.resize(1);
+  look(0s);
+  EXPECT_EQ(interruptions(), 1);
+  EXPECT_EQ(memory_.life(PoolName("spot")).exposure, 4h);
+}
+
+class Launches : public Market {
+ protected:
+  // A replica that was created at `asked`, on a node of `came`.
+  void replica(Instant asked, Instant came) {
+    nodes(1);
+    pods_leave();
+    picture_.node_created_at[0] = came;
+    picture_.inference_children.resize(1);
+    picture_.inference_children[0].shares[PoolName("spot")].replicas = {
+        {.pod = pod_of_spot("node-0", asked), .node = 0}};
+  }
+  void fail() {
+    nodes(0);
+    look(0s);
+    plan_.stock_outs.push_back({.pool = 0, .since = kNow});
+    look(10min);
+    plan_.stock_outs.clear();
+  }
+  [[nodiscard]] std::int64_t failures() const {
+    return memory_.stock_outs(PoolName("spot")).failures;
+  }
+};
+
+TEST_F(Launches, AReplicaOnANodeThatCameSinceForgivesAStockOut) {
+  fail();
+  ASSERT_EQ(failures(), 1);
+  replica(now_ + 1min, now_ + 4min);
+  look(5min);
+  EXPECT_EQ(failures(), 0);
+}
+
+TEST_F(Launches, AReplicaThatIsReplacedOnAnOldNodeSaysNothingOfLaunches) {
+  fail();
+  replica(now_ + 1min, kNow - 1h);
+  look(5min);
+  EXPECT_EQ(failures(), 1);
 }
 
 TEST_F(Market, AWindowThatEndsEarlyMakesThePoolDistrusted) {
