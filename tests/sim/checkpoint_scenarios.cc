@@ -34,6 +34,11 @@ Scenario short_notice() {
       {.length = seconds(30), .missed_after = seconds(10)});
 }
 
+Scenario that_loses(std::int64_t nodes, Scenario story) {
+  story.nodes_lost = nodes;
+  return story;
+}
+
 Scenario unannounced() {
   return checkpoint_story(
       "a_node_that_goes_without_a_word_costs_what_was_done_since_the_last_checkpoint",
@@ -110,8 +115,13 @@ Scenario store_away() {
 }  // namespace
 
 std::vector<Scenario> checkpoint_scenarios() {
-  return {noticed(), short_notice(), unannounced(), cancelled(),
-          zombie(),  suspended(),    store_away()};
+  return {noticed(),
+          short_notice(),
+          that_loses(1, unannounced()),
+          that_loses(0, cancelled()),
+          zombie(),
+          suspended(),
+          store_away()};
 }
 
 }  // namespace spillway::sim

@@ -179,6 +179,7 @@ Scenario with_notice(Scenario story, const NoticePlan& plan) {
     };
   };
   story.script = told(true);
+  story.nodes_lost = 1;
   story.unheard = Scenario::Unheard{.after = plan.missed_after,
                                     .script = told(false),
                                     .expectations = done_again_at_most(1000, plan.attempts)};

@@ -59,9 +59,9 @@ std::vector<Cell> crashes(std::uint64_t writes) {
   return cells;
 }
 
-// What was seen of a node's end and not yet written down is forgotten with the process: one
-// interruption less in the books. Nothing follows from it but a slightly longer expected life;
-// src/sim/README.md names it.
+// A node that its pods had left in time and whose end is not yet written down is forgotten with the
+// process: one interruption less in the books. Nothing follows from it but a slightly longer
+// expected life; src/sim/README.md names it.
 bool forgets_an_interruption(const std::string& difference) {
   return difference.starts_with("capacitypools.spillway.dev ") &&
          difference.find("/status/interruptionsLastDay") != std::string::npos &&

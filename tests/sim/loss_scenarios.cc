@@ -55,7 +55,8 @@ Scenario lost_rank() {
                 expect(problems, job->value("/status/restartsCounted"_json_pointer, 0) == 0,
                        "the program was blamed for a lost node");
                 return problems;
-              }};
+              },
+          .nodes_lost = 1};
 }
 
 Scenario lone_replicas() {
@@ -103,7 +104,8 @@ Scenario silent_node() {
                 expect(problems, attempt_of(world, "train") == 2,
                        "it is not the second attempt that succeeded");
                 return problems;
-              }};
+              },
+          .nodes_lost = 1};
 }
 
 }  // namespace

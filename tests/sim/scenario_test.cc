@@ -19,6 +19,7 @@ TEST_P(ScenarioTest, ends_as_it_has_to_and_is_quiet_then) {
   const Outcome outcome = run(GetParam());
   EXPECT_THAT(outcome.problems, IsEmpty());
   EXPECT_EQ(outcome.writes_in_quiet_hour, 0U);
+  EXPECT_EQ(outcome.nodes_lost, GetParam().nodes_lost.value_or(outcome.nodes_lost));
   RecordProperty("writes", static_cast<int>(outcome.writes.size()));
 }
 

@@ -117,6 +117,8 @@ Outcome run(const Scenario& scenario, const Arrangement& arrange, std::uint64_t 
   };
   outcome.problems = with(scenario.expectations(world));
   if (scenario.unheard) outcome.problems_unheard = with(scenario.unheard->expectations(world));
+  for (const auto& [key, pool] : world.server().all(control::kCapacityPools))
+    outcome.nodes_lost += pool->value("/status/interruptionsLastDay"_json_pointer, 0);
   return outcome;
 }
 

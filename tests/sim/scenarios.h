@@ -42,6 +42,10 @@ struct Scenario {
   std::function<std::vector<std::string>(World&)>
       expectations;  // what is not as it has to be at the end
 
+  // Nodes that were taken from us, as the pools have it in their books. A crash may forget one that
+  // our pods had left in time: only undisturbed runs are held to it.
+  std::optional<std::int64_t> nodes_lost = std::nullopt;
+
   // Where a word has to be acted on at once: how the story ends, as rightly, when nobody was there
   // to hear it. Only runs in which the operator cannot act for `after` may end so, and then so in
   // every detail.
@@ -68,6 +72,7 @@ struct Outcome {
   std::vector<std::string> problems_unheard;  // with the expectations of the unheard ending
   std::uint64_t crashes = 0;
   std::size_t writes_in_quiet_hour = 0;  // Events included
+  std::int64_t nodes_lost = 0;           // status.interruptionsLastDay of all pools
 };
 // What happens to a run: asked for before the story begins.
 using Arrangement = std::function<void(World&)>;
