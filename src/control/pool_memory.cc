@@ -130,8 +130,8 @@ EvidenceByPool evidence_of(const Picture& picture) {
     const TrainingChildren& children = picture.training_children[i];
     add_pods(children.lost_pods, found);
     const plan::TrainingWorkload& workload = picture.snapshot.training[i];
-    const bool unnamed =
-        workload.placement && workload.loss == plan::LossKind::kNode && children.lost_pods.empty();
+    const bool unnamed = workload.placement && workload.state == plan::AttemptState::kLost &&
+                         children.lost_pods.empty();
     if (!unnamed) continue;
     Evidence& evidence = found[picture.snapshot.pools[workload.placement->pool].name];
     ++evidence.attempts;
@@ -146,7 +146,9 @@ EvidenceByPool evidence_of(const Picture& picture) {
 
 }  // namespace
 
-// A node that is given back leaves no pod behind that has not ended: fewer nodes alone are no loss.
+// A node that is given back leaves neither a pod behind that has not ended nor an attempt that was
+// lost: fewer nodes alone are no loss. When the pods have been cleared away, nothing says any more
+// that the attempt was lost with its node, but a node less does.
 std::set<PoolName> PoolMemory::learn_unseen(const Picture& picture, Instant now) {
   const EvidenceByPool found = evidence_of(picture);
   std::set<PoolName> losses;

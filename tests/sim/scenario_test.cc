@@ -3,7 +3,7 @@
 
 #include <spillway/core/log.h>
 
-#include "scenarios.h"
+#include "scenario_parts.h"
 
 namespace spillway::sim {
 namespace {
@@ -53,6 +53,31 @@ TEST(WorldTest, the_same_seed_makes_the_same_history_byte_for_byte) {
   EXPECT_GT(first.size(), 10'000U);
   EXPECT_EQ(first, history(7));
   EXPECT_NE(first, history(8));
+}
+
+// Nobody saw it go, and its pods have been cleared away: the attempt tells of it.
+TEST(WorldTest, a_node_that_goes_while_the_operator_is_away_is_in_the_books_once) {
+  using std::chrono::minutes;
+  log::configure(log::Format::kText, log::Level::kError);
+  World world({.seed = 1});
+  const auto nodes_lost = [&world] {
+    return world.find(control::kCapacityPools, "spot-a")
+        ->value("/status/interruptionsLastDay"_json_pointer, 0);
+  };
+  usual_market(world);
+  world.start_operator();
+  world.run_for(minutes(1));
+  world.submit(training_job({.replicas = 2, .per_replica = 8, .run_seconds = 4 * 3600}));
+  world.run_for(minutes(30));
+  const auto pods = world.pods_on("spot-a");
+  ASSERT_EQ(pods.size(), 2U);
+  world.restart_operator(minutes(5));
+  world.nodes().remove_node(pods.front()->at("spec").at("nodeName"));
+  world.run_for(minutes(20));
+  EXPECT_EQ(nodes_lost(), 1);
+  world.restart_operator(std::chrono::seconds(10));
+  world.run_for(minutes(20));
+  EXPECT_EQ(nodes_lost(), 1);
 }
 
 }  // namespace

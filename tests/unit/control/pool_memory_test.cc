@@ -213,7 +213,6 @@ TEST_F(Market, AnAttemptWhoseNodeWentTellsOfItWhenItsPodsAreGoneToo) {
   job.placement = {.pool = 0, .attempt = AttemptNumber(1), .since = kNow - 5h};
   job.running_since = kNow - 4h;
   job.state = plan::AttemptState::kLost;
-  job.loss = plan::LossKind::kNode;
   picture_.snapshot.training = {job};
   picture_.training_children.resize(1);
   look(0s);
