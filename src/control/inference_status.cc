@@ -68,8 +68,8 @@ class InferenceStatus {
           rate_on(picture_, part.pool, part.replicas, pool_.spec.accelerator.per_replica);
       const bool same = old != nullptr && old->desired == tier.desired;
       tier.since = same ? old->since : now_;
-      // A rate that only drifts is not a transition.
-      tier.rate = same && old->rate && now_ - last_rate_change() < kRateRefresh ? old->rate : rate;
+      // What it cost when it was decided: a price that moves later is no transition.
+      tier.rate = same && old->rate ? old->rate : rate;
       next_.status.tiers.push_back(std::move(tier));
     }
     std::sort(next_.status.tiers.begin(), next_.status.tiers.end(),
@@ -79,8 +79,6 @@ class InferenceStatus {
         next_.status.tiers.begin(), next_.status.tiers.end(), old_.tiers.begin(), old_.tiers.end(),
         [](const auto& a, const auto& b) { return a.pool == b.pool && a.desired == b.desired; });
   }
-
-  [[nodiscard]] Instant last_rate_change() const { return old_.cost ? old_.cost->since : now_; }
 
   void count_replicas() {
     next_.status.replicas = 0;
@@ -223,21 +221,36 @@ class InferenceStatus {
                   now_));
   }
 
-  // Replicas cost from the moment they hold a node.
+  // Replicas cost from the moment they hold a node. Called last, when it is known whether the
+  // status is written anyway.
   void charge() {
     HourlyRate rate;
-    HourlyRate on_demand;
     for (std::size_t i = 0; i < picture_.snapshot.pools.size(); ++i) {
       const InferenceShareChildren* there = share(picture_.snapshot.pools[i].name);
       if (there == nullptr || there->bound == 0) continue;
       rate += rate_on(picture_, i, there->bound, pool_.spec.accelerator.per_replica)
                   .value_or(HourlyRate());
-      on_demand += on_demand_rate(picture_, i, there->bound, pool_.spec.accelerator.per_replica);
     }
     if (!old_.cost && rate == HourlyRate()) return;
     if (old_.cost && old_.cost->rate == rate) return;
-    if (old_.cost && only_drifts(*old_.cost, rate, now_)) return;
-    accrue(next_.status.cost, rate, on_demand, now_);
+    if (old_.cost && only_drifts(*old_.cost, rate, !(next_.status == old_), now_)) return;
+    accrue(next_.status.cost, rate, on_demand_before(), now_);
+  }
+
+  // Of the replicas that there were, not of those that there are now: the time that is settled is
+  // theirs. Where fewer held a node than were placed, the rate that was paid tells how many.
+  [[nodiscard]] HourlyRate on_demand_before() const {
+    HourlyRate on_demand;
+    HourlyRate of_all;
+    for (std::size_t i = 0; i < picture_.snapshot.pools.size(); ++i) {
+      const api::TierStatus* tier = before(picture_.snapshot.pools[i].name);
+      if (tier == nullptr) continue;
+      const AcceleratorCount each = pool_.spec.accelerator.per_replica;
+      on_demand += on_demand_rate(picture_, i, tier->desired, each);
+      of_all += rate_on(picture_, i, tier->desired, each).value_or(HourlyRate());
+    }
+    if (!old_.cost || of_all <= old_.cost->rate) return on_demand;
+    return on_demand.scaled(old_.cost->rate.per_hour().micros(), of_all.per_hour().micros());
   }
 
   const Picture& picture_;

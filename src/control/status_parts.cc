@@ -38,9 +38,9 @@ HourlyRate on_demand_rate(const Picture& picture, std::size_t pool, std::int64_t
                        offered.accelerators_per_node);
 }
 
-bool only_drifts(const api::CostStatus& cost, HourlyRate rate, Instant now) {
-  if (rate == HourlyRate() || cost.rate == HourlyRate() || now - cost.since >= kRateRefresh)
-    return false;
+bool only_drifts(const api::CostStatus& cost, HourlyRate rate, bool written_anyway, Instant now) {
+  if (written_anyway || now - cost.since >= kRateRefresh) return false;
+  if (rate == HourlyRate() || cost.rate == HourlyRate()) return false;
   const HourlyRate change = rate > cost.rate ? rate - cost.rate : cost.rate - rate;
   return change.scaled(100, 1) < cost.rate.scaled(kRateDriftPercent, 1);
 }

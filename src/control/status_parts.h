@@ -28,8 +28,9 @@ std::optional<HourlyRate> rate_on(const Picture& picture, std::size_t pool, std:
 HourlyRate on_demand_rate(const Picture& picture, std::size_t pool, std::int64_t replicas,
                           AcceleratorCount per_replica);
 
-// A price that moves a little is not worth a write now: it is taken over within kRateRefresh.
-bool only_drifts(const api::CostStatus& cost, HourlyRate rate, Instant now);
+// A price that moves a little is not worth a write of its own: the books take it over after
+// kRateRefresh, or earlier when the status is `written_anyway`.
+bool only_drifts(const api::CostStatus& cost, HourlyRate rate, bool written_anyway, Instant now);
 
 std::vector<api::Alternative> alternatives_of(const Picture& picture,
                                               const std::vector<plan::Alternative>& alternatives);

@@ -51,9 +51,9 @@ class TrainingStatus {
       record_save(*saved, next_);
       record_start(*saved, next_);
     }
-    charge();
     say_running();
     next_.status.phase = phase();
+    charge();
     return std::move(next_);
   }
 
@@ -160,8 +160,8 @@ class TrainingStatus {
     tell(next_.notables, !well, well ? "Complete" : "Failed", "Finish", sentence);
   }
 
-  // The rate is charged while replicas hold nodes; a moving price is taken over at most every
-  // kRateRefresh.
+  // The rate is charged while replicas hold nodes. Called last, when it is known whether the status
+  // is written anyway.
   void charge() {
     HourlyRate rate;
     Instant at = now_;
@@ -174,7 +174,7 @@ class TrainingStatus {
                  .value_or(HourlyRate());
       if (!charged_before && children_.first_bound_at)
         at = std::min(now_, *children_.first_bound_at);
-      if (charged_before && only_drifts(*old_.cost, rate, now_)) return;
+      if (charged_before && only_drifts(*old_.cost, rate, !(next_.status == old_), now_)) return;
     }
     if (finishing() && next_.status.finished_at) at = *next_.status.finished_at;
     if (!old_.cost && rate == HourlyRate()) return;

@@ -33,9 +33,11 @@ struct NextStatus {
 void accrue(std::optional<api::CostStatus>& cost, HourlyRate rate, HourlyRate on_demand_before,
             Instant at);
 
-// Rates in status follow a price that moves by less than kRateDriftPercent at most this often;
-// placements, starts, ends and larger changes are always recorded.
-inline constexpr Duration kRateRefresh = std::chrono::minutes(15);
+// A cost that moves by less than kRateDriftPercent of its rate is no transition: it goes along with
+// whatever else is written, and is written for itself at most this often. So what is left out of
+// the totals is less than that share of a day. What prices do between is in the status of the
+// CapacityPools. Placements, starts, ends and larger changes are recorded at once.
+inline constexpr Duration kRateRefresh = std::chrono::hours(24);
 inline constexpr std::int64_t kRateDriftPercent = 5;
 
 // Why children could not be written, by the server's own word; empty when all is well.

@@ -169,18 +169,118 @@ TEST(TrainingStatus, tells_what_the_server_refused) {
   EXPECT_EQ(running->message, "creating Job: exceeded quota");
 }
 
-TEST(TrainingStatus, a_rate_that_drifts_is_taken_over_later_and_one_that_jumps_at_once) {
-  const auto rate_after = [](const std::string& recorded, Duration later) {
-    json training = running_job("2026-11-21T11:12:00Z");
-    training["status"]["cost"]["rate"] = recorded;
-    training["status"]["cost"]["since"] = "2026-11-21T12:00:00Z";
-    const WorldBuilder builder = world_with(training, true);
-    return next_status(picture_of(builder.world), keep(), "", kNow + later)
-        .status.cost->rate.to_string();
-  };
-  EXPECT_EQ(rate_after("1.95", std::chrono::minutes(5)), "1.95");
-  EXPECT_EQ(rate_after("1.95", kRateRefresh), "2.00");
-  EXPECT_EQ(rate_after("1.50", std::chrono::minutes(5)), "2.00");
+// What is recorded at noon for the job that costs $2.00 an hour by now.
+json drifted_job(const std::string& rate) {
+  const WorldBuilder builder = world_with(running_job("2026-11-21T11:12:00Z"), true);
+  json job = training_json("llama");
+  job["status"] = api::write(next_status(picture_of(builder.world), keep(), "", kNow).status);
+  job["status"]["cost"]["rate"] = rate;
+  job["status"]["cost"]["since"] = "2026-11-21T12:00:00Z";
+  return job;
+}
+
+std::string rate_after(const json& job, Duration later) {
+  const WorldBuilder builder = world_with(job, true);
+  return next_status(picture_of(builder.world), keep(), "", kNow + later)
+      .status.cost->rate.to_string();
+}
+
+TEST(TrainingStatus, a_price_that_drifts_is_not_worth_a_write_for_a_day) {
+  EXPECT_EQ(rate_after(drifted_job("1.95"), kRateRefresh - std::chrono::seconds(1)), "1.95");
+  EXPECT_EQ(rate_after(drifted_job("1.95"), kRateRefresh), "2.00");
+}
+
+TEST(TrainingStatus, a_rate_that_jumps_is_taken_over_at_once) {
+  EXPECT_EQ(rate_after(drifted_job("1.50"), std::chrono::minutes(5)), "2.00");
+}
+
+TEST(TrainingStatus, a_price_that_drifts_goes_along_with_what_is_written_anyway) {
+  json job = drifted_job("1.95");
+  job["status"]["phase"] = "Starting";
+  EXPECT_EQ(rate_after(job, std::chrono::minutes(5)), "2.00");
+}
+
+// Two replicas on a node of four accelerators at $4, both ready: $2.00 an hour by now.
+class PriceOfAService : public ::testing::Test {
+ protected:
+  PriceOfAService() {
+    json object = testing::inference_json("chat");
+    status = write_after(object, Duration(0));
+    status["cost"]["rate"] = status["tiers"][0]["rate"] = "1.95";
+  }
+
+  json write_after(json object, Duration later, int ready = 2, bool there = true) {
+    WorldBuilder builder;
+    builder.pool(pool_json("spot-a", "Spot", 2, "4.00"))
+        .node(node_json("n1", "spot-a"))
+        .inference(object)
+        .deployment(testing::deployment_json("chat", "spot-a", 2, ready));
+    if (there) {
+      builder.pod(testing::replica_json("chat", "spot-a", 0, "n1", true))
+          .pod(testing::replica_json("chat", "spot-a", 1, "n1", ready == 2));
+    }
+    const plan::InferenceDecision decision{
+        .workload = 0, .shares = {{.pool = 0, .replicas = 2}}, .cause = Cause::kCheapest};
+    return api::write(next_status(picture_of(builder.world), decision, "", kNow + later).status);
+  }
+
+  json written(Duration later, int ready = 2, bool there = true) {
+    json object = testing::inference_json("chat");
+    object["status"] = status;
+    return write_after(std::move(object), later, ready, there);
+  }
+
+  json status;  // recorded at noon
+};
+
+TEST_F(PriceOfAService, that_drifts_is_not_worth_a_write_for_a_day) {
+  EXPECT_EQ(written(std::chrono::hours(1)), status);
+  EXPECT_EQ(written(kRateRefresh - std::chrono::seconds(1)), status);
+}
+
+TEST_F(PriceOfAService, that_drifts_is_in_the_books_after_a_day) {
+  const json cost = written(kRateRefresh).at("cost");
+  EXPECT_EQ(cost.at("rate"), "2.00");
+  EXPECT_EQ(cost.at("total"), "46.80");  // 24 h at $1.95
+}
+
+TEST_F(PriceOfAService, that_drifts_goes_along_with_what_is_written_anyway) {
+  const json cost = written(std::chrono::hours(1), 1).at("cost");
+  EXPECT_EQ(cost.at("rate"), "2.00");
+  EXPECT_EQ(cost.at("total"), "1.95");
+}
+
+TEST_F(PriceOfAService, that_jumps_is_in_the_books_at_once) {
+  status["cost"]["rate"] = "1.50";
+  EXPECT_EQ(written(std::chrono::minutes(5)).at("/cost/rate"_json_pointer), "2.00");
+}
+
+TEST_F(PriceOfAService, is_held_against_what_the_replicas_that_there_were_cost_on_demand) {
+  status["cost"]["rate"] = "2.00";
+  const json cost = written(std::chrono::hours(1), 0, false).at("cost");
+  EXPECT_EQ(cost.at("rate"), "0.00");
+  EXPECT_EQ(cost.at("total"), "2.00");
+  EXPECT_EQ(cost.at("onDemandEquivalent"), "6.00");
+  EXPECT_EQ(cost.at("saved"), "4.00");
+}
+
+TEST_F(PriceOfAService, is_held_against_no_replica_that_waited_for_a_node) {
+  status["cost"]["rate"] = "1.00";  // one of the two
+  const json cost = written(std::chrono::hours(1)).at("cost");
+  EXPECT_EQ(cost.at("rate"), "2.00");
+  EXPECT_EQ(cost.at("total"), "1.00");
+  EXPECT_EQ(cost.at("onDemandEquivalent"), "3.00");
+}
+
+TEST_F(PriceOfAService, leaves_the_rate_of_a_tier_as_it_was_decided) {
+  const auto rate = "/tiers/0/rate"_json_pointer;
+  EXPECT_EQ(written(kRateRefresh).at(rate), "1.95");
+  EXPECT_EQ(written(std::chrono::hours(1), 1).at(rate), "1.95");
+}
+
+TEST_F(PriceOfAService, is_told_with_its_tier_as_soon_as_it_is_known) {
+  status["tiers"][0].erase("rate");
+  EXPECT_EQ(written(std::chrono::minutes(5)).at("/tiers/0/rate"_json_pointer), "2.00");
 }
 
 TEST(InferenceStatus, tells_of_lost_places_in_the_words_of_the_reason) {
