@@ -21,11 +21,15 @@ inline void expect_equal(Problems& problems, const std::string& what, const std:
 }
 // Of a TrainingJob in the namespace "default"; 0 when it never had one.
 int attempt_of(World& world, const std::string& name);
+// Of all services: their pods that are ready and stay.
+std::vector<Object> serving(World& world);
 // Two spot zones, on demand above them; spot-a is the cheapest.
 void usual_market(World& world);
 
 std::vector<Scenario> training_scenarios();
 std::vector<Scenario> loss_scenarios();
 std::vector<Scenario> inference_scenarios();
+std::vector<Scenario> serving_scenarios();
+std::vector<Scenario> off_hours_scenarios();
 
 }  // namespace spillway::sim

@@ -1,5 +1,8 @@
 #include "scenarios.h"
 
+#include <spillway/control/keys.h>
+#include <spillway/sim/model.h>
+
 #include "checkpoint_stage.h"
 #include "scenario_parts.h"
 
@@ -58,6 +61,17 @@ int attempt_of(World& world, const std::string& name) {
   return job ? job->value("/status/attempt"_json_pointer, 0) : 0;
 }
 
+std::vector<Object> serving(World& world) {
+  std::vector<Object> pods;
+  for (const auto& [key, pod] : world.server().all(kube::kPods)) {
+    const json& metadata = pod->at("metadata");
+    const bool of_a_service = metadata.value("labels", json::object())
+                                  .contains(std::string(control::label::kInferencePool));
+    if (of_a_service && !is_deleting(*pod) && condition_holds(*pod, "Ready")) pods.push_back(pod);
+  }
+  return pods;
+}
+
 void usual_market(World& world) {
   world.add_pool({.name = "spot-a",
                   .tier = api::Tier::kSpot,
@@ -76,8 +90,9 @@ void usual_market(World& world) {
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> stories;
-    for (const auto& some : {training_scenarios(), loss_scenarios(), inference_scenarios(),
-                             checkpoint_scenarios(), resume_scenarios(), deletion_scenarios()})
+    for (const auto& some :
+         {training_scenarios(), loss_scenarios(), inference_scenarios(), checkpoint_scenarios(),
+          resume_scenarios(), deletion_scenarios(), serving_scenarios(), off_hours_scenarios()})
       stories.insert(stories.end(), some.begin(), some.end());
     return stories;
   }();
