@@ -131,12 +131,21 @@ void DeploymentController::roll(const json& deployment, const Object& current,
   const int room = std::max(0, wanted + surge - others);
   const int now = wanted_of(*current);
   // Down to what is asked at once; up as far as the old ones leave room.
-  scale(*current, now > wanted ? wanted : std::max(now, std::min(wanted, room)));
-  int may_go = std::max(0, available - (wanted - unavailable));
+  const int next = now > wanted ? wanted : std::max(now, std::min(wanted, room));
+  scale(*current, next);
+  const int least = wanted - unavailable;
+  // What was told to end may still count as ready: no more goes than those that were not told
+  // leave.
+  int told_to_stay = next;
+  for (const Object& set : sets)
+    if (set != current) told_to_stay += wanted_of(*set);
+  int at_most = told_to_stay - least - std::max(0, next - status_of(*current, "readyReplicas"));
+  int may_go = std::max(0, available - least);
   for (const Object& set : sets) {
     if (set == current || wanted_of(*set) == 0) continue;
     const int unready = std::max(0, wanted_of(*set) - status_of(*set, "readyReplicas"));
-    const int go = std::min(wanted_of(*set), unready + may_go);
+    const int go = std::min({wanted_of(*set), unready + may_go, std::max(0, at_most)});
+    at_most -= go;
     may_go -= std::max(0, go - unready);
     scale(*set, wanted_of(*set) - go);
   }

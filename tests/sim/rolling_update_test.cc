@@ -1,0 +1,69 @@
+// The model of a rolling update: what may be missing, at every moment.
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <spillway/control/world.h>
+#include <spillway/core/log.h>
+#include <spillway/sim/model.h>
+
+#include "scenarios.h"
+
+namespace spillway::sim {
+namespace {
+
+using nlohmann::json;
+
+json deployment(const char* image) {
+  const json labels = {{"app", "web"}};
+  return {
+      {"apiVersion", "apps/v1"},
+      {"kind", "Deployment"},
+      {"metadata", {{"name", "web"}}},
+      {"spec",
+       {{"replicas", 2},
+        {"selector", {{"matchLabels", labels}}},
+        {"strategy",
+         {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxSurge", 0}, {"maxUnavailable", 1}}}}},
+        {"template",
+         {{"metadata", {{"labels", labels}}},
+          {"spec", {{"containers", json::array({{{"name", "main"}, {"image", image}}})}}}}}}}};
+}
+
+std::int64_t ready(World& world) {
+  return std::ranges::count_if(world.server().all(kube::kPods), [](const auto& entry) {
+    return !is_deleting(*entry.second) && condition_holds(*entry.second, "Ready");
+  });
+}
+
+TEST(RollingUpdateTest, no_more_than_may_be_missing_is_ended_at_once) {
+  log::configure(log::Format::kText, log::Level::kError);
+  World world({});
+  world.add_pool({.name = "own",
+                  .tier = api::Tier::kReserved,
+                  .max_nodes = 1,
+                  .fixed = "12.00",
+                  .provisioned = true});
+  json web = deployment("program:1");
+  web["spec"]["template"]["spec"]["tolerations"] =
+      json::array({{{"key", "nvidia.com/gpu"}, {"operator", "Exists"}}});
+  world.submit(web);
+  world.run_for(std::chrono::minutes(1));
+  ASSERT_EQ(ready(world), 2);
+  world.patch(kube::kDeployments, "web",
+              {{"spec", {{"template", {{"metadata", {{"annotations", {{"version", "2"}}}}}}}}}});
+  std::int64_t least = 2;
+  for (int i = 0; i < 15'000; ++i) {
+    world.run_for(std::chrono::milliseconds(1));
+    least = std::min(least, ready(world));
+  }
+  EXPECT_EQ(least, 1);
+  EXPECT_EQ(ready(world), 2);
+  for (const auto& [key, pod] : world.server().all(kube::kPods))
+    EXPECT_EQ(pod->at("/metadata/annotations/version"_json_pointer), "2") << key.to_string();
+}
+
+}  // namespace
+}  // namespace spillway::sim
