@@ -21,7 +21,7 @@ class EventMatrixTest : public ::testing::TestWithParam<Scenario> {
   std::vector<std::string> problems_with(const FaultPlan& faults) const {
     const Outcome outcome = run(GetParam(), [&](World& world) { world.set_faults(faults); });
     std::vector<std::string> problems = outcome.problems;
-    const auto differs = differences(undisturbed.end, outcome.end);
+    const auto differs = differences_in(GetParam(), undisturbed.end, outcome.end);
     problems.insert(problems.end(), differs.begin(), differs.end());
     if (outcome.writes_in_quiet_hour > 0)
       problems.push_back(std::to_string(outcome.writes_in_quiet_hour) +

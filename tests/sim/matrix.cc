@@ -31,9 +31,9 @@ Problems broken_promises(Problems problems, const Outcome& outcome, const Cell& 
   return problems;
 }
 
-Problems compared(const Matrix& matrix, const EndState& wanted, const Outcome& outcome,
-                  Problems problems) {
-  auto differs = differences(wanted, outcome.end);
+Problems compared(const Matrix& matrix, const Scenario& story, const EndState& wanted,
+                  const Outcome& outcome, Problems problems) {
+  auto differs = differences_in(story, wanted, outcome.end);
   if (matrix.known != nullptr) std::erase_if(differs, matrix.known);
   problems.insert(problems.end(), differs.begin(), differs.end());
   return problems;
@@ -56,11 +56,11 @@ class Endings {
                                const Cell& cell) const {
     const Problems broken = broken_promises(outcome.problems, outcome, cell);
     if (cell.decides_anew && story_.competes) return broken;
-    Problems problems = compared(matrix, undisturbed_.end, outcome, broken);
+    Problems problems = compared(matrix, story_, undisturbed_.end, outcome, broken);
     if (problems.empty() || !unheard_ || cell.away < story_.unheard->after) return problems;
     const Problems unheard = broken_promises(outcome.problems_unheard, outcome, cell);
     for (const EndState* end : {&undisturbed_.end, &*unheard_}) {
-      if (compared(matrix, *end, outcome, unheard).empty()) return {};
+      if (compared(matrix, story_, *end, outcome, unheard).empty()) return {};
     }
     return problems;
   }

@@ -39,6 +39,8 @@ struct Scenario {
   Duration duration;      // after this everything is quiet
   bool competes = false;  // several workloads, or shares of one, want the same room
   bool hurried = false;   // it is over in less than the minutes of an outage, which it is spared
+  bool in_steps = false;  // replicas end together or one by one, as their successors are seen to be
+                          // ready: how often their Deployment was scaled says nothing
   std::function<std::vector<std::string>(World&)>
       expectations;  // what is not as it has to be at the end
 
@@ -76,6 +78,9 @@ struct Outcome {
 };
 // What happens to a run: asked for before the story begins.
 using Arrangement = std::function<void(World&)>;
+// How the story ended otherwise than it does undisturbed.
+std::vector<std::string> differences_in(const Scenario& scenario, const EndState& undisturbed,
+                                        const EndState& found);
 // Runs a story to its end and an hour beyond.
 Outcome run(const Scenario& scenario, const Arrangement& arrange = {}, std::uint64_t seed = 1);
 

@@ -31,11 +31,11 @@ struct Seen {
 };
 using SeenOnTheWay = std::shared_ptr<Seen>;
 
-// The least number of replicas that serve, every few seconds until then.
+// The least number of replicas that serve, every second until then.
 void watch_serving(World& world, const SeenOnTheWay& seen, Instant until) {
   seen->least = std::min(seen->least, serving(world).size());
   if (world.time().now() >= until) return;
-  world.time().after(seconds(5), [&world, seen, until] { watch_serving(world, seen, until); });
+  world.time().after(seconds(1), [&world, seen, until] { watch_serving(world, seen, until); });
 }
 
 // The node of the first replica goes at minute 30, `notice` after a word of it, if there is one.
@@ -90,6 +90,7 @@ Scenario noticed_in_time() {
            .looked_at = minutes(14)},
           true),
       .duration = hours(3),
+      .in_steps = true,
       .expectations = [seen](World& world) {
         Problems problems = on_spot_again(world, 2);
         expect_served(problems, *seen, 2);
@@ -149,7 +150,7 @@ Scenario no_spot_for_an_hour() {
                 world.submit(inference_pool(
                     {.replicas = 2, .spec = {{"capacity", {{"spotPercent", 100}}}}}));
                 world.time().after(minutes(15), [seen, &world] {
-                  watch_serving(world, seen, world.time().now() + hours(4));
+                  watch_serving(world, seen, world.time().now() + hours(2));
                 });
                 world.time().after(minutes(50), [seen, &world] {
                   seen->at_the_moment = world.pods_on("on-demand").size();
