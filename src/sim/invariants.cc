@@ -18,9 +18,18 @@ constexpr std::size_t kMaxViolations = 100;
 // Two writes that belong together are not one: a pool may look overfull for as long as it takes to
 // make both.
 constexpr Duration kOverfullPatience = std::chrono::seconds(60);
+// An edge of a schedule is followed within it, API servers that are away for minutes included.
+constexpr Duration kEdgePatience = std::chrono::minutes(10);
+// What a service waits for each other one that is woken before it.
+constexpr Duration kWakeTurn = std::chrono::minutes(5);
+constexpr std::string_view kWakeOrder = "spillway.dev/wake-order";
 
 std::string label(const json& object, std::string_view name) {
   return string_in(object, "metadata", "labels", name);
+}
+
+std::string uid_of(const json& object) {
+  return object.at("metadata").at("uid");
 }
 
 std::int64_t accelerators_of(const json& pod, const std::string& resource) {
@@ -30,6 +39,50 @@ std::int64_t accelerators_of(const json& pod, const std::string& resource) {
     if (!text.empty()) count += parse_quantity(text).value_or(0);
   }
   return count;
+}
+
+// What a pod may still take to end once it is told to.
+Duration grace_of(const json& pod) {
+  return std::chrono::seconds(number_in(pod, 30, "spec", "terminationGracePeriodSeconds"));
+}
+
+// What nobody hears of is not known to run.
+bool is_unheard(const ApiServer& server, const json& pod) {
+  const std::string node = string_in(pod, "spec", "nodeName");
+  if (node.empty()) return false;
+  const Object at = server.find(kube::kNodes, {.name = ObjectName(node)});
+  return !at || !condition_holds(*at, "Ready");
+}
+
+// Of the pods with one value of a label, those that have not ended.
+struct PodsThere {
+  std::int64_t staying = 0;  // not told to end
+  std::int64_t all = 0;
+  Duration grace{};  // the longest
+};
+// By namespace and value.
+std::map<std::string, PodsThere> pods_there(const ApiServer& server, std::string_view name) {
+  std::map<std::string, PodsThere> there;
+  for (const auto& [key, pod] : server.all(kube::kPods)) {
+    const std::string_view owner = text_in(*pod, "metadata", "labels", name);
+    if (owner.empty() || has_ended(*pod)) continue;
+    const bool ending = is_deleting(*pod);
+    if (ending && is_unheard(server, *pod)) continue;
+    PodsThere& pods = there[key.ns.str() + "/" + std::string(owner)];
+    ++pods.all;
+    pods.staying += ending ? 0 : 1;
+    pods.grace = std::max(pods.grace, grace_of(*pod));
+  }
+  return there;
+}
+
+bool sleeps(const json& pool) {
+  return find_in(pool, "status", "awake") != nullptr && !is_set(pool, "status", "awake");
+}
+
+bool says(const json& object, const std::string& condition, std::string_view reason) {
+  const json* found = condition_of(object, condition);
+  return found != nullptr && text_in(*found, "reason") == reason;
 }
 
 }  // namespace
@@ -43,7 +96,19 @@ void Invariants::complain(std::string sentence) {
     violations_.push_back(std::move(sentence));
 }
 
+bool Invariants::lasts(const std::string& what, bool holds, Duration patience, MonotonicTime now) {
+  if (!holds) {
+    since_.erase(what);
+    return false;
+  }
+  const MonotonicTime end = since_.emplace(what, now).first->second + patience;
+  if (now > end) return true;
+  next_look_ = std::min(next_look_, end + Duration(1));
+  return false;
+}
+
 void Invariants::check(MonotonicTime now) {
+  next_look_ = MonotonicTime::max();
   check_attempts();
   for (const auto& [key, job] : server_.all(control::kTrainingJobs))
     check_training_job(key.to_string(), *job);
@@ -54,6 +119,7 @@ void Invariants::check(MonotonicTime now) {
     }
   }
   check_capacity(now);
+  check_hours(now);
   costs_.look();
 }
 
@@ -175,16 +241,60 @@ void Invariants::check_capacity(MonotonicTime now) {
     const auto owned = spec.at("nodes").at("max").get<std::int64_t>() *
                        spec.at("accelerator").at("perNode").get<std::int64_t>();
     const std::string name = key.name.str();
-    if (asked[name] <= owned) {
-      over_since_.erase(name);
-      continue;
-    }
-    const MonotonicTime since = over_since_.emplace(name, now).first->second;
-    if (now - since > kOverfullPatience) {
+    if (lasts("overfull " + name, asked[name] > owned, kOverfullPatience, now)) {
       complain(name + " can have " + std::to_string(owned) + " accelerators and is asked for " +
                std::to_string(asked[name]));
     }
   }
+}
+
+// What sleeps has no pods once they had time to drain; what is awake has those that were asked for
+// as soon as there is a place for them.
+void Invariants::check_hours(MonotonicTime now) {
+  const Collection& services = server_.all(control::kInferencePools);
+  const Collection& jobs = server_.all(control::kTrainingJobs);
+  if (!services.empty()) {
+    auto pods = pods_there(server_, control::label::kInferencePool);
+    for (const auto& [key, pool] : services) {
+      const std::string name = key.to_string();
+      const PodsThere& there = pods[name];
+      if (is_deleting(*pool)) continue;
+      if (lasts("asleep " + uid_of(*pool), sleeps(*pool) && there.all > 0,
+                there.grace + kEdgePatience, now))
+        complain(name + " sleeps and has " + std::to_string(there.all) + " pods");
+      check_awake(name, *pool, there.staying, now);
+    }
+  }
+  const auto is_suspended = [](const auto& entry) {
+    return text_in(*entry.second, "status", "phase") == "Suspended";
+  };
+  std::map<std::string, PodsThere> pods;
+  if (std::ranges::any_of(jobs, is_suspended))
+    pods = pods_there(server_, control::label::kTrainingJob);
+  for (const auto& entry : jobs) {
+    const PodsThere there = is_suspended(entry) ? pods[entry.first.to_string()] : PodsThere{};
+    if (there.all == 0 && since_.empty()) continue;  // thousands of jobs, and nothing to forget
+    if (lasts("suspended " + uid_of(*entry.second), there.all > 0, there.grace + kEdgePatience,
+              now))
+      complain(entry.first.to_string() + " is suspended and has " + std::to_string(there.all) +
+               " pods");
+  }
+}
+
+void Invariants::check_awake(const std::string& name, const json& pool, std::int64_t pods,
+                             MonotonicTime now) {
+  const auto next = parse_instant(text_in(pool, "status", "nextTransition"));
+  if (lasts("edge " + uid_of(pool), next && *next <= server_.clock().now(), kEdgePatience, now))
+    complain(name + " has not noticed that its hours have changed");
+  const bool refused = says(pool, "Degraded", "ChildRejected");
+  const bool in_turn = !text_in(pool, "metadata", "annotations", kWakeOrder).empty();
+  const auto services = static_cast<std::int64_t>(server_.all(control::kInferencePools).size());
+  const std::int64_t asked = number_in(pool, 1, "spec", "replicas");
+  const bool fewer = !sleeps(pool) && !refused && condition_holds(pool, "Placed") && pods < asked;
+  if (lasts("awake " + uid_of(pool), fewer, kEdgePatience + (in_turn ? services : 0) * kWakeTurn,
+            now))
+    complain(name + " is awake and has " + std::to_string(pods) + " pods instead of " +
+             std::to_string(asked));
 }
 
 }  // namespace spillway::sim

@@ -266,7 +266,9 @@ OperatorProcess* World::leader() const {
 // ---- time
 
 void World::step_checks() {
-  if (server_.store().version() == checked_version_ || time_.monotonic() < next_check_) return;
+  const bool changed = server_.store().version() != checked_version_;
+  const bool due = time_.monotonic() >= invariants_.next_look();
+  if ((!changed && !due) || time_.monotonic() < next_check_) return;
   next_check_ = time_.monotonic() + options_.check_every;
   checked_version_ = server_.store().version();
   invariants_.check(time_.monotonic());
@@ -277,6 +279,7 @@ void World::run_for(Duration duration) {
   while (time_.step(until))
     step_checks();
   time_.run_until(until);
+  step_checks();
 }
 
 bool World::run_until(const std::function<bool()>& done, Duration patience) {

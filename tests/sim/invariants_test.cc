@@ -104,6 +104,64 @@ TEST_F(InvariantsTest, a_deadline_that_could_not_be_met_is_not_told) {
   EXPECT_THAT(world.violations(), IsEmpty());
 }
 
+// ---- hours
+
+class HoursTest : public OperatorlessWorld {
+ protected:
+  void SetUp() override {
+    OperatorlessWorld::SetUp();
+    world.submit(inference_pool({.replicas = 2}));
+  }
+  void serve(json status) { set_status(status, control::kInferencePools, "serve"); }
+  void replica(const std::string& name) {
+    pod(name, "", 4, "", {{control::label::kInferencePool, "serve"}});
+  }
+};
+
+TEST_F(HoursTest, a_service_that_sleeps_with_pods_is_told_when_they_had_time_to_drain) {
+  replica("serve-a");
+  serve({{"awake", false}});
+  pass(minutes(10));
+  EXPECT_THAT(world.violations(), IsEmpty());
+  world.run_for(minutes(2));  // nothing changes any more
+  expect_only("default/serve sleeps and has 1 pods");
+}
+TEST_F(HoursTest, a_service_that_sleeps_without_pods_is_not_told) {
+  serve({{"awake", false}, {"conditions", json::array({condition("Placed")})}});
+  pass(hours(2));
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+TEST_F(HoursTest, a_service_that_is_awake_with_fewer_pods_than_asked_for_is_told) {
+  replica("serve-a");
+  serve({{"awake", true}, {"conditions", json::array({condition("Placed")})}});
+  pass(minutes(9));
+  EXPECT_THAT(world.violations(), IsEmpty());
+  world.run_for(minutes(2));
+  expect_only("default/serve is awake and has 1 pods instead of 2");
+}
+TEST_F(HoursTest, a_service_without_a_place_is_not_told) {
+  json nowhere = condition("Placed");
+  nowhere["status"] = "False";
+  serve({{"awake", true}, {"conditions", json::array({nowhere})}});
+  pass(hours(2));
+  EXPECT_THAT(world.violations(), IsEmpty());
+}
+TEST_F(HoursTest, an_edge_that_nobody_notices_is_told) {
+  serve({{"awake", false}, {"nextTransition", format_instant(world.time().now() + hours(1))}});
+  pass(minutes(65));
+  EXPECT_THAT(world.violations(), IsEmpty());
+  pass(minutes(10));
+  expect_only("default/serve has not noticed that its hours have changed");
+}
+TEST_F(HoursTest, a_suspended_job_with_pods_is_told) {
+  pod("train-1-0", "1", 4);
+  set_status({{"phase", "Suspended"}});
+  pass(minutes(9));
+  EXPECT_THAT(world.violations(), IsEmpty());
+  world.run_for(minutes(2));
+  expect_only("default/train is suspended and has 1 pods");
+}
+
 // ---- the oracle
 
 class OracleTest : public ::testing::Test {

@@ -59,7 +59,7 @@ class OperatorlessWorld : public ::testing::Test {
             {"saved", "20.00"}};
   }
   void pod(const std::string& name, const std::string& attempt, int accelerators,
-           const std::string& node = "") {
+           const std::string& node = "", const nlohmann::json& instead = nullptr) {
     nlohmann::json made = {
         {"apiVersion", "v1"},
         {"kind", "Pod"},
@@ -76,6 +76,7 @@ class OperatorlessWorld : public ::testing::Test {
                  {"image", "program:1"},
                  {"resources",
                   {{"requests", {{"nvidia.com/gpu", std::to_string(accelerators)}}}}}}})}}}};
+    if (!instead.is_null()) made["metadata"]["labels"] = instead;
     if (!node.empty()) made["spec"]["nodeName"] = node;
     world.submit(std::move(made));
   }
