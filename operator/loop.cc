@@ -98,7 +98,8 @@ Loop::Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::
       control_tasks_(runtime.executor, runtime.timers) {
   if (off_switch) {
     off_switch_ = std::make_unique<control::OffSwitch>(runtime, client, events, leading,
-                                                       *std::move(off_switch));
+                                                       controller_.world(), *std::move(off_switch));
+    controller_.on_hours_change([this] { off_switch_->look_again(); });
   }
   if (config.notices) open_queue(runtime, *config.notices, std::move(leading));
 }

@@ -95,6 +95,13 @@ void Controller::add_caches() {
                                        &kube::PodDisruptionBudget::from_json, ours);
   add_cache<kube::Service>(kGatewayPools, world_.gateway_pools, &kube::Service::from_json, ours);
   caches_.back()->followed = false;
+  const auto hours_changed = [this] {
+    changed_.notify();
+    hours_changed_();
+  };
+  const auto hours_listener = [=](const ObjectKey&, kube::Change) { hours_changed(); };
+  world_.cost_policies.set_listener(hours_listener, hours_changed);
+  world_.namespaces.set_listener(hours_listener, hours_changed);
   // What is urgent about a node, or follows from a job, is looked at outside the store's call.
   const auto changed = [this] { changed_.notify(); };
   world_.nodes.set_listener(

@@ -57,19 +57,17 @@ std::size_t OffSwitchReport::count(OffSwitchState state) const {
   return found == counts.end() ? 0 : found->second;
 }
 
-template <class T>
 struct OffSwitch::Cache {
-  Cache(kube::Client& client, const kube::ResourceType& of,
-        typename kube::StoreSink<T>::Decode decode, kube::ReflectorOptions options,
+  Cache(kube::Client& client, PlainKind kind, kube::ReflectorOptions options,
         std::function<void()> changed)
-      : type(of),
-        sink(store, std::move(decode)),
+      : type(type_of(kind)),
+        sink(store, [kind](const nlohmann::json& o) { return PlainWorkload::from_json(kind, o); }),
         reflector(client, type, sink, std::move(options)) {
     store.set_listener([changed](const ObjectKey&, kube::Change) { changed(); }, changed);
   }
   kube::ResourceType type;
-  kube::Store<T> store;
-  kube::StoreSink<T> sink;
+  kube::Store<PlainWorkload> store;
+  kube::StoreSink<PlainWorkload> sink;
   kube::Reflector reflector;
 };
 
@@ -83,44 +81,35 @@ struct OffSwitch::Item {
 };
 
 OffSwitch::OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events,
-                     std::function<bool()> leading, OffSwitchOptions options)
+                     std::function<bool()> leading, World& world, OffSwitchOptions options)
     : runtime_(runtime),
       client_(client),
       events_(events),
       leading_(std::move(leading)),
       options_(std::move(options)),
       changed_(runtime.timers),
-      tasks_(runtime.executor, runtime.timers) {
-  const auto changed = [this] { changed_.notify(); };
-  policies_ = std::make_unique<Cache<api::CostPolicy>>(
-      client_, kCostPolicies,
-      [](const nlohmann::json& o) {
+      tasks_(runtime.executor, runtime.timers),
+      world_(world),
+      policies_(world.cost_policies, [](const nlohmann::json& o) {
         return api::read<api::CostPolicy>(o, api::UnknownFields::kIgnore);
-      },
-      options_.reflector, changed);
-  namespaces_ = std::make_unique<Cache<NamespaceView>>(
-      client_, kNamespaces, &NamespaceView::from_json, options_.reflector, changed);
+      }) {
   // What Spillway makes itself follows its workload.
   kube::ReflectorOptions plain = options_.reflector;
   plain.selectors.labels =
       std::string(label::kManagedBy) + "!=" + std::string(label::kManagedByValue);
   for (const PlainKind kind : kKinds) {
-    plain_[static_cast<std::size_t>(kind)] = std::make_unique<Cache<PlainWorkload>>(
-        client_, type_of(kind),
-        [kind](const nlohmann::json& o) { return PlainWorkload::from_json(kind, o); }, plain,
-        changed);
+    plain_[static_cast<std::size_t>(kind)] =
+        std::make_unique<Cache>(client_, kind, plain, [this] { changed_.notify(); });
   }
 }
 
 OffSwitch::~OffSwitch() = default;
 
-OffSwitch::Cache<PlainWorkload>& OffSwitch::cache_of(PlainKind kind) {
+OffSwitch::Cache& OffSwitch::cache_of(PlainKind kind) {
   return *plain_[static_cast<std::size_t>(kind)];
 }
 
 Task<void> OffSwitch::run() {
-  tasks_.spawn(policies_->reflector.run());
-  tasks_.spawn(namespaces_->reflector.run());
   for (const auto& cache : plain_)
     tasks_.spawn(cache->reflector.run());
   tasks_.spawn(loop());
@@ -129,28 +118,22 @@ Task<void> OffSwitch::run() {
 
 void OffSwitch::stop() {
   stopping_ = true;
-  policies_->reflector.stop();
-  namespaces_->reflector.stop();
   for (const auto& cache : plain_)
     cache->reflector.stop();
   changed_.notify();
 }
 
 bool OffSwitch::synced() const {
-  return policies_->store.synced() && namespaces_->store.synced() &&
+  return world_.cost_policies.synced() && world_.namespaces.synced() &&
          std::ranges::all_of(plain_, [](const auto& cache) { return cache->store.synced(); });
 }
 
 std::vector<std::string> OffSwitch::troubles() const {
   std::vector<std::string> sentences;
-  const auto ask = [&](const auto& cache) {
+  for (const auto& cache : plain_) {
     if (const auto& trouble = cache->reflector.trouble())
       sentences.push_back(cache->type.to_string() + ": " + trouble->message);
-  };
-  ask(policies_);
-  ask(namespaces_);
-  for (const auto& cache : plain_)
-    ask(cache);
+  }
   return sentences;
 }
 
@@ -229,7 +212,7 @@ void OffSwitch::note(std::optional<Instant> when) {
 
 void OffSwitch::pass(Instant now) {
   wake_at_.reset();
-  book_.look(policies_->store.snapshot(), namespaces_->store.snapshot(), now);
+  book_.look(world_.cost_policies.snapshot(), world_.namespaces.snapshot(), now);
   reports_.clear();
   telling_.clear();
   const std::vector<Item> items = look();
@@ -311,7 +294,7 @@ Task<void> OffSwitch::write(Pointer object, OffSwitchStep step) {
 }
 
 Task<void> OffSwitch::read_back(Pointer object) {
-  Cache<PlainWorkload>& cache = cache_of(object->kind);
+  Cache& cache = cache_of(object->kind);
   auto live = co_await client_.get(cache.type, object->meta.key);
   if (live) {
     if (const auto taken = cache.sink.upsert(*live); !taken) {
@@ -365,7 +348,7 @@ void OffSwitch::fail_write(const PlainWorkload& object, const Error& error) {
 
 // A policy whose objects are contested says so, naming who contests; written when that changes.
 void OffSwitch::tell_policies() {
-  policies_->store.for_each([&](const OffHoursBook::PolicyPointer& policy) {
+  world_.cost_policies.for_each([&](const OffHoursBook::PolicyPointer& policy) {
     const std::string& name = policy->meta.key.name.str();
     const auto report = reports_.find(name);
     const auto shown = api::find_condition(policy->status.conditions, kContested);
@@ -404,7 +387,7 @@ Task<void> OffSwitch::write_condition(OffHoursBook::PolicyPointer policy, api::C
                              .resource_version = policy->meta.resource_version};
   auto written = co_await client_.apply(kCostPolicies, std::move(object), std::move(options));
   if (written) {
-    if (const auto taken = policies_->sink.upsert(*written); !taken) {
+    if (const auto taken = policies_.upsert(*written); !taken) {
       log::warning("an answer could not be understood", {{"error", taken.error().message}});
     }
   } else if (written.error().code != ErrorCode::kConflict) {

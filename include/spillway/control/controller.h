@@ -90,6 +90,10 @@ class Controller {
 
   [[nodiscard]] bool synced() const { return world_.synced(); }
   [[nodiscard]] const World& world() const { return world_; }
+  // For those who act beside the controller on what it follows (off_switch_loop.h).
+  [[nodiscard]] World& world() { return world_; }
+  // Called when a policy or a namespace changed, or all are known; set before run().
+  void on_hours_change(std::function<void()> changed) { hours_changed_ = std::move(changed); }
   [[nodiscard]] const PassFacts& facts() const { return facts_; }
   [[nodiscard]] const Picture& last_picture() const { return picture_; }
   [[nodiscard]] const plan::Plan& last_plan() const { return plan_; }
@@ -131,6 +135,7 @@ class Controller {
   World world_;
   std::vector<std::unique_ptr<Cache>> caches_;
   Signal changed_;
+  std::function<void()> hours_changed_ = [] {};
   TaskGroup tasks_;
   std::unique_ptr<Executor> executor_;
   PictureBuilder builder_;

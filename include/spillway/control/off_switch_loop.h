@@ -1,7 +1,7 @@
 #pragma once
 // Carries out what off_switch.h decides: a loop of its own beside the controller, with caches of
-// all plain workloads, policies and namespaces, one conditional write an object, bounded, with
-// back-off. Only the leader acts. Control thread only.
+// all plain workloads, one conditional write an object, bounded, with back-off. Policies and
+// namespaces are the controller's. Only the leader acts. Control thread only.
 
 #include <array>
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include <spillway/async/timers.h>
 #include <spillway/control/off_hours.h>
 #include <spillway/control/off_switch.h>
+#include <spillway/control/world.h>
 #include <spillway/kube/client.h>
 #include <spillway/kube/events.h>
 #include <spillway/kube/reflector.h>
@@ -54,9 +55,11 @@ struct OffSwitchMetrics {
 
 class OffSwitch {
  public:
-  // `leading` says whether this process may act. References outlive this, which outlives run().
+  // `leading` says whether this process may act. Of `world` policies and namespaces are read, and
+  // the answers to our own writes put there; whoever fills it calls look_again() when they change.
+  // References outlive this, which outlives run().
   OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events,
-            std::function<bool()> leading, OffSwitchOptions options);
+            std::function<bool()> leading, World& world, OffSwitchOptions options);
   ~OffSwitch();
   OffSwitch(const OffSwitch&) = delete;
   OffSwitch& operator=(const OffSwitch&) = delete;
@@ -64,7 +67,7 @@ class OffSwitch {
   // Until stop(); returns when every write under way has ended.
   Task<void> run();
   void stop();
-  // Leadership changed.
+  // Leadership, a policy or a namespace changed.
   void look_again() { changed_.notify(); }
   // Policies, namespaces and plain workloads are known once.
   [[nodiscard]] bool synced() const;
@@ -73,11 +76,10 @@ class OffSwitch {
   [[nodiscard]] const std::map<std::string, OffSwitchReport>& reports() const { return reports_; }
   [[nodiscard]] const OffSwitchMetrics& metrics() const { return metrics_; }
   [[nodiscard]] std::size_t in_flight() const { return busy_.size(); }
-  // What keeps a cache from being in step, one sentence each.
+  // What keeps a cache of its own from being in step, one sentence each.
   [[nodiscard]] std::vector<std::string> troubles() const;
 
  private:
-  template <class T>
   struct Cache;
   struct Item;
   struct Failure {
@@ -104,7 +106,7 @@ class OffSwitch {
   Task<void> read_back(Pointer object);
   void count(const PlainWorkload& object, const OffSwitchStep& step);
   void fail_write(const PlainWorkload& object, const Error& error);
-  Cache<PlainWorkload>& cache_of(PlainKind kind);
+  Cache& cache_of(PlainKind kind);
 
   Runtime runtime_;
   kube::Client& client_;
@@ -113,9 +115,9 @@ class OffSwitch {
   OffSwitchOptions options_;
   Signal changed_;
   TaskGroup tasks_;
-  std::array<std::unique_ptr<Cache<PlainWorkload>>, 3> plain_;  // by PlainKind
-  std::unique_ptr<Cache<api::CostPolicy>> policies_;
-  std::unique_ptr<Cache<NamespaceView>> namespaces_;
+  World& world_;
+  kube::StoreSink<api::CostPolicy> policies_;    // our writes
+  std::array<std::unique_ptr<Cache>, 3> plain_;  // by PlainKind
   OffHoursBook book_;
   WakeTurns turns_;
   std::set<Uid> busy_;
