@@ -70,8 +70,12 @@ Json workload_of(const sim::WorkloadRow& row) {
   document["waitingSeconds"] = seconds(row.waiting);
   document["runningSeconds"] = seconds(row.running);
   document["lostSeconds"] = seconds(row.lost);
-  if (row.kind == sim::WorkloadKind::kInferencePool)
-    document["missingReplicaSeconds"] = seconds(row.missing);
+  if (row.kind == sim::WorkloadKind::kInferencePool) {
+    document["missingReplicaSeconds"] = seconds(row.shortfall.missing);
+    document["belowSeconds"] = seconds(row.shortfall.below);
+    document["timesBelow"] = row.shortfall.times;
+    if (row.shortfall.fewest) document["fewestReplicas"] = *row.shortfall.fewest;
+  }
   document["interruptions"] = row.interruptions;
   document["attempts"] = row.attempts;
   document["acceleratorSeconds"] = row.accelerator_time.value();

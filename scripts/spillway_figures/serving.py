@@ -61,6 +61,8 @@ class Outcome:
         self.cost = 0.0
         self.missing_hours = 0.0  # replica hours below what was asked for
         self.below_hours = 0.0  # hours in which any was missing
+        self.times_below = 0
+        self.fewest = None  # that were ready; None: never fewer than asked for
         self.lost = 0
 
 
@@ -98,6 +100,7 @@ class Replay:
 
     def run(self, policy):
         served = False  # the first start is nobody's doing: it is not counted
+        was_below = False
         for second in range(self.begin, self.end, MINUTE):
             for replica in list(self.replicas):
                 if replica.zone is not None and not self.there(replica.zone, second):
@@ -113,6 +116,9 @@ class Replay:
             if served and missing:
                 self.outcome.missing_hours += missing * MINUTE / 3600
                 self.outcome.below_hours += MINUTE / 3600
+                self.outcome.times_below += not was_below
+                self.outcome.fewest = ready if self.outcome.fewest is None else min(self.outcome.fewest, ready)
+            was_below = served and missing > 0
             for replica in self.replicas:
                 if replica.costs_from <= second:
                     price = self.market.on_demand if replica.zone is None else self.prices.at(replica.zone, second)

@@ -254,7 +254,11 @@ void Bookkeeper::count_missing(const WorkloadKey& workload, Wanted& wanted) {
   WorkloadBooks& books = workloads_[workload];
   const Duration time = now() - std::exchange(wanted.counted_until, now());
   if (!books.first_ready || books.finished) return;
-  books.missing += time * std::max<std::int64_t>(wanted.replicas - wanted.running, 0);
+  if (wanted.running >= wanted.replicas || time == Duration(0)) return;
+  Shortfall& shortfall = books.shortfall;
+  shortfall.below += time;
+  shortfall.missing += time * (wanted.replicas - wanted.running);
+  shortfall.fewest = std::min(shortfall.fewest.value_or(wanted.running), wanted.running);
 }
 
 void Bookkeeper::look_at_readiness(const WorkloadKey& workload, Wanted& wanted) {
@@ -268,6 +272,7 @@ void Bookkeeper::look_at_readiness(const WorkloadKey& workload, Wanted& wanted) 
   }
   books.ready += now() - *wanted.ready_since;
   wanted.ready_since.reset();
+  if (!books.finished) ++books.shortfall.times;
 }
 
 // ---- money

@@ -38,8 +38,8 @@ struct WorkloadBooks {
   std::string team;
   std::int64_t attempts = 0;
   std::int64_t interruptions = 0;
-  Duration ready{};    // an InferencePool's time with all replicas running
-  Duration missing{};  // its replica time below what was asked for, once all had run
+  Duration ready{};  // an InferencePool's time with all replicas running
+  Shortfall shortfall;
   std::map<api::Tier, ChargeBooks> charges;
   std::vector<PlacementSpan> spans;
   std::int64_t spans_left_out = 0;

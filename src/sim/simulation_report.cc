@@ -173,7 +173,7 @@ std::vector<WorkloadRow> rows_of(const RunBooks& run) {
       add_training(run, *object->second, row);
     } else {
       row.running = books.ready;
-      row.missing = books.missing;
+      row.shortfall = books.shortfall;
       const Duration life = row.finished.value_or(run.range.to) - row.submitted;
       row.waiting = std::max(life - row.running, Duration(0));
     }

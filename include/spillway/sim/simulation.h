@@ -150,6 +150,15 @@ inline constexpr std::size_t kMaxSpansPerWorkload = 200;
 enum class WorkloadKind : std::uint8_t { kTrainingJob, kInferencePool };
 std::string_view to_string(WorkloadKind kind);  // "TrainingJob"
 
+// Of an InferencePool, once as many replicas had run as were asked for: when fewer did.
+struct Shortfall {
+  std::int64_t times = 0;
+  Duration below{};                    // how long, all times together
+  Duration missing{};                  // replicas that were not there x time
+  std::optional<std::int64_t> fewest;  // that ever ran; nullopt: never fewer than asked for
+  friend bool operator==(const Shortfall&, const Shortfall&) = default;
+};
+
 struct WorkloadRow {
   WorkloadKind kind = WorkloadKind::kTrainingJob;
   Namespace ns;
@@ -159,10 +168,10 @@ struct WorkloadRow {
   Instant submitted{};
   std::optional<Instant> started;  // when all of its replicas ran for the first time
   std::optional<Instant> finished;
-  Duration waiting{};  // wanted to run and did not, until `finished` or the end
-  Duration running{};  // all replicas ran
-  Duration lost{};     // of `running`: done again after an interruption
-  Duration missing{};  // of an InferencePool, once all replicas had run: replicas x time below that
+  Duration waiting{};   // wanted to run and did not, until `finished` or the end
+  Duration running{};   // all replicas ran
+  Duration lost{};      // of `running`: done again after an interruption
+  Shortfall shortfall;  // of an InferencePool
   std::int64_t interruptions = 0;
   std::int64_t attempts = 0;
   AcceleratorSeconds accelerator_time;  // charged

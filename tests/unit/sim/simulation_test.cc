@@ -222,8 +222,13 @@ TEST_F(Simulation, replicas_that_are_not_ready_are_counted_once_all_had_run) {
   const SimulationReport report = good_run();
   const WorkloadRow& served = row(report, "serve");
   ASSERT_TRUE(served.started);
-  EXPECT_GE(served.missing, std::chrono::hours(15));  // three replicas, five hours
-  EXPECT_LT(served.missing, std::chrono::hours(15) + std::chrono::minutes(10));
+  const Shortfall& shortfall = served.shortfall;
+  EXPECT_GE(shortfall.missing, std::chrono::hours(15));  // three replicas, five hours
+  EXPECT_LT(shortfall.missing, std::chrono::hours(15) + std::chrono::minutes(10));
+  EXPECT_GE(shortfall.below, std::chrono::hours(5));
+  EXPECT_LE(shortfall.missing, 3 * shortfall.below);
+  EXPECT_EQ(shortfall.times, 1);
+  EXPECT_EQ(shortfall.fewest, 0);
 }
 
 TEST_F(Simulation, what_a_template_says_of_the_program_has_to_be_a_number) {
