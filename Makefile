@@ -43,7 +43,9 @@ writers: build ## Install real writers of checkpoints (Orbax, torch: gigabytes) 
 	STORAGE_PROBE=$(CURDIR)/$(BUILD)/tests/integration/storage/storage_probe SPILLWAY_AGENT=$(CURDIR)/$(BUILD)/agent/spillway-agent \
 	  tests/integration/storage/run-tests -k test_writers
 
-install: build ## Put kubectl-spillway on the PATH (PREFIX=..., default /usr/local)
+install: ## Build kubectl-spillway and put it on the PATH (PREFIX=..., default /usr/local)
+	cmake --preset $(PRESET)
+	cmake --build $(BUILD) -j$(JOBS) --target kubectl-spillway
 	install -D -m 755 $(BUILD)/cli/kubectl-spillway $(DESTDIR)$(PREFIX)/bin/kubectl-spillway
 	install -D -m 755 cli/kubectl_complete-spillway $(DESTDIR)$(PREFIX)/bin/kubectl_complete-spillway
 
