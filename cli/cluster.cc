@@ -12,6 +12,7 @@
 #include <spillway/control/keys.h>
 #include <spillway/control/namespaces.h>
 #include <spillway/control/plain_workload.h>
+#include <spillway/core/check.h>
 #include <spillway/core/text.h>
 #include <spillway/kube/beast_transport.h>
 #include <spillway/kube/config.h>
@@ -196,11 +197,10 @@ struct Cluster::Parts {
   Result<T> run(Task<Result<T>> task) {
     std::optional<Result<T>> answer;
     TaskGroup group(io.get_executor(), *timers);
+    io.restart();  // it stopped if it ran out of work after the request before
     group.spawn(keep(std::move(task), answer));
-    while (!answer)
-      io.run_one();
     while (group.running() > 0)
-      io.run_one();
+      SPILLWAY_CHECK(io.run_one() > 0);
     return *std::move(answer);
   }
 };

@@ -25,6 +25,7 @@ struct Texts {
   OverrideOptions asked;
   std::string next = "7d";
   bool all = false;
+  bool everywhere = false;  // said, not needed: it is the default
 };
 
 Result<Format> parse_format(const std::string& text) {
@@ -121,6 +122,11 @@ Commands describe(CLI::App& app, Options& options, Texts& texts) {
   for (CLI::App* command : {commands.plan, commands.explain, commands.simulate, commands.wake,
                             commands.sleep, commands.schedule, commands.completion})
     command->fallthrough();
+  // As everybody types it; it is what they show without -n.
+  for (CLI::App* command : {commands.plan, commands.schedule}) {
+    command->add_flag("-A,--all-namespaces", texts.everywhere, "all namespaces, as without -n")
+        ->excludes(app.get_option("--namespace"));
+  }
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("kubectl-spillway ") + SPILLWAY_VERSION);
   return commands;

@@ -134,10 +134,15 @@ json patch_of(const OverrideOptions& asked, std::optional<Instant> until, const 
               {std::string(api::annotation::kOverrideAt), when}}}}}};
 }
 
-// As the API server knows the user. One that cannot say it (before 1.28) leaves it open.
-std::string who_asks(Cluster& cluster) {
-  const auto review = cluster.create(kReviews, {{"metadata", json::object()}});
-  if (!review) return "unknown";
+// As the API server knows the user. One that cannot say it (before 1.28), or not to everybody,
+// leaves it open. The review is not kept: its name is for our client, which sends nothing nameless.
+Result<std::string> who_asks(Cluster& cluster) {
+  const auto review = cluster.create(kReviews, {{"metadata", {{"name", "self"}}}});
+  if (!review) {
+    const ErrorCode code = review.error().code;
+    const bool unsaid = code == ErrorCode::kNotFound || code == ErrorCode::kForbidden;
+    return unsaid ? Result<std::string>("unknown") : fail(review.error());
+  }
   return review->value("/status/userInfo/username"_json_pointer, "unknown");
 }
 
@@ -243,7 +248,7 @@ Result<int> run_override(const Options& options, const OverrideOptions& asked) {
   const Hours hours = hours_of(objects);
   TRY(chosen, choose(*cluster, hours, options, asked));
   TRY_VOID(check_of_use(hours, chosen, asked, now));
-  const std::string by = who_asks(*cluster);
+  TRY(by, who_asks(*cluster));
   const auto until =
       span ? std::optional(
                  Instant(std::chrono::ceil<std::chrono::seconds>((now + *span).time_since_epoch())))

@@ -125,5 +125,14 @@ TEST(Options, schedule_looks_as_far_ahead_as_it_is_told) {
   EXPECT_THAT(refused.said, HasSubstr("--next"));
 }
 
+TEST(Options, all_namespaces_may_be_said_and_not_together_with_one) {
+  for (const char* command : {"plan", "schedule"}) {
+    EXPECT_TRUE(parse({command, "-A"}).command.options);
+    const auto refused = parse({command, "-A", "-n", "dev"});
+    EXPECT_EQ(refused.command.exit_code, 2);
+    EXPECT_THAT(refused.said, HasSubstr("--namespace"));
+  }
+}
+
 }  // namespace
 }  // namespace spillway::cli
