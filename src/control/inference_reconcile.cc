@@ -113,6 +113,7 @@ void InferenceReconciler::inference_children(Work& work, const plan::InferenceDe
   std::vector<Write> last;
   for (const DeploymentTarget& target : targets(decision)) {
     if (target.replicas == 0) {
+      confirm_waiting(last, decision.workload, target);
       last.emplace_back(DeleteObject{kube::kDeployments, target.existing->meta.key,
                                      target.existing->meta.uid, kube::Propagation::kBackground});
     }
@@ -165,14 +166,29 @@ void InferenceReconciler::drain(std::vector<Write>& writes, const plan::Inferenc
       });
   if (others_ready) {
     for (const plan::Drain& drain : decision.drains) {
-      if (drain.pool == target.pool) leave.insert(drain.node);
+      for (std::int64_t i = 0; drain.pool == target.pool && i < drain.replicas; ++i)
+        leave.insert(drain.node);
     }
   } else {
     std::move(deletions.begin(), deletions.end(), std::back_inserter(writes));
   }
   if (shrinks && target.replicas > 0 && children != nullptr) mark_leaving(writes, *children, leave);
+  if (shrinks && target.replicas > 0) confirm_waiting(writes, decision.workload, target);
   if (target.replicas > 0) apply_deployment();
   if (others_ready) std::move(deletions.begin(), deletions.end(), std::back_inserter(writes));
+}
+
+// Replicas that do not come are given up only by who has looked: a cache of then may not know yet
+// that they came, and serve. One of them tells for all; what is read goes into the cache.
+void InferenceReconciler::confirm_waiting(std::vector<Write>& writes, std::size_t workload,
+                                          const DeploymentTarget& target) const {
+  const InferenceShareChildren* children = children_on(workload, target.pool);
+  if (children == nullptr) return;
+  const auto waiting = std::ranges::find_if(
+      children->replicas, [](const auto& replica) { return !replica.pod->ready; });
+  if (waiting == children->replicas.end()) return;
+  const kube::Meta& pod = waiting->pod->meta;
+  writes.emplace_back(ConfirmCurrent{kube::kPods, pod.key, pod.resource_version});
 }
 
 void InferenceReconciler::end_replicas(std::vector<Write>& deletions, std::set<Uid>& ending,

@@ -49,6 +49,8 @@ class InferenceReconciler {
   void end_replicas(std::vector<Write>& deletions, std::set<Uid>& ending,
                     const InferenceShareChildren& children, std::size_t workload,
                     const plan::Drain& drain) const;
+  void confirm_waiting(std::vector<Write>& writes, std::size_t workload,
+                       const DeploymentTarget& target) const;
   static void mark_leaving(std::vector<Write>& writes, const InferenceShareChildren& children,
                            std::multiset<std::size_t> leave);
   [[nodiscard]] std::int64_t serving_on(std::size_t workload, std::size_t pool) const;

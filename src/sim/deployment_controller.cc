@@ -1,6 +1,7 @@
 #include <spillway/sim/deployment_controller.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include <spillway/core/text.h>
 
@@ -24,6 +25,15 @@ int wanted_of(const json& object) {
 }
 int status_of(const json& object, const char* field) {
   return static_cast<int>(number_in(object, 0, "status", field));
+}
+
+// What ending it costs (KEP-2255).
+int deletion_cost(const json& pod) {
+  const std::string_view cost =
+      text_in(pod, "metadata", "annotations", "controller.kubernetes.io/pod-deletion-cost");
+  int value = 0;
+  std::from_chars(cost.data(), cost.data() + cost.size(), value);
+  return value;
 }
 
 // "25%" or 2, of `total`.
@@ -193,10 +203,12 @@ void ReplicaSetController::sync(const ObjectKey& key) {
   const int wanted = wanted_of(*set);
   const int there = static_cast<int>(active.size());
   if (there < wanted) start(key, *set, wanted - there);
-  // The unbound go first, then those that are not ready, then the youngest.
+  // The unbound go first, then those that are not ready, then what costs less (KEP-2255), then the
+  // youngest.
   std::ranges::sort(active, [](const Object& a, const Object& b) {
     const auto rank = [](const json& pod) {
-      return std::tuple(!text_in(pod, "spec", "nodeName").empty(), condition_holds(pod, "Ready"));
+      return std::tuple(!text_in(pod, "spec", "nodeName").empty(), condition_holds(pod, "Ready"),
+                        deletion_cost(pod));
     };
     if (rank(*a) != rank(*b)) return rank(*a) < rank(*b);
     return std::tie(b->at("metadata").at("creationTimestamp").get_ref<const std::string&>(),

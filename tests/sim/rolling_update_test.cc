@@ -1,4 +1,5 @@
-// The model of a rolling update: what may be missing, at every moment.
+// The models of Deployments and ReplicaSets: what may be missing at every moment of a rolling
+// update, and which replicas end first.
 
 #include <algorithm>
 
@@ -38,9 +39,9 @@ std::int64_t ready(World& world) {
   });
 }
 
-TEST(RollingUpdateTest, no_more_than_may_be_missing_is_ended_at_once) {
+// Two replicas that serve.
+void serve_with_two(World& world) {
   log::configure(log::Format::kText, log::Level::kError);
-  World world({});
   world.add_pool({.name = "own",
                   .tier = api::Tier::kReserved,
                   .max_nodes = 1,
@@ -51,6 +52,29 @@ TEST(RollingUpdateTest, no_more_than_may_be_missing_is_ended_at_once) {
       json::array({{{"key", "nvidia.com/gpu"}, {"operator", "Exists"}}});
   world.submit(web);
   world.run_for(std::chrono::minutes(1));
+}
+
+TEST(ReplicaSetTest, a_replica_that_costs_less_ends_before_one_that_costs_more) {
+  for (const std::size_t cheap : {0U, 1U}) {
+    World world({});
+    serve_with_two(world);
+    std::vector<std::string> pods;
+    for (const auto& [key, pod] : world.server().all(kube::kPods))
+      pods.push_back(key.name.str());
+    ASSERT_EQ(pods.size(), 2U);
+    world.patch(
+        kube::kPods, pods[cheap],
+        {{"metadata", {{"annotations", {{"controller.kubernetes.io/pod-deletion-cost", "-5"}}}}}});
+    world.patch(kube::kDeployments, "web", {{"spec", {{"replicas", 1}}}});
+    world.run_for(std::chrono::minutes(1));
+    EXPECT_FALSE(world.find(kube::kPods, pods[cheap])) << pods[cheap];
+    EXPECT_TRUE(world.find(kube::kPods, pods[1 - cheap])) << pods[1 - cheap];
+  }
+}
+
+TEST(RollingUpdateTest, no_more_than_may_be_missing_is_ended_at_once) {
+  World world({});
+  serve_with_two(world);
   ASSERT_EQ(ready(world), 2);
   world.patch(kube::kDeployments, "web",
               {{"spec", {{"template", {{"metadata", {{"annotations", {{"version", "2"}}}}}}}}}});

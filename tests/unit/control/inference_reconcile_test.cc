@@ -27,6 +27,16 @@ using testing::WorldBuilder;
 class Drains : public ::testing::Test {
  protected:
   Drains() {
+    builder.pool(pool_json("spot-a", "Spot", 3, "4.00"))
+        .node(node_json("n1", "spot-a"))
+        .node(node_json("n2", "spot-a"))
+        .inference(service(1))
+        .deployment(deployment_json("chat", "spot-a", 3, 2))
+        .pod(replica_json("chat", "spot-a", 0, "n1", true))
+        .pod(replica_json("chat", "spot-a", 1, "n2", true));
+  }
+
+  static json service(int leaving) {
     json object = inference_json("chat", 2);
     object["spec"]["tiers"] = {"Spot"};
     object["spec"]["capacity"] = {{"spotPercent", 100}};
@@ -35,15 +45,9 @@ class Drains : public ::testing::Test {
                                                 {"tier", "Spot"},
                                                 {"desired", 2},
                                                 {"ready", 2},
-                                                {"leaving", 1},
+                                                {"leaving", leaving},
                                                 {"since", "2026-11-21T11:10:00Z"}}})}};
-    builder.pool(pool_json("spot-a", "Spot", 3, "4.00"))
-        .node(node_json("n1", "spot-a"))
-        .node(node_json("n2", "spot-a"))
-        .inference(object)
-        .deployment(deployment_json("chat", "spot-a", 3, 2))
-        .pod(replica_json("chat", "spot-a", 0, "n1", true))
-        .pod(replica_json("chat", "spot-a", 1, "n2", true));
+    return object;
   }
 
   // What the Deployment and the pods are told, in order.
@@ -89,6 +93,8 @@ class Drains : public ::testing::Test {
     } else if (const auto* gone = std::get_if<DeleteObject>(&write)) {
       list.push_back("delete " + gone->key.name.str() + " within " +
                      std::to_string(gone->grace.value_or(seconds(-1)).count()) + " s");
+    } else if (const auto* look = std::get_if<ConfirmCurrent>(&write)) {
+      if (look->type == kube::kPods) list.push_back("look at " + look->key.name.str());
     }
   }
 
@@ -109,7 +115,19 @@ TEST_F(Drains, the_replica_set_is_told_which_one_to_end_when_the_successor_serve
 TEST_F(Drains, when_time_is_up_the_replica_ends_before_the_replica_set_chooses_another) {
   builder.pod(replica_json("chat", "spot-a", 2, "n2", false));
   // 20 s are for the end of the node, so 30 s are left to drain.
-  EXPECT_THAT(requests(50), ElementsAre("delete chat-spot-a-0 within 30 s", "replicas 2"));
+  EXPECT_THAT(requests(50), ElementsAre("delete chat-spot-a-0 within 30 s", "look at chat-spot-a-2",
+                                        "replicas 2"));
+}
+
+// Else it would keep one that goes and end one that has just come.
+TEST_F(Drains, the_replica_set_is_told_of_every_one_that_is_on_the_node) {
+  builder.inference(service(2))
+      .deployment(deployment_json("chat", "spot-a", 4, 4))
+      .pod(replica_json("chat", "spot-a", 2, "n1", true))
+      .pod(replica_json("chat", "spot-a", 3, "n2", true));
+  EXPECT_THAT(requests(110),
+              ElementsAre("mark chat-spot-a-0", "mark chat-spot-a-2", "replicas 2",
+                          "delete chat-spot-a-0 within 40 s", "delete chat-spot-a-2 within 40 s"));
 }
 
 // ---- what pods and Deployments look like
