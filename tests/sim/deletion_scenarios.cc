@@ -45,7 +45,8 @@ Scenario retained() {
       [](World& world) {
         Problems problems = nothing_is_left(world);
         const std::size_t saved = stage_of(world)->manifests().size();
-        expect(problems, saved == 6, std::to_string(saved) + " manifests, of two ranks, instead of 6");
+        expect(problems, saved == 6,
+               std::to_string(saved) + " manifests, of two ranks, instead of 6");
         return problems;
       });
 }

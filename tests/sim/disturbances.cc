@@ -62,21 +62,30 @@ std::vector<Cell> crashes(std::uint64_t writes) {
 // A node that its pods had left in time and whose end is not yet written down is forgotten with the
 // process: one interruption less in the books. Nothing follows from it but a slightly longer
 // expected life; src/sim/README.md names it.
-bool forgets_an_interruption(const std::string& difference) {
+bool forgets_an_interruption(const Cell&, const std::string& difference) {
   return difference.starts_with("capacitypools.spillway.dev ") &&
          difference.find("/status/interruptionsLastDay") != std::string::npos &&
          difference.find("\"op\"") == difference.rfind("\"op\"");
 }
 
-// An attempt that began and ended while nobody could see it was never seen to run, and is no
-// restart.
-bool never_saw_it_run(const std::string& difference) {
-  return difference.starts_with("trainingjobs.spillway.dev ") &&
-         (difference.ends_with(R"(: [{"op":"remove","path":"/status/startedAt"}])") ||
-          difference.ends_with(R"(: [{"op":"replace","path":"/status/restarts","value":0}])"));
+bool of_training_job(const std::string& difference, const char* change) {
+  return difference.starts_with("trainingjobs.spillway.dev ") && difference.ends_with(change);
 }
-bool past_is_forgotten(const std::string& difference) {
-  return forgets_an_interruption(difference) || never_saw_it_run(difference);
+
+// An attempt that began and ended while nobody could see it was never seen to run.
+bool never_saw_it_run(const std::string& difference) {
+  return of_training_job(difference, R"(: [{"op":"remove","path":"/status/startedAt"}])");
+}
+
+// Who lists a past in which the attempt had no pods yet ends one that never was, as far as he can
+// tell: it is not counted as restarted.
+bool never_saw_its_pods(const Cell& cell, const std::string& difference) {
+  return cell.decides_anew &&
+         of_training_job(difference, R"(: [{"op":"replace","path":"/status/restarts","value":0}])");
+}
+bool past_is_forgotten(const Cell& cell, const std::string& difference) {
+  return forgets_an_interruption(cell, difference) || never_saw_it_run(difference) ||
+         never_saw_its_pods(cell, difference);
 }
 
 // ---- faults of a write

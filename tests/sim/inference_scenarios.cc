@@ -50,7 +50,7 @@ Scenario service_move() {
             world.time().after(minutes(30), [&world] { world.set_spot("spot-a", "22.00"); });
           },
       .duration = hours(3),
-      .competes = true,  // on-demand covers what of the spot share is not seen to be ready
+      .competes = true,  // on-demand stands in for what of spot is not seen to serve
       .expectations =
           [](World& world) {
             Problems problems;

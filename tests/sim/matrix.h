@@ -21,7 +21,7 @@ struct Cell {
   std::uint64_t crashes = 0;  // how often the operator's process ends in it
   Duration away{};            // how long the operator may be unable to act because of it
   std::size_t seen_from = 0;  // for views of the past: the write at which they froze
-  // Who does not see the others decides otherwise, and rightly: where workloads or shares compete,
+  // It lists what was, which Kubernetes promises never to do. Where workloads or shares compete
   // such a run is held to the story's expectations and to every invariant, not to the same end.
   bool decides_anew = false;
 };
@@ -36,7 +36,7 @@ struct Matrix {
   // Which of the cells are run when not all are; `story` counts from 0.
   bool (*bounded)(const Cell& cell, std::size_t story);
   // What may differ in the end, and why is said beside it.
-  bool (*known)(const std::string& difference) = nullptr;
+  bool (*known)(const Cell& cell, const std::string& difference) = nullptr;
 };
 
 // The operator's process ends at the write: before it is sent, when it has been, after its answer.

@@ -68,7 +68,7 @@ Moment asleep(Duration at) {
 // Gives the story its looks; it ends asleep, with `replicas` asked for.
 Scenario with_moments(Scenario story, const std::vector<Moment>& moments, int replicas) {
   const auto seen = std::make_shared<Problems>();
-  story.prepare = usual_market;
+  if (!story.prepare) story.prepare = usual_market;
   story.script = [seen, moments, tell = std::move(story.script)](World& world) {
     seen->clear();
     tell(world);
@@ -153,9 +153,13 @@ Scenario policy_over_both_kinds() {
 
 Scenario person_wakes() {
   Scenario story{.name = "a_person_wakes_a_service_for_an_hour",
+                 .prepare =
+                     [](World& world) {
+                       usual_market(world);
+                       world.submit(policy({window("23:00", "24:00")}, "Ignore"));
+                     },
                  .script =
                      [](World& world) {
-                       world.submit(policy({window("23:00", "24:00")}, "Ignore"));
                        world.submit(inference_pool({.replicas = 2}));
                        world.time().after(minutes(30), [&world] {
                          world.patch(control::kInferencePools, "serve",

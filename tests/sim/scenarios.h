@@ -35,10 +35,11 @@ struct Scenario {
   std::string name;
   std::function<void(World&)> prepare;  // before the operator starts
   std::function<void(World&)>
-      script;             // asks for what happens later (world.time().after) and returns
-  Duration duration;      // after this everything is quiet
-  bool competes = false;  // several workloads, or shares of one, want the same room
-  bool hurried = false;   // it is over in less than the minutes of an outage, which it is spared
+      script;         // asks for what happens later (world.time().after) and returns
+  Duration duration;  // after this everything is quiet
+  // Several workloads, or shares of one, want the same room or stand in for each other: who looks
+  // at a past in which one of them was not there decides otherwise, and rightly.
+  bool competes = false;
   bool in_steps = false;  // replicas end together or one by one, as their successors are seen to be
                           // ready: how often their Deployment was scaled says nothing
   std::function<std::vector<std::string>(World&)>

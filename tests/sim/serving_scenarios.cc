@@ -90,6 +90,7 @@ Scenario noticed_in_time() {
            .looked_at = minutes(14)},
           true),
       .duration = hours(3),
+      .competes = true,  // on-demand stands in for what of spot is not seen to serve
       .in_steps = true,
       .expectations = [seen](World& world) {
         Problems problems = on_spot_again(world, 2);
@@ -117,7 +118,7 @@ Scenario noticed_late() {
           .prepare = usual_market,
           .script = departure(seen, plan, true),
           .duration = hours(3),
-          .hurried = true,
+          .competes = true,  // as above
           .expectations =
               [seen](World& world) {
                 Problems problems = on_spot_again(world, 1);
@@ -158,6 +159,7 @@ Scenario no_spot_for_an_hour() {
                 world.time().after(minutes(60), [&world] { stock_out(world, false); });
               },
           .duration = hours(6),
+          .competes = true,  // as above
           .expectations =
               [seen](World& world) {
                 Problems problems = on_spot_again(world, 2);
