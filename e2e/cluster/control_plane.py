@@ -62,7 +62,7 @@ class ControlPlane:
         self.kubeconfig = self.directory / "kubeconfig"
         self.audit = AuditLog(self.directory / "audit.log")
         self.network = network
-        self._lost_node_seconds = lost_node_seconds
+        self.lost_node_seconds = lost_node_seconds
         self._die_with_parent = die_with_parent
         self._certificates = Certificates(self.directory / "pki")
         self._processes = {name: Process(self.directory, name) for name in COMPONENTS}
@@ -464,7 +464,7 @@ class ControlPlane:
             "--use-service-account-credentials=true",
             f"--service-account-private-key-file={certificates.service_account_key}",
             f"--root-ca-file={certificates.certificate('ca')}",
-            f"--node-monitor-grace-period={self._lost_node_seconds}s",
+            f"--node-monitor-grace-period={self.lost_node_seconds}s",
             "--node-monitor-period=1s",
             # Autoscalers look every 15 s and disregard the first 5 min of a pod by default.
             "--horizontal-pod-autoscaler-sync-period=2s",
@@ -488,7 +488,7 @@ class ControlPlane:
             "--manage-all-nodes=false",
             f"--manage-nodes-with-label-selector={nodes.KUBELET_LABEL}={nodes.RUNNING}",
             # kwok renews a lease after a quarter of its life.
-            f"--node-lease-duration-seconds={max(self._lost_node_seconds * 4 // 3, 4)}",
+            f"--node-lease-duration-seconds={max(self.lost_node_seconds * 4 // 3, 4)}",
             f"--cidr={POD_ADDRESSES}",
         ]
 

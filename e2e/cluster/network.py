@@ -34,6 +34,9 @@ class Network:
         self.number = number
         self.bridge = f"spillway{number}"
         self.address = f"10.{number}.0.1"
+        # A bridge without one of its own takes the lowest of its ports: whenever a node came or went,
+        # all others could be cut off from this machine for the ten seconds until they asked again.
+        self.hardware_address = f"02:73:77:00:00:{number:02x}"
         self.prefix_length = 16
         self.service_addresses = f"10.{number + COUNT}.0.0/16"
         self.first_service_address = f"10.{number + COUNT}.0.1"
@@ -52,7 +55,7 @@ class Network:
             network = cls(directory, _free_number())
             network._write_record()
         try:
-            ip("link", "add", network.bridge, "type", "bridge")
+            ip("link", "add", network.bridge, "address", network.hardware_address, "type", "bridge")
             ip("address", "add", f"{network.address}/16", "dev", network.bridge)
             ip("link", "set", network.bridge, "up")
         except BaseException:

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from cluster import wait_until
+from cluster.network import ip
 
 WAIT = 60  # seconds: far above what is needed
 
@@ -273,3 +274,23 @@ def test_what_runs_on_a_disconnected_node_goes_on_alone(machines, busybox, run, 
     node.connect()
     wait_until(lambda: node_ready(kubectl, "node-d") == "True", WAIT, "the node to be back")
     assert processes_with("87654") == before
+
+
+def test_a_port_that_comes_or_goes_leaves_the_machines_own_address_alone(cluster):
+    """Else nodes would speak for ten seconds to an address that is no more: at random, whenever
+    another node came.
+    """
+    bridge = cluster.network.bridge
+
+    def address():
+        return json.loads(ip("-json", "link", "show", bridge))[0]["address"]
+
+    before = address()
+    port = f"{bridge}low"
+    ip("link", "add", port, "address", "02:00:00:00:00:01", "type", "veth", "peer", f"{bridge}end")
+    try:
+        ip("link", "set", port, "master", bridge, "up")
+        assert address() == before
+    finally:
+        ip("link", "delete", port)
+    assert address() == before

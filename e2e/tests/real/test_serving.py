@@ -1,5 +1,6 @@
-"""A model server under load while the node of one of its replicas goes after a notice: no request
-fails.
+"""A model server under load while the node of one of its replicas goes: after a notice no request
+fails; without a word those that the dead replica is asked for, until Kubernetes takes it out of the
+endpoints.
 """
 
 import datetime
@@ -19,6 +20,10 @@ PORT = 8000
 LOAD_MILLISECONDS = 3000
 ANSWER_MILLISECONDS = 200
 NOTICE = 60  # seconds
+# docs/inference.md states the bound: as long as a kubelet may be silent, and this: until the node
+# controller looks, the endpoints follow, and kube-proxy follows them.
+AFTER_GRACE = 10  # seconds
+KUBE_PROXY = 5  # seconds of these
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +84,14 @@ def load(world, chat):
     services = world.services(chat.selector)
     address = next(s["spec"]["clusterIP"] for s in services if s["spec"]["clusterIP"] != "None")
     started = Load(address, 80)
-    wait_until(lambda: len({r.server for r in started.requests()}) == 3, WAIT, "all to answer")
+
+    def all_answer():  # those that stood in until spot was ready may have answered before them
+        serve = set(serving(chat))
+        answered = {request.server for request in started.requests()}
+        assert len(serve) == 3 and serve <= answered, (serve, answered)
+        return True
+
+    wait_until(all_answer, WAIT, "each of the three to answer")
     yield started
     started.stop()
 
@@ -93,6 +105,16 @@ def serving(chat):
         if ready and "deletionTimestamp" not in pod["metadata"]:
             found[pod["metadata"]["name"]] = pod["spec"]["nodeName"]
     return found
+
+
+def ready_addresses(world):
+    """Of the endpoints of the Service."""
+    slices = world.list(
+        f"/apis/discovery.k8s.io/v1/namespaces/{world.namespace}/endpointslices",
+        "kubernetes.io/service-name=chat",
+    )
+    endpoints = [endpoint for piece in slices for endpoint in piece.get("endpoints") or []]
+    return {a for e in endpoints if e["conditions"]["ready"] for a in e["addresses"]}
 
 
 def replica_on_spot(chat):
@@ -142,3 +164,27 @@ def test_a_node_that_goes_after_a_notice_costs_no_request(machines, pools, chat,
     requests = load.stop()
     assert leaving in {r.server for r in requests if r.began < told}
     assert not report("with a notice", requests, told)
+
+
+def test_a_node_that_dies_without_a_word_costs_requests_for_a_bounded_time(
+    cluster, world, pools, chat, load
+):
+    name, victim = replica_on_spot(chat)
+    address = next(p["status"]["podIP"] for p in chat.pods() if p["metadata"]["name"] == name)
+    assert address in ready_addresses(world)
+    before = len(load.requests())
+    cut = time.monotonic()
+    pools["spot"].lose_silently(victim)
+    wait_until(lambda: address not in ready_addresses(world), WAIT, "it to leave the endpoints")
+    out = time.monotonic()
+    replaced_at = wait_replaced(chat, victim)
+    wait_until(lambda: len(load.requests(replaced_at)) >= 40, WAIT, "two more seconds of requests")
+    requests = load.stop()
+    failed = report("without a word", requests, cut)
+    print(f"out of the endpoints at most {out - cut:.1f} s after the power cut")
+    print(f"three serve again {replaced_at - cut:.1f} s after it, of which 3 s are loading")
+    assert before and failed, "the dead replica was never asked: the test shows nothing"
+    # What it had in hand is lost with it; before that nothing failed.
+    assert not [request for request in failed if request.began + request.seconds < cut]
+    assert not [request for request in failed if request.began > out + KUBE_PROXY]
+    assert failed[-1].began - cut <= cluster.lost_node_seconds + AFTER_GRACE
