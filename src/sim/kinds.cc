@@ -6,6 +6,7 @@
 
 #include <spillway/api/codec.h>
 #include <spillway/api/schema.h>
+#include <spillway/control/plain_workload.h>
 #include <spillway/control/world.h>
 #include <spillway/core/check.h>
 
@@ -169,6 +170,15 @@ std::vector<Kind> make_kinds() {
                    .generation = true,
                    .unconditional = true,
                    .on_create = [](json& object) { object["status"] = {{"replicas", 0}}; }});
+  // Read by the off switch; nobody here runs them.
+  for (const kube::ResourceType& type : {control::kStatefulSets, control::kCronJobs}) {
+    kinds.push_back({.type = type,
+                     .schema = plain_schema(),
+                     .status = true,
+                     .generation = true,
+                     .keeps_fields = true,
+                     .unconditional = true});
+  }
   kinds.push_back({.type = kube::kPodDisruptionBudgets,
                    .schema = budget_schema(),
                    .status = true,

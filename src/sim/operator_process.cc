@@ -54,9 +54,16 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
       election_tasks_(time.executor(), timers_),
       tasks_(time.executor(), timers_) {
   connection_.set_faults(std::move(faults));
+  if (options.off_switch) {
+    off_switch_ = std::make_unique<control::OffSwitch>(
+        runtime_, client_, *events_, [this] { return leading(); }, controller_->world(),
+        *options.off_switch);
+    controller_->on_hours_change([this] { off_switch_->look_again(); });
+  }
   market_->start(tasks_);
   tasks_.spawn(events_->run());
   control_tasks_.spawn(controller_->run());
+  if (off_switch_) control_tasks_.spawn(off_switch_->run());
   if (elector_) election_tasks_.spawn(elector_->run());
 }
 
@@ -81,6 +88,7 @@ OperatorProcess::~OperatorProcess() {
 void OperatorProcess::kill() {
   if (!alive()) return;
   controller_->stop();
+  if (off_switch_) off_switch_->stop();
   market_->stop();
   events_->stop(time_.monotonic());
   if (elector_) elector_->stop();
@@ -93,7 +101,11 @@ void OperatorProcess::kill() {
 // Leadership that is lost ends the process, as it ends the program: whatever was under way may be
 // half done, and somebody else goes on with it from what is there.
 void OperatorProcess::on_leadership(bool leads) {
-  if (leads) return controller_->look_again();
+  if (leads) {
+    controller_->look_again();
+    if (off_switch_) off_switch_->look_again();
+    return;
+  }
   if (!alive() || shutting_down_) return;
   kill();
   if (on_death_) on_death_();
@@ -107,6 +119,7 @@ void OperatorProcess::shut_down(Duration patience) {
 Task<void> OperatorProcess::end_in_order(MonotonicTime until) {
   market_->stop();
   controller_->stop();
+  if (off_switch_) off_switch_->stop();
   co_await control_tasks_.drained(until);
   if (elector_) {
     elector_->stop();

@@ -11,6 +11,7 @@
 #include <spillway/cloud/credentials.h>
 #include <spillway/cloud/http.h>
 #include <spillway/control/controller.h>
+#include <spillway/control/off_switch_loop.h>
 #include <spillway/control/stores.h>
 #include <spillway/kube/lease.h>
 #include <spillway/sim/connection.h>
@@ -47,6 +48,8 @@ struct OperatorOptions {
   std::optional<kube::LeaseOptions> lease;
   // Set: jobs may save and resume (spec.checkpoint).
   std::optional<SimulatedCheckpoints> checkpoints;
+  // Set: plain workloads sleep by CostPolicies.
+  std::optional<control::OffSwitchOptions> off_switch;
 };
 
 class OperatorProcess {
@@ -96,6 +99,7 @@ class OperatorProcess {
   std::unique_ptr<cloud::HttpClient> to_pods_;
   std::unique_ptr<control::Stores> stores_;
   std::unique_ptr<control::Controller> controller_;
+  std::unique_ptr<control::OffSwitch> off_switch_;  // null: not asked for
   bool shutting_down_ = false;
   TaskGroup control_tasks_;
   TaskGroup election_tasks_;
