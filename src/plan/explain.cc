@@ -40,7 +40,9 @@ std::string next_best(const Snapshot& snapshot, const std::vector<Alternative>& 
     const Pool& pool = snapshot.pools[alternative.pool];
     if (alternative.excluded || pool.offering.price.quality == market::PriceQuality::kUnknown)
       continue;
-    return fmt::format("; next best {} at {}", place_of(pool), dollars(alternative.rate));
+    const bool is_doubted = pool.tier == api::Tier::kSpot && pool.seen_state == MarketState::kGap;
+    return fmt::format("; next best {} at {}{}", place_of(pool), dollars(alternative.rate),
+                       is_doubted ? ", lately without capacity" : "");
   }
   return "";
 }

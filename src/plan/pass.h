@@ -114,8 +114,11 @@ class Wake {
 struct Choice {
   const Offer* offer = nullptr;
   double cost = 0;  // expected, of one replica
+  double risk = 0;  // of refused launches, in dollars that nobody charges: for the order alone
   int urgency =
       0;  // 0: keeps the deadline; 1: late, but not taken away; 2: may make it later still
+
+  [[nodiscard]] double reckoned() const { return cost + risk; }
 };
 
 class Pass {

@@ -6,12 +6,11 @@
 
 #include <spillway/plan/checkpoint_policy.h>
 
+#include "launch_risk.h"
 #include "spot_jobs.h"
 
 namespace spillway::plan {
-namespace {
 
-// A price below the rate limit, judged by the upper end. An unknown price is never below a limit.
 std::optional<Cause> over_limit(const Pass& pass, const Demand& demand, const Offer& offer) {
   if (!demand.max_rate) return std::nullopt;
   const Pool& pool = pass.pool(offer.pool);
@@ -20,6 +19,8 @@ std::optional<Cause> over_limit(const Pass& pass, const Demand& demand, const Of
     return Cause::kRateLimit;
   return std::nullopt;
 }
+
+namespace {
 
 // Does any bought pool with a known price serve the job at all? Then one without a price is not
 // touched.
@@ -242,7 +243,7 @@ double near_factor(const Pass& pass) {
 // Among those of the least urgency that are near-equal in cost.
 Choice best_of(const Pass& pass, const std::vector<Choice>& candidates) {
   const auto cheaper = [](const Choice& a, const Choice& b) {
-    return std::tuple(a.urgency, a.cost) < std::tuple(b.urgency, b.cost);
+    return std::tuple(a.urgency, a.reckoned()) < std::tuple(b.urgency, b.reckoned());
   };
   const Choice lowest = *std::min_element(candidates.begin(), candidates.end(), cheaper);
   const auto order = [&](const Choice& choice) {
@@ -253,7 +254,9 @@ Choice best_of(const Pass& pass, const std::vector<Choice>& candidates) {
   };
   const Choice* best = nullptr;
   for (const Choice& choice : candidates) {
-    if (choice.urgency != lowest.urgency || choice.cost > lowest.cost * near_factor(pass)) continue;
+    if (choice.urgency != lowest.urgency ||
+        choice.reckoned() > lowest.reckoned() * near_factor(pass))
+      continue;
     if (best == nullptr || order(choice) < order(*best)) best = &choice;
   }
   return *best;
@@ -267,6 +270,7 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
   pass.candidates.clear();
   double bar = search.limit;  // nothing above it can be chosen any more
   const Effort effort = work.anew();
+  LaunchRisk risk(pass, job, work, search.gives_up);
   for (const Offer& offer : open_offers(pass, job)) {
     if (offer.price_known && offer.floor * work.total.count() > bar) break;
     if (job.placed() && offer.pool == job.pool) continue;
@@ -279,9 +283,12 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
     if (over_limit(pass, job.workload->demand, offer)) continue;
     const auto cause = not_now(pass, job, work, offer, deadline, search.patience);
     if (cause && cause != Cause::kDeadline) continue;
+    if (!risk.is_worth_a_try(offer)) continue;
     const int late = offer.tier == api::Tier::kSpot ? 2 : 1;
-    pass.candidates.push_back({.offer = &offer, .cost = cost, .urgency = cause ? late : 0});
-    if (!cause) bar = std::min(bar, cost * near_factor(pass));
+    const Choice choice{
+        .offer = &offer, .cost = cost, .risk = risk.of(offer, cost), .urgency = cause ? late : 0};
+    pass.candidates.push_back(choice);
+    if (!cause) bar = std::min(bar, choice.reckoned() * near_factor(pass));
   }
   if (pass.candidates.empty()) return std::nullopt;
   return best_of(pass, pass.candidates);
@@ -363,7 +370,8 @@ std::optional<Move> better_place(Pass& pass, const Job& job) {
   if (!staying) return std::nullopt;
   const double limit =
       *staying * (1.0 - static_cast<double>(pass.config.move_margin_percent) / 100);
-  const auto choice = best_bought(pass, job, work, deadline, {.limit = limit});
+  const auto choice = best_bought(pass, job, work, deadline,
+                                  {.limit = limit, .gives_up = pass.kind(job).find(job.pool)});
   if (!choice || choice->urgency > 0 || !choice->offer->price_known) return std::nullopt;
   return Move{.offer = choice->offer};
 }

@@ -32,6 +32,10 @@ struct Patience {
 Patience patience_of(const Pass& pass, const Job& job, const Work& work,
                      const DeadlineRule& deadline);
 
+// The rate limit excludes the offering: judged by the upper end of its price, an unknown price is
+// never below a limit.
+std::optional<Cause> over_limit(const Pass& pass, const Demand& demand, const Offer& offer);
+
 // There is room for all of it, and the pool is not stocked out.
 bool has_room(Pass& pass, const Job& job, const Offer& offer);
 
@@ -48,12 +52,15 @@ std::optional<Cause> excluded(Pass& pass, const Job& job, const Work& work, cons
 
 // The best spot or on-demand offering that has room and costs less than `limit`: one that keeps the
 // deadline before one that does not (of those, one that is not taken away), then the lowest
-// expected cost, and among near-equal ones the longer life, the zone and pool where we have least,
-// the preferred model, the name. `only_lasting` leaves out spot.
+// expected cost with the risk of refused launches (launch_risk.h), and among near-equal ones the
+// longer life, the zone and pool where we have least, the preferred model, the name. `only_lasting`
+// leaves out spot. With `gives_up`, the offering that it runs on and would leave, also what is not
+// worth a try yet.
 struct Search {
   Patience patience;
   double limit = kInfinite;
   bool only_lasting = false;
+  const Offer* gives_up = nullptr;
 };
 std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
                                   const DeadlineRule& deadline, const Search& search);

@@ -5,29 +5,13 @@
 #include <limits>
 #include <numeric>
 
+#include "tries.h"
+
 namespace spillway::plan {
 namespace {
 
 constexpr double kIntoGapHours = 1;
 constexpr double kIntoWindowHours = 3;
-
-// Expected rest of a window or gap of this age, in hours, at a scale: the integral of its survival,
-// bucket by bucket.
-double mean_rest(double scale, double age_hours) {
-  double length = 0;
-  double survival = 1;
-  double edge = 0;
-  for (std::size_t b = 0; b + 1 < kAgeBuckets; ++b) {
-    const double from = std::max(edge, age_hours);
-    edge += age_bucket_width(b);
-    if (edge <= from) continue;
-    const double rate = scale * base_hazard(b);
-    const double kept = std::exp(-rate * (edge - from));
-    length += survival * (1 - kept) / rate;
-    survival *= kept;
-  }
-  return length + survival / (scale * base_hazard(kAgeBuckets - 1));
-}
 
 }  // namespace
 

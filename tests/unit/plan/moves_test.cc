@@ -121,6 +121,82 @@ TEST_F(Moves, WhoCannotBeAskedToSaveGoesOnlyAfterASaveOfItsOwn) {
   EXPECT_EQ(world.plan().pool_of("train"), "there");
 }
 
+class MovesToAPoolThatWasLost : public Moves {
+ protected:
+  MovesToAPoolThatWasLost() {
+    world.on_demand("od", {.price = 24});
+    TrainingWorkload& job = world.job_named("train");
+    job.checkpointing = Checkpointing{.interval = 30min};
+    job.changeover = 9min;
+    there().seen_state = MarketState::kGap;
+    there().seen_at = world.now;
+    world.set_price("there", 5);
+  }
+  void runs_on(std::string_view pool) {
+    world.runs("train", pool, 20min);
+    TrainingWorkload& job = world.job_named("train");
+    job.checkpointing->verified = VerifiedCheckpoint{.step = api::StepNumber(7),
+                                                     .attempt = job.placement->attempt,
+                                                     .committed_at = world.now,
+                                                     .work = 20min};
+  }
+  // Until nothing is redone, as if it saved all the time.
+  void passes(Duration time) {
+    world.now += time;
+    world.job_named("train").checkpointing->verified->work += time;
+  }
+  Pool& there() { return world.pool_named("there"); }
+  Duration pause() {
+    const Planned planned = world.plan();
+    EXPECT_NE(planned.pool_of("train"), "there");
+    const auto at = planned.plan().wake_at;
+    return at ? *at - there().seen_at : Duration(0);
+  }
+};
+
+TEST_F(MovesToAPoolThatWasLost, ItIsTriedAgainWhenTheSavingIsWorthTheRefusals) {
+  world.pool_named("here").max_nodes = 0;
+  runs_on("od");
+  const Duration first = pause();
+  EXPECT_GT(first, 15min);
+  EXPECT_LT(first, 2h);
+  passes(first);
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
+TEST_F(MovesToAPoolThatWasLost, AnOldGapIsTriedMoreSeldom) {
+  runs_on("od");
+  world.pool_named("here").max_nodes = 0;
+  const Duration first = pause();
+  there().seen_age = 4h;
+  EXPECT_GT(pause(), first * 3 / 2);
+}
+
+TEST_F(MovesToAPoolThatWasLost, CheaperSpotIsTriedLaterThanSpotInsteadOfOnDemand) {
+  runs_on("here");
+  const Duration for_five = pause();
+  world.pool_named("here").max_nodes = 0;
+  runs_on("od");
+  EXPECT_GT(for_five, pause());
+}
+
+TEST_F(MovesToAPoolThatWasLost, ItComesBackByTimeWhateverWasLearntOfIt) {
+  runs_on("here");
+  there().hazard = {.window = 3, .gap = 0.3};
+  there().seen_age = 20h;
+  EXPECT_LE(pause(), 24h);
+  passes(24h);
+  world.job_named("train").checkpointing->verified->work = 20min;  // much is left
+  world.job_named("train").running_since = world.now - 20min;
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
+TEST_F(MovesToAPoolThatWasLost, WhereItIsSeenToBeThereNothingIsWaitedFor) {
+  runs_on("here");
+  there().seen_state = MarketState::kWindow;
+  EXPECT_EQ(world.plan().pool_of("train"), "there");
+}
+
 TEST_F(Moves, FromOnDemandBackToSpotWhenItPays) {
   world.on_demand("od", {.price = 24});
   world.runs("train", "od", 30min);

@@ -137,6 +137,47 @@ TEST(Training, EqualOffersSpreadOverZones) {
   EXPECT_EQ(in_a, 2);
 }
 
+class APoolThatWasJustLost : public testing::Test {
+ protected:
+  APoolThatWasJustLost() {
+    world.spot("lost", {.price = 8});
+    world.spot("other", {.price = 9, .zone = "zone-b"});
+    world.pool_named("lost").seen_state = MarketState::kGap;
+    world.pool_named("lost").seen_at = world.now;
+  }
+  World world;
+};
+
+TEST_F(APoolThatWasJustLost, IsNotTriedFirstAlthoughItIsCheaper) {
+  world.on_demand("od", {.price = 24});
+  world.job("train", {.duration = 10h});
+  EXPECT_EQ(world.plan().pool_of("train"), "other");
+  EXPECT_NE(world.plan().why("train").find("at $8.00/h, lately without capacity"),
+            std::string::npos);
+  world.now += 24h;
+  EXPECT_EQ(world.plan().pool_of("train"), "lost") << "it comes back by time";
+}
+
+TEST_F(APoolThatWasJustLost, IsTriedFirstWhereItSavesEnough) {
+  world.on_demand("od", {.price = 24});
+  world.job("train", {.duration = 10h});
+  world.set_price("other", 20);
+  EXPECT_EQ(world.plan().pool_of("train"), "lost");
+}
+
+TEST_F(APoolThatWasJustLost, IsTriedFirstByWhoCannotPayMoreForTime) {
+  world.set_price("other", 10);
+  world.job("train", {.duration = 10h, .tiers = TierSet{Tier::kSpot}});
+  EXPECT_EQ(world.plan().pool_of("train"), "lost") << "an hour is worth what the dearest asks";
+}
+
+TEST_F(APoolThatWasJustLost, IsTriedWhereThereIsNoOther) {
+  world.pool_named("other").max_nodes = 0;
+  world.on_demand("od", {.price = 24});
+  world.job("train", {.duration = 10h});
+  EXPECT_EQ(world.plan().pool_of("train"), "lost");
+}
+
 TEST(Training, WaitsForSpotUntilFallbackAfter) {
   World world;
   world.spot("spot", {.nodes = 1});
