@@ -206,6 +206,7 @@ class Question {
       job.changeover_left = std::max(job.changeover - passed, Duration(0));
     }
     job.patience = pass_.config.decision_step;
+    job.refused_after = workload.launch_timeout;
     // A launch that fails, and what can be unsaved at once.
     job.margin = workload.launch_timeout + checkpointing.interval +
                  checkpointing.save_time.value_or(Duration(0));

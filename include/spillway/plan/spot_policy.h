@@ -13,6 +13,14 @@
 // Spot at or above the on-demand price is launched only when that is the last resort
 // (kOnlyPossible).
 //
+// Where a refused launch takes time (SpotJob::refused_after), it costs slack, and whoever gave up
+// something for it another start. Offerings are then tried in the order of their cost with the
+// refusals to be expected before one launch is served, cost + refusal * (1 - chance) / chance
+// (Weitzman's index, Econometrica 1979), by the chance that an offering which was last seen in a
+// gap is back; and running spot is left only if that pays too. Whether to try at all is decided
+// without it: the programme sees offerings come back for nothing, on whatever footing, so that
+// charging launches alone would favour on-demand.
+//
 // The deadline is a wall, not a cost: when the time left no longer holds the work, two changeovers
 // and the margin ("forced"), on-demand is the only answer, unless the job is on spot already, which
 // may go on until its window ends (the thrifty rule), or, begun while on-demand was stocked out,
@@ -60,6 +68,9 @@ struct SpotJob {
   Duration changeover{};       // what every start costs: provisioning, set-up, work done twice
   Duration changeover_left{};  // of the start that is under way
   Duration patience{};         // the time until the next decision, at most; above zero
+  // How long a launch on spot takes to be refused; what runs is given up for it. Zero: it is
+  // refused at once, and costs nothing.
+  Duration refused_after{};
   Duration margin{};  // slack kept for an on-demand launch that takes long or has to be repeated
   Footing footing = Footing::kNothing;
   std::size_t offer = 0;  // where it runs, with Footing::kSpot

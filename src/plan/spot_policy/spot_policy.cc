@@ -6,6 +6,7 @@
 #include <spillway/plan/spot_policy.h>
 
 #include "outlook.h"
+#include "tries.h"
 
 namespace spillway::plan {
 namespace {
@@ -26,6 +27,7 @@ constexpr double kImpossible = std::numeric_limits<double>::infinity();
 struct Valued {
   std::size_t offer = 0;
   double enter = kImpossible;
+  double attempt = kImpossible;  // entering, with the launches that are refused before
   double stay = kImpossible;
   double wait = kImpossible;
   double enter_on_demand = kImpossible;
@@ -122,13 +124,77 @@ class SpotDecision {
     const Valued now = best.enter != kImpossible ? best : value_gap();
     best_wait_ = now.wait;
     best_on_demand_ = on_demand(now);
-    return job_.footing == Footing::kSpot ? from_spot(running, best) : from_elsewhere(best);
+    if (job_.footing == Footing::kSpot) return from_spot(running, best);
+    SpotChoice choice = from_elsewhere(best);
+    // The programme sees offerings come back without trying, on whatever footing: refusals say
+    // where to try, and not whether. Nobody pays more than on-demand for a better chance.
+    if (choice.move == SpotMove::kLaunchSpot && may_be_refused(choice.offer)) {
+      const Valued tried = first_to_try();
+      if (tried.enter <= on_demand(tried)) choice.offer = tried.offer;
+    }
+    return choice;
   }
 
  private:
   [[nodiscard]] bool may_launch(std::size_t offer) const {
     const bool is_dear = market_.offers[offer].price >= market_.on_demand;
     return market_.offers[offer].may_launch && !is_dear && (closed_.empty() || !closed_[offer]);
+  }
+
+  // What is lost with a launch that is refused, in dollars: slack, and for it what runs.
+  [[nodiscard]] double refusal() const {
+    if (refusal_) return *refusal_;
+    const double later = std::max(0.0, spare_ - in_hours(job_.refused_after));
+    const auto costs = [&](double spare) {
+      return job_.footing == Footing::kSpot
+                 ? prepared_.blend.costs(work_, spare, MarketState::kWindow,
+                                         prepared_.offers[job_.offer].at[0].bucket)
+                 : prepared_.blend.costs(work_, spare, MarketState::kGap,
+                                         age_bucket(outlook_.gap_age_hours()));
+    };
+    const Valued before = in_dollars(costs(spare_), 0);
+    const Valued after = in_dollars(costs(later), 0);
+    double lost = 0;
+    switch (job_.footing) {
+      case Footing::kNothing:
+        lost = std::min(after.wait, after.enter_on_demand) -
+               std::min(before.wait, before.enter_on_demand);
+        break;
+      case Footing::kOnDemand: lost = after.enter_on_demand - before.stay_on_demand; break;
+      case Footing::kSpot: lost = after.enter - before.stay; break;
+    }
+    refusal_ = std::max(lost, 0.0);
+    return *refusal_;
+  }
+
+  [[nodiscard]] bool may_be_refused(std::size_t offer) const {
+    return job_.refused_after > Duration{} &&
+           market_.offers[offer].sight.state == MarketState::kGap;
+  }
+
+  // The best with the launches that are refused before one is served.
+  [[nodiscard]] Valued first_to_try() const {
+    Valued best;
+    for (std::size_t i = 0; i < market_.offers.size(); ++i) {
+      const bool runs_here = job_.footing == Footing::kSpot && job_.offer == i;
+      if (runs_here || !may_launch(i)) continue;
+      const Valued one = value(i);
+      if (one.enter >= best.attempt) continue;
+      const double attempt = one.enter + refusals(i);
+      if (attempt >= best.attempt) continue;
+      best = one;
+      best.attempt = attempt;
+    }
+    return best;
+  }
+
+  // What they cost, by the chance that the offering is there now.
+  [[nodiscard]] double refusals(std::size_t offer) const {
+    if (!may_be_refused(offer)) return 0;
+    const SpotSight& sight = market_.offers[offer].sight;
+    const double chance = chance_served(market_.offers[offer].scale, in_hours(sight.age),
+                                        in_hours(sight.seen_ago + job_.refused_after));
+    return refusal() * (1 - chance) / chance;
   }
 
   [[nodiscard]] double on_demand(const Valued& valued) const {
@@ -201,8 +267,11 @@ class SpotDecision {
     SpotChoice choice = answer(SpotMove::kStay, job_.offer);
     choice.spot_dollars = running.stay;
     if (best.enter < running.stay - least_gain()) {
-      choice = answer(SpotMove::kLaunchSpot, best.offer);
-      choice.spot_dollars = best.enter;
+      const Valued tried = first_to_try();
+      if (tried.attempt < running.stay - least_gain()) {
+        choice = answer(SpotMove::kLaunchSpot, tried.offer);
+        choice.spot_dollars = tried.enter;
+      }
     }
     // Leaving spot for on-demand or for nothing pays only where spot has become as dear as
     // on-demand.
@@ -257,6 +326,7 @@ class SpotDecision {
   double work_;
   double spare_;
   double changeover_;
+  mutable std::optional<double> refusal_;
   double best_wait_ = kImpossible;
   double best_on_demand_ = kImpossible;
 };

@@ -165,6 +165,72 @@ TEST(SpotPolicy, TriesWhatItHasNotSeenForLong) {
       << "what came up meanwhile is too fresh to be worth it";
 }
 
+// Of an offering that was lost `ago`, with a launch that may be tried.
+SpotOffer lost(Duration ago, double price = 1) {
+  return {.price = dollars(price),
+          .sight = {.state = MarketState::kGap, .age = {}, .seen_ago = ago}};
+}
+
+// The highest price, in hundredths, at which a job goes to an offering that was lost an hour ago,
+// beside one at 200 that is there, or that it runs on.
+int price_of_the_lost(SpotJob job, Duration refused_after) {
+  job.refused_after = refused_after;
+  for (int price = 200; price > 0; --price) {
+    const SpotMarket market = market_of({up(hours(3), 2), lost(hours(1), price / 100.0)});
+    const SpotChoice choice = choose_spot_move(job, market, library());
+    if (choice.move == SpotMove::kLaunchSpot && choice.offer == 1) return price;
+  }
+  return 0;
+}
+
+TEST(SpotPolicy, WhereARefusalTakesTimeAnOfferingThatWasLostHasToSaveMore) {
+  for (const Footing footing : {Footing::kNothing, Footing::kOnDemand, Footing::kSpot}) {
+    const SpotJob job = job_with_slack(hours(8), footing);
+    const int free = price_of_the_lost(job, {});
+    const int soon = price_of_the_lost(job, minutes(2));
+    const int late = price_of_the_lost(job, minutes(20));
+    SCOPED_TRACE(testing::Message() << "footing " << static_cast<int>(footing) << ": " << free
+                                    << ", " << soon << ", " << late);
+    EXPECT_GT(free, 50);
+    EXPECT_LT(soon, free);
+    EXPECT_LE(late, free - 5);
+    EXPECT_LE(late, soon);
+  }
+}
+
+TEST(SpotPolicy, TheLostOfferingIsTriedFirstWhereItSavesEnoughOrHasProbablyComeBack) {
+  SpotJob job = job_with_slack(hours(12), Footing::kNothing);
+  job.refused_after = minutes(10);
+  EXPECT_EQ(
+      choose_spot_move(job, market_of({lost(minutes(5), 0.5), up(hours(6), 2.5)}), library()).offer,
+      0U);
+  EXPECT_EQ(
+      choose_spot_move(job, market_of({lost(minutes(5), 0.9), lost(hours(9), 1)}), library()).offer,
+      1U);
+}
+
+// To be charged for refusals on spot alone, while on-demand and waiting see spot come back for
+// nothing, would drive everybody to on-demand.
+TEST(SpotPolicy, RefusalsSayWhereToTryAndNotWhether) {
+  int launches = 0;
+  for (const Footing footing : {Footing::kNothing, Footing::kOnDemand}) {
+    for (const Duration slack : {minutes(90), minutes(240), minutes(1200)}) {
+      for (const Duration ago : {minutes(5), minutes(60), minutes(600)}) {
+        for (const double price : {0.4, 1.0, 2.8}) {
+          SpotJob job = job_with_slack(slack, footing);
+          const SpotMarket market =
+              market_of({lost(ago, price), lost(minutes(30), 1.3), up(minutes(30), 2)});
+          const SpotMove free = decide(job, market);
+          job.refused_after = minutes(10);
+          EXPECT_EQ(decide(job, market), free);
+          launches += free == SpotMove::kLaunchSpot ? 1 : 0;
+        }
+      }
+    }
+  }
+  EXPECT_GT(launches, 10) << "else this says nothing";
+}
+
 TEST(SpotPolicy, GoesToOnDemandWithoutSpotOffers) {
   EXPECT_EQ(decide(job_with_slack(hours(12), Footing::kNothing), market_of({})),
             SpotMove::kLaunchOnDemand);
