@@ -57,11 +57,13 @@ const FoundCheckpoints* CheckpointBook::find(const Uid& job) const {
   return at == entries_.end() ? nullptr : &at->second.found;
 }
 
-plan::StoreSight CheckpointBook::sight(const Uid& job, bool may_still_write) const {
+plan::StoreSight CheckpointBook::sight(const Uid& job, AttemptNumber ended,
+                                       bool may_still_write) const {
   const auto at = entries_.find(job);
   if (at == entries_.end()) return plan::StoreSight::kBehind;
   const Entry& entry = at->second;
-  const bool good = entry.succeeded && !may_still_write &&
+  const bool knows_end = ended.value() == 0 || entry.target.ended == ended;
+  const bool good = entry.succeeded && !may_still_write && knows_end &&
                     (!entry.last_writers || *entry.succeeded > *entry.last_writers);
   if (good && !entry.found.uncertain) return plan::StoreSight::kCurrent;
   return entry.failures > 0 || (good && entry.found.uncertain) ? plan::StoreSight::kUnreadable

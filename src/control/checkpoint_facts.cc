@@ -139,7 +139,9 @@ class Facts {
   // open: what was verified once stays the newest known then.
   void take_found() {
     if (observed_.checkpoints == nullptr) return;
-    out_.facts.sight = observed_.checkpoints->sight(job_.meta.uid, may_still_write_);
+    const auto& ended = job_.status.ended;
+    out_.facts.sight = observed_.checkpoints->sight(
+        job_.meta.uid, ended ? ended->attempt : AttemptNumber(), may_still_write_);
     const FoundCheckpoints* found = observed_.checkpoints->find(job_.meta.uid);
     if (found == nullptr) return;
     store_trouble_ = found->trouble;

@@ -81,9 +81,11 @@ class CheckpointBook {
   void want(std::vector<CheckpointTarget> targets);
   // What was found; nullptr for a job that nothing is known of.
   [[nodiscard]] const FoundCheckpoints* find(const Uid& job) const;
-  // `may_still_write` as of now: a look that began before it was over proves nothing about what
-  // came after.
-  [[nodiscard]] plan::StoreSight sight(const Uid& job, bool may_still_write) const;
+  // `ended` and `may_still_write` are what the target would have now. An attempt may have ended
+  // since the last `want` together with all its pods: a look that began before its end was known
+  // proves nothing about what it wrote.
+  [[nodiscard]] plan::StoreSight sight(const Uid& job, AttemptNumber ended,
+                                       bool may_still_write) const;
 
   // Starts looks as they become due, until stop().
   Task<void> run();

@@ -235,6 +235,9 @@ class Book : public OnVirtualTime {
             .every = minutes(1),
             .may_still_write = may_still_write};
   }
+  plan::StoreSight sight(bool may_still_write, int ended = 0) const {
+    return book_.sight(Uid("u"), AttemptNumber(ended), may_still_write);
+  }
   void save(int attempt, int step, bool complete = true) {
     const std::string folder = "team-a/llama/u/attempt-000" + std::to_string(attempt) +
                                "/checkpoint-" + std::to_string(step) + "/";
@@ -285,19 +288,40 @@ TEST_F(Book, an_error_is_no_answer) {
 TEST_F(Book, is_behind_until_it_has_looked_after_the_last_writer_was_gone) {
   using plan::StoreSight;
   book_.want({target()});
-  EXPECT_EQ(book_.sight(Uid("u"), false), StoreSight::kBehind);
+  EXPECT_EQ(sight(false), StoreSight::kBehind);
   time_.run_for(seconds(5));
-  EXPECT_EQ(book_.sight(Uid("u"), false), StoreSight::kCurrent);
+  EXPECT_EQ(sight(false), StoreSight::kCurrent);
   book_.want({target(true)});
-  EXPECT_EQ(book_.sight(Uid("u"), true), StoreSight::kBehind);
+  EXPECT_EQ(sight(true), StoreSight::kBehind);
   time_.run_for(seconds(5));
   book_.want({target(true)});
   save(1, 40);
   book_.want({target(false)});
-  EXPECT_EQ(book_.sight(Uid("u"), false), StoreSight::kBehind) << "it may have written since";
+  EXPECT_EQ(sight(false), StoreSight::kBehind) << "it may have written since";
   time_.run_for(seconds(5));
-  EXPECT_EQ(book_.sight(Uid("u"), false), StoreSight::kCurrent);
+  EXPECT_EQ(sight(false), StoreSight::kCurrent);
   EXPECT_EQ(newest(), 40);
+}
+
+// A program that fails, or a lost rank, may take all pods with it between two passes: nobody has
+// seen an attempt that was ending.
+TEST_F(Book, is_behind_of_an_attempt_that_ended_with_all_its_pods_between_two_passes) {
+  using plan::StoreSight;
+  book_.want({target()});
+  time_.run_for(seconds(5));
+  save(3, 10);
+  EXPECT_EQ(sight(false), StoreSight::kCurrent) << "of what was before it";
+  EXPECT_EQ(sight(false, 3), StoreSight::kBehind) << "it may have saved since the last look";
+  CheckpointTarget after = target();
+  after.ended = AttemptNumber(3);
+  book_.want({after});
+  EXPECT_EQ(sight(false, 3), StoreSight::kBehind);
+  time_.run_for(seconds(5));
+  book_.want(
+      {after});  // the next pass: in the model the first look began at the very instant of the end
+  time_.run_for(seconds(5));
+  EXPECT_EQ(sight(false, 3), StoreSight::kCurrent);
+  EXPECT_EQ(newest(), 10);
 }
 
 TEST_F(Book, prunes_verified_ones_beyond_what_is_to_stay) {
