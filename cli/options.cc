@@ -187,6 +187,18 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// The words behind the program's name, the last first, as CLI11 takes them. kubectl reads a value
+// behind a short flag as `-n=dev`, too; CLI11 would make the sign a part of it.
+std::vector<std::string> words_of(int argc, const char* const* argv) {
+  std::vector<std::string> words;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string& word = words.emplace_back(argv[i]);
+    const bool joined = word.size() > 2 && word[0] == '-' && word[1] != '-' && word[2] == '=';
+    if (joined) word.erase(2, 1);
+  }
+  return words;
+}
+
 }  // namespace
 
 Result<Instant> parse_day_or_instant(const std::string& text, const std::string& flag) {
@@ -210,7 +222,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return {.exit_code = 0};
   }
   try {
-    app.parse(argc, argv);
+    app.parse(words_of(argc, argv));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {  // --help, --version
       app.exit(error);

@@ -31,6 +31,14 @@ TEST(Options, flags_of_kubectl_may_stand_behind_the_command) {
   EXPECT_TRUE(std::holds_alternative<PlanOptions>(options.command));
 }
 
+TEST(Options, a_value_may_be_joined_to_its_flag_as_kubectl_takes_it) {
+  for (const char* word : {"-n=research", "-nresearch", "--namespace=research"}) {
+    const auto parsed = parse({"plan", word});
+    ASSERT_TRUE(parsed.command.options) << parsed.said;
+    EXPECT_EQ(parsed.command.options.value_or(Options{}).connection.ns, "research") << word;
+  }
+}
+
 TEST(Options, an_object_is_named_as_kubectl_names_it) {
   for (const auto& words :
        std::vector<std::vector<std::string>>{{"tj/llama"},
