@@ -147,3 +147,88 @@ def test_without_the_time_zone_database_it_does_not_start_and_says_what_to_insta
     print(done.stderr)
     assert done.returncode == 2
     assert "install the time zone database (package tzdata" in done.stderr
+
+
+OVERLAPPING = {
+    "timeZone": "Europe/Berlin",
+    "awake": [
+        {"days": ["Mon-Fri"], "from": "08:00", "to": "18:00"},
+        {"days": ["Fri"], "from": "10:00", "to": "16:00"},
+    ],
+}
+OVERLAP = "awake[0] (Mon-Fri 08:00-18:00) and awake[1] (Fri 10:00-16:00) overlap on Fri 10:00-16:00"
+
+
+def test_windows_that_contradict_each_other_are_told_and_stop_nothing_that_runs(world):
+    """The API server cannot see it (docs/off-hours.md), and an autoscaler is refused by none of it."""
+    world.pool("spot", tier="Spot", zone=ZONE, fixed="0.90", nodes=2, per_node=4)
+    world.start_operator(*FLAGS)
+    world.api.patch(
+        f"/api/v1/namespaces/{world.namespace}", {"metadata": {"labels": {"e2e": world.id}}}
+    )
+    chat = world.serve("chat", replicas=2, capacity={"spotPercent": 100})
+    chat.wait_ready(2)
+
+    # In a policy: nothing sleeps by it.
+    policy = f"nights-{world.id}"
+    manifest = {
+        "apiVersion": "spillway.dev/v1alpha1",
+        "kind": "CostPolicy",
+        "metadata": {"name": policy},
+        "spec": {
+            "selector": {"namespaces": {"matchLabels": {"e2e": world.id}}},
+            "mode": "Enforce",
+            "offHours": OVERLAPPING,
+        },
+    }
+    try:
+        world.kubectl.apply(manifest)
+        ready = wait_until(
+            lambda: condition(world.api.get(f"{POLICIES}/{policy}").get("status", {}), "Ready"),
+            30,
+            "the policy to be judged",
+        )
+        print("policy:", ready["message"])
+        assert (ready["status"], ready["reason"]) == ("False", "Invalid")
+        assert "nothing sleeps by this policy" in ready["message"] and OVERLAP in ready["message"]
+        world.wait_pass()
+        assert len(chat.pods()) == 2
+    finally:
+        world.api.request("DELETE", f"{POLICIES}/{policy}")
+
+    # In a service that runs: it stays awake and says why, and goes on when it is mended.
+    chat.patch({"spec": {"schedule": OVERLAPPING}})
+    status = chat.wait(lambda s: OVERLAP in s.get("awakeReason", ""), "to say what is wrong")
+    print("service:", status["awakeReason"])
+    assert status["awake"] is True and len(chat.pods()) == 2
+    wait_until(lambda: world.events("chat", "HoursUnreadable"), 30, "an event")
+    chat.patch_scale(3)
+    chat.wait_ready(3)
+
+    # In a new one: it is not begun, and an autoscaler may write what it likes.
+    late = world.serve("late", replicas=1, capacity={"spotPercent": 100}, schedule=OVERLAPPING)
+    placed = condition(late.wait_condition("Placed", "False", "InvalidSpec"), "Placed")
+    print("new service:", placed["message"])
+    assert OVERLAP in placed["message"] and "spec.schedule" in placed["message"]
+    late.patch_scale(3)
+    world.wait_pass()
+    assert not late.pods() and late.get()["spec"]["replicas"] == 3
+    late.patch({"spec": {"schedule": None}})
+    late.wait_ready(3)
+
+
+def test_who_scales_what_sleeps_is_not_refused_and_finds_its_number_in_the_morning(world):
+    world.pool("spot", tier="Spot", zone=ZONE, fixed="0.90", nodes=2, per_node=4)
+    world.start_operator(*FLAGS)
+    pool = world.serve(
+        "chat", replicas=1, capacity={"baseline": 2, "spotPercent": 100}, schedule=hours(0)
+    )
+    wait_asleep(world, pool)
+    for number in (5, 0, 3):
+        pool.patch_scale(number)
+    scale = pool.scale()
+    assert scale["spec"]["replicas"] == 3 and not scale["status"].get("replicas")
+    world.wait_pass()
+    assert not pool.pods()
+    pool.patch({"spec": {"schedule": None}})
+    pool.wait_ready(3)

@@ -44,16 +44,16 @@ std::int32_t wake_order_of(const Annotations& annotations) {
 
 }  // namespace
 
-const std::optional<Schedule>& HoursReader::schedule_of(const ObjectMeta& meta,
-                                                        const ScheduleSpec& spec) {
+const HoursReader::Known& HoursReader::read(const ObjectMeta& meta, const ScheduleSpec& spec) {
   if (known_.size() > kMostKnown) known_.clear();
   const auto [at, added] = known_.try_emplace(meta.uid);
   Known& known = at->second;
-  if (!added && known.generation == meta.generation) return known.schedule;
-  known.generation = meta.generation;
+  if (!added && known.generation == meta.generation) return known;
   const auto made = Schedule::make(spec);
-  known.schedule = made ? std::optional(*made) : std::nullopt;
-  return known.schedule;
+  known = {.generation = meta.generation,
+           .schedule = made ? std::optional(*made) : std::nullopt,
+           .problem = made ? std::string() : made.error().message};
+  return known;
 }
 
 plan::Boxed<plan::AwakeRules> HoursReader::rules(const World& world) {
@@ -61,7 +61,7 @@ plan::Boxed<plan::AwakeRules> HoursReader::rules(const World& world) {
   world.cost_policies.for_each([&](const Shared<api::CostPolicy>& policy) {
     if (!policy->spec.off_hours || policy->meta.deleted_at) return;
     const api::OffHours& hours = *policy->spec.off_hours;
-    const auto& schedule = schedule_of(policy->meta, hours.schedule());
+    const std::optional<Schedule>& schedule = read(policy->meta, hours.schedule()).schedule;
     if (!schedule) return;
     policies.push_back({.name = policy->meta.key.name,
                         .selector = policy->spec.selector,
@@ -85,9 +85,13 @@ plan::Boxed<plan::OwnHours> HoursReader::own_hours(const api::InferencePool& poo
   plan::OwnHours own{.overrides = overrides_of(pool.meta.annotations),
                      .environment = pool.spec.attribution.environment,
                      .wake_order = wake_order_of(pool.meta.annotations)};
-  if (pool.spec.schedule) own.schedule = schedule_of(pool.meta, *pool.spec.schedule);
-  const bool silent =
-      own.overrides.empty() && own.environment.empty() && own.wake_order == 0 && !own.schedule;
+  if (pool.spec.schedule) {
+    const Known& known = read(pool.meta, *pool.spec.schedule);
+    own.schedule = known.schedule;
+    own.schedule_problem = known.problem;
+  }
+  const bool silent = own.overrides.empty() && own.environment.empty() && own.wake_order == 0 &&
+                      !pool.spec.schedule;
   if (silent) return {};
   return own;
 }

@@ -130,7 +130,7 @@ class InferenceStatus {
     if (!hours.problem.empty()) status.awake_reason += "; " + hours.problem;
     status.awake_reason = shorten(status.awake_reason, kMaxSentence);
     if (!hours.problem.empty() && old_.awake_reason != status.awake_reason)
-      tell(next_.notables, true, "OverrideUnreadable", "Wake", hours.problem);
+      tell(next_.notables, true, "HoursUnreadable", "Wake", hours.problem);
     if (old_.awake.value_or(true) != hours.awake)
       tell(next_.notables, false, hours.awake ? "Awake" : "Asleep", hours.awake ? "Wake" : "Sleep",
            hours.reason);

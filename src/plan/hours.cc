@@ -63,12 +63,20 @@ struct Verdict {
 // One subject and all that has a say in it; answers for any instant.
 class Case {
  public:
-  Case(std::vector<const HoursPolicy*> policies, const Schedule* own,
+  Case(std::vector<const HoursPolicy*> policies, const HoursSubject& subject,
        std::array<Override, 2> overrides)
-      : policies_(std::move(policies)), own_(own), overrides_(std::move(overrides)) {}
+      : policies_(std::move(policies)),
+        own_(subject.schedule),
+        own_unreadable_(subject.schedule_problem != nullptr),
+        overrides_(std::move(overrides)) {}
 
   [[nodiscard]] Verdict at(Instant now, bool in_words) const {
     if (auto asked = override_at(now, in_words)) return *std::move(asked);
+    if (own_unreadable_) {
+      return {.awake = true,
+              .reason = in_words ? "kept awake because its own schedule makes no sense" : "",
+              .policy = {}};
+    }
     if (own_ != nullptr) return own_at(now, in_words);
     return policies_at(policies_, now, in_words);
   }
@@ -200,6 +208,7 @@ class Case {
 
   std::vector<const HoursPolicy*> policies_;
   const Schedule* own_;
+  bool own_unreadable_ = false;
   std::array<Override, 2> overrides_;  // of the object, of its Namespace
 };
 
@@ -246,7 +255,8 @@ bool AwakeRules::selects(const HoursPolicy& policy, const HoursSubject& subject)
 AwakeState AwakeRules::state(const HoursSubject& subject, Instant now) const {
   static const Annotations kNone;
   const bool own_word = subject.annotations != nullptr && !subject.annotations->empty();
-  if (idle() && !own_word && subject.schedule == nullptr) return {};
+  const bool own_hours = subject.schedule != nullptr || subject.schedule_problem != nullptr;
+  if (idle() && !own_word && !own_hours) return {};
   std::vector<const HoursPolicy*> policies;
   for (const HoursPolicy& policy : policies_) {
     if (policy.enforced && covers(policy, subject.kind) && selects(policy, subject))
@@ -258,15 +268,17 @@ AwakeState AwakeRules::state(const HoursSubject& subject, Instant now) const {
       read_override(facts == namespaces_.end() ? kNone : facts->second.annotations)};
   AwakeState state;
   state.problem = !overrides[0].problem.empty() ? overrides[0].problem : overrides[1].problem;
+  if (state.problem.empty() && subject.schedule_problem != nullptr)
+    state.problem = "spec.schedule: " + *subject.schedule_problem;
   const bool asked = std::any_of(overrides.begin(), overrides.end(), [](const Override& each) {
     return each.wake_until || each.sleep_until || each.wake_unreadable;
   });
-  state.managed = !policies.empty() || subject.schedule != nullptr || asked;
+  state.managed = !policies.empty() || own_hours || asked;
   if (!state.managed) return state;
   state.training = api::TrainingOffHours::kSuspend;
   for (const HoursPolicy* policy : policies)
     state.training = std::max(state.training, policy->training);
-  const Case all(std::move(policies), subject.schedule, std::move(overrides));
+  const Case all(std::move(policies), subject, std::move(overrides));
   Verdict verdict = all.at(now, true);
   state.awake = verdict.awake;
   state.reason = std::move(verdict.reason);

@@ -13,6 +13,7 @@ Boxed<AwakeState> state_of(const Snapshot& snapshot, HoursSubject subject,
     subject.environment = own->environment;
     subject.annotations = &own->overrides;
     if (own->schedule) subject.schedule = &*own->schedule;
+    if (!own->schedule_problem.empty()) subject.schedule_problem = &own->schedule_problem;
   }
   AwakeState state = hours.state(subject, now);
   if (!state.managed) return {};

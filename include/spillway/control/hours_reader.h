@@ -18,8 +18,8 @@ class HoursReader {
  public:
   // Null when no policy makes sense and no Namespace asks for anything.
   plan::Boxed<plan::AwakeRules> rules(const World& world);
-  // Null when the object says nothing. A schedule that makes no sense counts as none; the object's
-  // condition tells of it.
+  // Null when the object says nothing. A schedule that makes no sense keeps the object awake, which
+  // its status tells with the reason.
   plan::Boxed<plan::OwnHours> own_hours(const api::InferencePool& pool);
   plan::Boxed<plan::OwnHours> own_hours(const api::TrainingJob& job) const;
 
@@ -27,8 +27,9 @@ class HoursReader {
   struct Known {
     std::int64_t generation = 0;
     std::optional<Schedule> schedule;  // nullopt: makes no sense
+    std::string problem;               // why not
   };
-  const std::optional<Schedule>& schedule_of(const ObjectMeta& meta, const ScheduleSpec& spec);
+  const Known& read(const ObjectMeta& meta, const ScheduleSpec& spec);
   std::map<Uid, Known> known_;  // bounded: begun anew when it grows beyond what can be alive
 };
 

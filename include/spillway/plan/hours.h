@@ -10,9 +10,10 @@
 //   3. the windows of the object's own schedule;
 //   4. the windows of the policies that select it; when they disagree, awake wins;
 //   5. nobody: awake.
-// An exception of a schedule (exceptUntil) lifts its own holidays and windows. An override that
-// cannot be read errs towards awake: wake counts without an end until it is mended, sleep not at
-// all.
+// An exception of a schedule (exceptUntil) lifts its own holidays and windows. What cannot be read
+// errs towards awake: of overrides wake counts without an end until it is mended, sleep not at all;
+// an own schedule whose windows contradict each other keeps the object awake, whatever policies
+// say.
 
 #include <compare>
 #include <cstdint>
@@ -60,6 +61,8 @@ struct HoursSubject {
   std::string environment;                   // its own; empty: that of its Namespace
   const Annotations* annotations = nullptr;  // of overrides; null: none
   const Schedule* schedule = nullptr;        // its own
+  // Why its own makes no sense, one sentence; null: it does, or there is none.
+  const std::string* schedule_problem = nullptr;
 };
 
 // What people asked for, as annotations say it.
@@ -79,7 +82,7 @@ struct AwakeState {
   std::optional<Instant> since;  // the latest edge of what decides; nullopt: long ago, or never
   std::optional<Instant> next;  // when `awake` changes, if nobody asks for anything; nullopt: never
   std::string reason;           // "policy nights: outside of its hours"
-  std::string problem;          // of an override; empty: none
+  std::string problem;          // of an override or of its own schedule; empty: none
   // The policy that decides, or the first that would; empty: none.
   ObjectName policy;
   // Of TrainingJobs: the mildest of what the policies say that put it to sleep.

@@ -162,7 +162,8 @@ enum class LossKind {
 // What a workload says about its own hours.
 struct OwnHours {
   std::optional<Schedule> schedule;
-  Annotations overrides;  // what people asked for (read_override)
+  std::string schedule_problem;  // why there is none although it says one; empty: nothing is wrong
+  Annotations overrides;         // what people asked for (read_override)
   std::string environment;
   std::int32_t wake_order = 0;  // of services: lower ones of the Namespace are woken first
 };

@@ -35,7 +35,8 @@ json policy_json(const std::string& name, const std::string& to = "18:00",
 class Policies : public ::testing::Test {
  protected:
   Policies() {
-    builder_.pool(pool_json("on-demand", "OnDemand", 2, "3.00")).inference(inference_json("chat", 2));
+    builder_.pool(pool_json("on-demand", "OnDemand", 2, "3.00"))
+        .inference(inference_json("chat", 2));
     const auto pool = must(api::read<api::InferencePool>(inference_json("chat", 2)));
     json ns = {{"metadata", testing::metadata("", pool.meta.key.ns.str(), "uid-ns")}};
     ns["metadata"]["labels"] = {{"stage", "dev"}};
@@ -152,7 +153,7 @@ TEST_F(Policies, a_person_wakes_one_pool_and_a_slip_in_the_time_is_told) {
   EXPECT_FALSE(plan_.inference[0].shares.empty());
   const auto next = next_status(picture_, plan_.inference[0], "", kNight);
   EXPECT_TRUE(std::ranges::any_of(next.notables, [](const Notable& notable) {
-    return notable.warning && notable.reason == "OverrideUnreadable";
+    return notable.warning && notable.reason == "HoursUnreadable";
   }));
 }
 

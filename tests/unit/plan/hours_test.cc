@@ -112,6 +112,21 @@ TEST(AwakeRules, the_schedule_of_the_object_goes_before_policies) {
   EXPECT_EQ(state(strict, kNight, own).reason, "its own schedule: within its hours");
 }
 
+TEST(AwakeRules, a_schedule_that_makes_no_sense_keeps_the_object_awake_and_says_why) {
+  const std::string problem = "awake[0] and awake[1] overlap on Fri 10:00-16:00";
+  const AwakeRules nights = rules({policy("nights", office())});
+  HoursSubject subject{.ns = kTeam, .environment = "dev", .schedule_problem = &problem};
+  const AwakeState kept = nights.state(subject, kNight);
+  EXPECT_TRUE(kept.awake) << "although the policy would put it to sleep";
+  EXPECT_TRUE(kept.managed);
+  EXPECT_EQ(kept.problem, "spec.schedule: " + problem);
+  EXPECT_NE(kept.reason.find("its own schedule makes no sense"), std::string::npos);
+  EXPECT_FALSE(kept.next);
+  const Annotations asked{{"spillway.dev/sleep-until", "2026-01-06T07:00:00Z"}};
+  subject.annotations = &asked;
+  EXPECT_FALSE(nights.state(subject, kNight).awake) << "what a person asks for can be read";
+}
+
 TEST(AwakeRules, holidays_of_policies_go_before_the_windows_of_the_object) {
   const Holiday day_off{.date = *parse_date("2026-01-05")};
   const Asked own{.schedule = office("20:00", "23:00")};
