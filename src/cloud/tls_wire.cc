@@ -24,6 +24,13 @@ std::string openssl_error() {
   return reason != nullptr ? reason : "the connection was closed";
 }
 
+bool signed_by_a_stranger(long verified) {
+  return verified == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+         verified == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+         verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+         verified == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
 template <class T, void (*free)(T*)>
 struct Freed {
   void operator()(T* pointer) const { free(pointer); }
@@ -192,6 +199,8 @@ Error TlsWire::refusal(const std::string& host) const {
           ? "TLS handshake with " + host + ": " + (failure_ ? failure_.message() : openssl_error())
           : "the certificate of " + host +
                 " is not accepted: " + X509_verify_cert_error_string(verified);
+  if (signed_by_a_stranger(verified))
+    why += "; if its authority is one of yours, name the PEM file of it (caFile)";
   return {.code = ErrorCode::kUnavailable, .message = std::move(why)};
 }
 

@@ -9,12 +9,13 @@ SECRET = "checkpoint-store"
 KEYS = {"access-key-id": ACCESS_KEY_ID, "secret-access-key": SECRET_ACCESS_KEY}
 
 
-def configuration(store, directory, agent_image=None):
+def configuration(store, directory, agent_image=None, authority=None):
     """What the operator's configuration file says of one store. The operator has its own copy of
-    the keys, in `directory`; pods read them from a Secret of their namespace.
+    the keys, in `directory`; pods read them from a Secret of their namespace. `authority` is the
+    PEM file of whom to trust besides the system's.
     """
     folder = directory / "store-keys"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, value in KEYS.items():
         (folder / name).write_text(value)
     access = {
@@ -29,6 +30,8 @@ def configuration(store, directory, agent_image=None):
         "endpoint": store.endpoint,
         **access,
     }
+    if authority:
+        main["caFile"] = str(authority)
     agent = {"agent": {"image": agent_image}} if agent_image else {}
     return {"stores": [main], **agent}
 
