@@ -8,6 +8,7 @@ import pytest
 from cluster import ControlPlane
 from support.installation import install
 from support.kubectl import Kubectl
+from support.plugin import Plugin
 from support.programs import MarketServer, Operator
 from support.world import World
 
@@ -140,3 +141,30 @@ def world(cluster, kubectl, namespace, nodes, start_market_server, start_operato
     yield made
     made.show("at the end")
     made.close()
+
+
+@pytest.fixture
+def start_plugin(cluster, kubectl, namespace, tmp_path):
+    """start_plugin(name, role) -> Plugin: a user with the rights of that ClusterRole, or none."""
+    bindings = []
+
+    def start(name, role=None):
+        kubectl("create", "serviceaccount", name, f"--namespace={namespace}")
+        if role:
+            kubectl.apply(role)
+            binding = f"{name}-{namespace}"
+            kubectl(
+                *("create", "clusterrolebinding", binding),
+                f"--clusterrole={role['metadata']['name']}",
+                f"--serviceaccount={namespace}:{name}",
+            )
+            bindings.append(binding)
+        path = cluster.kubeconfig_for_service_account(
+            namespace, name, tmp_path / f"{name}.kubeconfig"
+        )
+        user = f"system:serviceaccount:{namespace}:{name}"
+        return Plugin(path, user, cluster.audit)
+
+    yield start
+    for binding in bindings:
+        kubectl("delete", "clusterrolebinding", binding)

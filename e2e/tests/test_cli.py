@@ -1,97 +1,20 @@
 """kubectl-spillway on a live cluster: as a kubectl plugin, by a user who may only read."""
 
-import json
-import os
-import pathlib
-import re
 import subprocess
 
 import pytest
 import yaml
 
 from cluster import tools
+from support.plugin import role_of_the_manual
 from support.programs import built
 
 ZONE = "us-east-1a"
-MANUAL = tools.ROOT / "docs/cli.md"
-
-
-class Answer:
-    def __init__(self, result):
-        self.code = result.returncode
-        self.out = result.stdout
-        self.err = result.stderr
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-class Plugin:
-    """`kubectl spillway ...` with the kubeconfig of one user."""
-
-    def __init__(self, kubeconfig, user, audit):
-        self._kubeconfig = kubeconfig
-        self._user = user
-        self._audit = audit
-        self._mark = audit.mark()
-        folder = pathlib.Path(built("kubectl-spillway")).parent
-        self._environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
-
-    def __call__(self, *arguments, stdin=None):
-        # kubectl hands flags to a plugin only behind its name.
-        command = [tools.path("kubectl"), "spillway", *map(str, arguments)]
-        command.append(f"--kubeconfig={self._kubeconfig}")
-        result = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=60, env=self._environment
-        )
-        print(f"$ kubectl spillway {' '.join(map(str, arguments))}\n{result.stdout}{result.stderr}")
-        return Answer(result)
-
-    def requests(self):
-        return self._audit.requests(self._mark, self._user)
-
-    def writes(self):
-        return self._audit.writes(self._mark, self._user)
-
-
-def role_of_the_manual():
-    """The ClusterRole that docs/cli.md tells an administrator to make."""
-    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(), re.DOTALL)
-    roles = [document for block in blocks for document in yaml.safe_load_all(block)]
-    return next(role for role in roles if role and role["kind"] == "ClusterRole")
-
-
-@pytest.fixture
-def start_plugin(cluster, kubectl, namespace, tmp_path):
-    """start_plugin(name, role) -> Plugin: a user with the rights of that ClusterRole, or none."""
-    bindings = []
-
-    def start(name, role=None):
-        kubectl("create", "serviceaccount", name, f"--namespace={namespace}")
-        if role:
-            kubectl.apply(role)
-            binding = f"{name}-{namespace}"
-            kubectl(
-                *("create", "clusterrolebinding", binding),
-                f"--clusterrole={role['metadata']['name']}",
-                f"--serviceaccount={namespace}:{name}",
-            )
-            bindings.append(binding)
-        path = cluster.kubeconfig_for_service_account(
-            namespace, name, tmp_path / f"{name}.kubeconfig"
-        )
-        user = f"system:serviceaccount:{namespace}:{name}"
-        return Plugin(path, user, cluster.audit)
-
-    yield start
-    for binding in bindings:
-        kubectl("delete", "clusterrolebinding", binding)
 
 
 @pytest.fixture
 def plugin(start_plugin):
-    return start_plugin("viewer", role_of_the_manual())
+    return start_plugin("viewer", role_of_the_manual("spillway-viewer"))
 
 
 def workload(answer, name):
@@ -179,7 +102,7 @@ def test_a_file_is_weighed_against_those_who_are_there(world, plugin):
 
 
 def test_missing_rights_are_named(world, start_plugin):
-    role = role_of_the_manual()
+    role = role_of_the_manual("spillway-viewer")
     role["metadata"]["name"] = "spillway-viewer-without-nodes"
     role["rules"] = [
         {**rule, "resources": [r for r in rule["resources"] if r not in ("nodes", "pods")]}
