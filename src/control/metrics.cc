@@ -315,6 +315,8 @@ void add_caches(Families& out, const World& world) {
   add("CapacityPool", world.capacity_pools);
   add("TrainingJob", world.training_jobs);
   add("InferencePool", world.inference_pools);
+  add("CostPolicy", world.cost_policies);
+  add("Namespace", world.namespaces);
   add("Node", world.nodes);
   add("Pod", world.pods);
   add("Job", world.jobs);

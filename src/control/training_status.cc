@@ -52,6 +52,7 @@ class TrainingStatus {
       record_start(*saved, next_);
     }
     say_running();
+    say_override();
     next_.status.phase = phase();
     charge();
     return std::move(next_);
@@ -62,6 +63,23 @@ class TrainingStatus {
     const auto& checkpoint = picture_.checkpoints[decision_.workload];
     if (!checkpoint) return std::nullopt;
     return SavedWorkload{job_, workload_, decision_, *checkpoint, now_};
+  }
+
+  // There while what a person asked for cannot be read, so that it is told once.
+  void say_override() {
+    constexpr std::string_view kUnreadable = "OverrideUnreadable";
+    const std::string problem = decision_.hours ? decision_.hours->problem : "";
+    if (problem.empty() || finishing()) {
+      std::erase_if(next_.status.conditions,
+                    [&](const api::Condition& condition) { return condition.type == kUnreadable; });
+      return;
+    }
+    const api::Condition* before = api::find_condition(old_.conditions, kUnreadable);
+    if (before == nullptr || before->message != shorten(problem, kMaxSentence))
+      tell(next_.notables, true, std::string(kUnreadable), "Wake", problem);
+    api::set_condition(next_.status.conditions,
+                       condition(std::string(kUnreadable), true, job_.meta.generation, "NotATime",
+                                 std::string(shorten(problem, kMaxSentence)), now_));
   }
 
   [[nodiscard]] bool finishing() const {

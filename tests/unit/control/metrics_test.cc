@@ -355,6 +355,8 @@ TEST_F(Metrics, the_loop_the_client_the_feeds_and_the_process_are_counted) {
       {"spillway_leader", 1},
       {"spillway_observe", 0},
       {R"(spillway_cache_synced{kind="Pod"})", 0},
+      {R"(spillway_cache_synced{kind="CostPolicy"})", 0},
+      {R"(spillway_cache_synced{kind="Namespace"})", 0},
   };
   for (const auto& [name, value] : expected) {
     ASSERT_TRUE(series.contains(name)) << name;

@@ -157,6 +157,31 @@ TEST_F(Policies, a_person_wakes_one_pool_and_a_slip_in_the_time_is_told) {
   }));
 }
 
+TEST_F(Policies, a_slip_in_what_was_asked_of_a_job_is_told_once_and_until_it_is_mended) {
+  add(policy_json("nights"));
+  json job = testing::training_json("train");
+  job["metadata"]["annotations"] = {{"spillway.dev/wake-until", "at eleven"}};
+  const auto look_at_job = [&](const char* version) {
+    job["metadata"]["resourceVersion"] = version;
+    builder_.training(job);
+    look(kNight);
+    auto next = next_status(picture_, plan_.training.at(0), "", kNight);
+    job["status"] = api::write(next.status);
+    return next;
+  };
+  const auto told = [](const auto& next) {
+    return std::ranges::count(next.notables, "OverrideUnreadable", &Notable::reason);
+  };
+  const auto first = look_at_job("11");
+  EXPECT_EQ(told(first), 1);
+  EXPECT_NE(api::find_condition(first.status.conditions, "OverrideUnreadable"), nullptr);
+  EXPECT_EQ(told(look_at_job("12")), 0);
+  job["metadata"]["annotations"]["spillway.dev/wake-until"] = "2026-01-05T23:00:00Z";
+  const auto mended = look_at_job("13");
+  EXPECT_EQ(told(mended), 0);
+  EXPECT_EQ(api::find_condition(mended.status.conditions, "OverrideUnreadable"), nullptr);
+}
+
 TEST_F(Policies, are_written_once_and_then_quiet) {
   add(policy_json("nights"));
   look(kNight);
