@@ -124,6 +124,13 @@ void Pass::open_pools() {
                       offering.retry_at && *offering.retry_at > now;
     gap_until_[i] = likely_back_at(snapshot.pools[i]);
   }
+  for (const auto& [pool, since] : pools_taken_back(snapshot)) {
+    Pool gap = snapshot.pools[pool];
+    gap.seen_state = MarketState::kGap;
+    gap.seen_at = past(since);
+    gap.seen_age = {};
+    gap_until_[pool] = std::max(gap_until_[pool], likely_back_at(gap));
+  }
 }
 
 void Pass::open_jobs() {
@@ -252,6 +259,8 @@ void Pass::open_service(Service& service) {
       note_stock_out(allocation.pool, allocation.starting_since);
       share.replicas = bound;
     }
+    // What waits for a node of a pool that was lost meanwhile need not wait for the launch timeout.
+    if (unbound && !workload.terminating && doubtful(allocation.pool)) share.replicas = bound;
     if (share.replicas > 0 || share.leaving > 0) service.shares.push_back(std::move(share));
   }
   std::sort(service.shares.begin(), service.shares.end(), [&](const Share& a, const Share& b) {
