@@ -71,6 +71,9 @@ std::string_view to_string(NodeSelectorOperator value) {
 std::string_view to_string(OnDemandFallback value) {
   return text_of(value);
 }
+std::string_view to_string(Survives value) {
+  return text_of(value);
+}
 std::string_view to_string(PickerFailure value) {
   return text_of(value);
 }
@@ -155,6 +158,10 @@ Result<CheckpointFormat> parse_enum<CheckpointFormat>(std::string_view text) {
 template <>
 Result<OnDemandFallback> parse_enum<OnDemandFallback>(std::string_view text) {
   return value_of<OnDemandFallback>(text);
+}
+template <>
+Result<Survives> parse_enum<Survives>(std::string_view text) {
+  return value_of<Survives>(text);
 }
 template <>
 Result<PickerFailure> parse_enum<PickerFailure>(std::string_view text) {

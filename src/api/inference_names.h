@@ -13,6 +13,9 @@ inline constexpr std::array kEnumNames<OnDemandFallback>{
     EnumName{OnDemandFallback::kWhileUnavailable, "WhileUnavailable"},
     EnumName{OnDemandFallback::kNever, "Never"}};
 template <>
+inline constexpr std::array kEnumNames<Survives>{EnumName{Survives::kSpare, "Spare"},
+                                                 EnumName{Survives::kZoneLoss, "ZoneLoss"}};
+template <>
 inline constexpr std::array kEnumNames<PickerFailure>{
     EnumName{PickerFailure::kFailClose, "FailClose"},
     EnumName{PickerFailure::kFailOpen, "FailOpen"}};

@@ -13,27 +13,34 @@ namespace spillway::api {
 
 template <>
 struct Described<InferenceCapacity> {
-  static constexpr auto fields =
-      std::tuple(field("baseline", &InferenceCapacity::baseline,
-                       "Replicas that are never on spot. More than spec.replicas counts as "
-                       "spec.replicas; the condition Clamped says "
-                       "so.",
-                       {.defaulted = true, .minimum = 0, .maximum = kMaxReplicas}),
-                 field("spotPercent", &InferenceCapacity::spot_percent,
-                       "Share of the replicas above the baseline that may be on spot, in percent, "
-                       "rounded down: 0 is for real-time "
-                       "service, 90 for experiments.",
-                       {.defaulted = true, .minimum = 0, .maximum = 100}),
-                 field("overprovision", &InferenceCapacity::overprovision,
-                       "Replicas on spot beyond its share, so that losing that many is no loss. "
-                       "They are never on another tier; without a spot share there are none.",
-                       {.defaulted = true, .minimum = 0, .maximum = 1'000}),
-                 field("fallback", &InferenceCapacity::fallback,
-                       "When on-demand stands in for the spot share. WhileNotReady: for every "
-                       "replica of it that is not ready, so that starting and loading are covered. "
-                       "WhileUnavailable: only for replicas that no spot pool can take. Never: not "
-                       "at all.",
-                       {.defaulted = true}));
+  static constexpr auto fields = std::tuple(
+      field("baseline", &InferenceCapacity::baseline,
+            "Replicas that are never on spot. More than spec.replicas counts as "
+            "spec.replicas; the condition Clamped says "
+            "so.",
+            {.defaulted = true, .minimum = 0, .maximum = kMaxReplicas}),
+      field("spotPercent", &InferenceCapacity::spot_percent,
+            "Share of the replicas above the baseline that may be on spot, in percent, "
+            "rounded down: 0 is for real-time "
+            "service, 90 for experiments.",
+            {.defaulted = true, .minimum = 0, .maximum = 100}),
+      field("overprovision", &InferenceCapacity::overprovision,
+            "Replicas on spot beyond its share, so that losing that many is no loss. "
+            "They are never on another tier; without a spot share there are none.",
+            {.defaulted = true, .minimum = 0, .maximum = 1'000}),
+      field("fallback", &InferenceCapacity::fallback,
+            "When on-demand stands in for the spot share. WhileNotReady: for every "
+            "replica of it that is not ready, so that starting and loading are covered. "
+            "WhileUnavailable: only for replicas that no spot pool can take. Never: not "
+            "at all.",
+            {.defaulted = true}),
+      field("survives", &InferenceCapacity::survives,
+            "What may be lost at once, without a notice, with as many replicas ready "
+            "afterwards as disruption.minAvailable says (all of them without it). Spare: "
+            "overprovision replicas of the spot share. ZoneLoss: all of it that is in "
+            "any one zone; it is spread over zones, with the cheapest number of further "
+            "replicas, or on on-demand, for that.",
+            {.defaulted = true}));
   static constexpr std::array<Rule<InferenceCapacity>, 0> rules{};
 };
 
@@ -53,8 +60,9 @@ struct Described<InferenceDisruption> {
   static constexpr auto fields =
       std::tuple(field("minAvailable", &InferenceDisruption::min_available,
                        "Pods that an eviction has to leave running, as a number or a percentage "
-                       "such as 50%: written into the "
-                       "PodDisruptionBudget. Absent: one pod may be evicted at a time.",
+                       "such as 50%: written into the PodDisruptionBudget, and what "
+                       "capacity.survives promises. Absent: one pod may be evicted at a time, and "
+                       "all replicas are promised.",
                        {.minimum = 0, .maximum = kMaxReplicas}),
                  field("drainSeconds", &InferenceDisruption::drain_seconds,
                        "Time that a replica gets to finish its requests after SIGTERM, as far as a "

@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace spillway::control {
+namespace {
+
+// Replicas that are to be ready whatever happens to one zone: as many as evictions have to leave (a
+// percentage is rounded up, as in a PodDisruptionBudget), or all of them.
+std::optional<std::int64_t> floor_through_zone_loss(const api::InferencePoolSpec& spec) {
+  if (spec.capacity.survives != api::Survives::kZoneLoss) return std::nullopt;
+  const auto& minimum = spec.disruption.min_available;
+  if (!minimum) return spec.replicas;
+  if (!minimum->percent) return std::min(minimum->value, spec.replicas);
+  const std::int64_t percent = std::min<std::int64_t>(minimum->value, 100);
+  return (percent * spec.replicas + 99) / 100;
+}
+
+}  // namespace
 
 InferenceView::InferenceView(const plan::Snapshot& snapshot, bool observe, Instant now)
     : snapshot_(snapshot), observe_(observe), now_(now), goes_(snapshot.nodes.size()) {
@@ -50,6 +64,7 @@ plan::InferenceWorkload InferenceView::workload(const api::InferencePool& pool,
   workload.spot_percent = spec.capacity.spot_percent;
   workload.overprovision = spec.capacity.overprovision;
   workload.fallback = spec.capacity.fallback;
+  workload.floor_through_zone_loss = floor_through_zone_loss(spec);
   workload.drain = spec.disruption.drain_seconds
                        ? Duration(std::chrono::seconds(*spec.disruption.drain_seconds))
                        : spec.pod_template.shape().termination_grace;

@@ -229,13 +229,6 @@ void InferenceReconciler::mark_leaving(std::vector<Write>& writes,
   }
 }
 
-// Ready on nodes that stay.
-std::int64_t InferenceReconciler::serving_on(std::size_t workload, std::size_t pool) const {
-  const auto& allocations = context_.picture.snapshot.inference[workload].allocations;
-  const auto at = std::ranges::find(allocations, pool, &plan::InferenceAllocation::pool);
-  return at == allocations.end() ? 0 : at->ready;
-}
-
 // On nodes that are about to go, and not to end yet: the ReplicaSet is to have the ones that take
 // their place beside them.
 std::int64_t InferenceReconciler::staying_for_now(const plan::InferenceDecision& decision,
@@ -249,19 +242,6 @@ std::int64_t InferenceReconciler::staying_for_now(const plan::InferenceDecision&
   for (const plan::Drain& drain : decision.drains)
     there -= drain.pool == pool ? drain.replicas : 0;
   return there;
-}
-
-// What is wanted somewhere and does not serve there yet, as far as it is missed.
-std::int64_t InferenceReconciler::missing(const plan::InferenceDecision& decision) const {
-  std::int64_t loading = 0;
-  std::int64_t serving = 0;
-  for (const plan::InferenceShare& share : decision.shares) {
-    const std::int64_t here = std::min(serving_on(decision.workload, share.pool), share.replicas);
-    serving += here;
-    loading += share.replicas - here;
-  }
-  const std::int64_t asked = context_.picture.snapshot.inference[decision.workload].demand.replicas;
-  return std::clamp<std::int64_t>(asked - serving, 0, loading);
 }
 
 // Make before break: replicas that serve are given back only as the ones that take their place
@@ -283,15 +263,12 @@ std::vector<InferenceReconciler::DeploymentTarget> InferenceReconciler::targets(
     if (!wanted && there != nullptr && there->deployment)
       list.push_back({.pool = pool, .existing = there->deployment});
   }
-  std::int64_t missed = missing(decision);
   for (DeploymentTarget& target : list) {
     target.replicas = target.wanted + staying_for_now(decision, target.pool);
-    if (!target.existing || target.existing->replicas <= target.replicas) continue;
-    const std::int64_t surplus =
-        std::max<std::int64_t>(serving_on(decision.workload, target.pool) - target.wanted, 0);
-    const std::int64_t kept = std::min(surplus, missed);
-    target.replicas += kept;
-    missed -= kept;
+    const auto kept = std::ranges::find(decision.kept, target.pool, &plan::Kept::pool);
+    if (kept == decision.kept.end() || !target.existing) continue;
+    const std::int64_t most = std::max<std::int64_t>(target.existing->replicas, target.replicas);
+    target.replicas = std::min(target.replicas + kept->replicas, most);
   }
   const auto shrinks = [](const DeploymentTarget& t) {
     return t.existing && t.existing->replicas >= t.replicas;

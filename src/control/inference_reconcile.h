@@ -53,10 +53,8 @@ class InferenceReconciler {
                        const DeploymentTarget& target) const;
   static void mark_leaving(std::vector<Write>& writes, const InferenceShareChildren& children,
                            std::multiset<std::size_t> leave);
-  [[nodiscard]] std::int64_t serving_on(std::size_t workload, std::size_t pool) const;
   [[nodiscard]] std::int64_t staying_for_now(const plan::InferenceDecision& decision,
                                              std::size_t pool) const;
-  [[nodiscard]] std::int64_t missing(const plan::InferenceDecision& decision) const;
   [[nodiscard]] std::vector<DeploymentTarget> targets(
       const plan::InferenceDecision& decision) const;
   void deployment(Work& work, const api::InferencePool& object, const std::string& made_from,

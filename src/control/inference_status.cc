@@ -198,6 +198,10 @@ class InferenceStatus {
       return {kCapacityLeaving,
               plural(leaving, "replica") +
                   " on nodes that are about to be taken: others take over, and these drain"};
+    if (decision_.unprotected > 0)
+      return {"ZoneLossUncovered",
+              "the loss of one zone would leave " + plural(decision_.unprotected, "replica") +
+                  " less than promised, and there is no other capacity for them"};
     if (decision_.spot_missing > 0)
       return {"SpotUnavailable",
               plural(decision_.spot_missing, "replica") +

@@ -1,6 +1,9 @@
 #include "draining.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
 #include <tuple>
 
 #include "leaving.h"
@@ -60,6 +63,10 @@ Instant ill_from(const Pass& pass, Instant bound_at) {
   return pass.past(bound_at) + pass.config.load_limit;
 }
 
+std::int64_t serving_on(const Pass& pass, const InferenceAllocation& allocation) {
+  return allocation.ready + ill(pass, allocation);
+}
+
 std::int64_t leaving_on(const Pass& pass, const InferenceAllocation& allocation) {
   std::int64_t sum = 0;
   for (const Bound& at : allocation.bound)
@@ -86,8 +93,84 @@ void note_serving(const Pass& pass, Service& service) {
     service.ready += allocation.ready;
     service.whole = service.whole && allocation.ready >= allocation.desired;
     if (pass.pool(allocation.pool).tier == api::Tier::kSpot)
-      service.served_by_spot += allocation.ready + ill(pass, allocation);
+      service.served_by_spot += serving_on(pass, allocation);
   }
+}
+
+namespace {
+
+// What serves of what is wanted, and what of the promise that leaves open.
+class Serving {
+ public:
+  Serving(const Pass& pass, const Service& service)
+      : pass_(pass),
+        asked_(service.workload->demand.replicas),
+        floor_(service.workload->floor_through_zone_loss) {}
+
+  void add(std::size_t pool, std::int64_t replicas) {
+    total_ += replicas;
+    if (pass_.pool(pool).tier == api::Tier::kSpot)
+      largest_ = std::max(largest_, in_zone_[pass_.exposure.zone_of(pool)] += replicas);
+  }
+  [[nodiscard]] std::int64_t missing() const {
+    const std::int64_t now = asked_ - total_;
+    const std::int64_t after = floor_ ? std::min(*floor_, asked_) - (total_ - largest_) : now;
+    return std::max({now, after, std::int64_t{0}});
+  }
+  // How many more would be lost together with one on this pool.
+  [[nodiscard]] std::int64_t beside(std::size_t pool) const {
+    const auto zone = in_zone_.find(pass_.exposure.zone_of(pool));
+    const bool is_spot = pass_.pool(pool).tier == api::Tier::kSpot;
+    return floor_ && is_spot && zone != in_zone_.end() ? zone->second : 0;
+  }
+
+ private:
+  const Pass& pass_;
+  std::int64_t asked_;
+  std::optional<std::int64_t> floor_;
+  std::int64_t total_ = 0;
+  std::int64_t largest_ = 0;
+  std::map<std::size_t, std::int64_t> in_zone_;  // on spot
+};
+
+}  // namespace
+
+// Without replicas that load nothing takes anybody's place: what is beyond a share goes at once.
+std::vector<Kept> kept_of(const Pass& pass, const Service& service) {
+  Serving serving(pass, service);
+  std::vector<Kept> surplus;
+  std::int64_t serves = 0;
+  for (const InferenceAllocation& allocation : service.workload->allocations) {
+    const Share* share = service.find(allocation.pool);
+    const std::int64_t wanted = share != nullptr ? share->replicas : 0;
+    const std::int64_t there = std::min(serving_on(pass, allocation), wanted);
+    serving.add(allocation.pool, there);
+    serves += there;
+    const std::int64_t beyond = allocation.ready - wanted;
+    if (beyond > 0) surplus.push_back({.pool = allocation.pool, .replicas = beyond});
+  }
+  std::vector<Kept> kept;
+  if (surplus.empty() || serves >= service.total()) return kept;
+  std::sort(surplus.begin(), surplus.end(), [&](const Kept& a, const Kept& b) {
+    return pass.catalogue.rank(a.pool) < pass.catalogue.rank(b.pool);
+  });
+  for (const Kept& beyond : surplus)
+    kept.push_back({.pool = beyond.pool});
+  std::int64_t left = service.workload->floor_through_zone_loss
+                          ? std::numeric_limits<std::int64_t>::max()
+                          : service.total() - serves;
+  for (; left > 0 && serving.missing() > 0; --left) {
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < surplus.size(); ++i) {
+      if (kept[i].replicas == surplus[i].replicas) continue;
+      if (!best || serving.beside(surplus[i].pool) < serving.beside(surplus[*best].pool)) best = i;
+    }
+    if (!best) break;
+    ++kept[*best].replicas;
+    serving.add(surplus[*best].pool, 1);
+  }
+  std::erase_if(kept, [](const Kept& one) { return one.replicas == 0; });
+  return kept;
 }
 
 std::vector<Drain> drains_of(Pass& pass, const Service& service) {

@@ -19,6 +19,12 @@ void note_serving(const Pass& pass, Service& service);
 // From when on a replica that has been bound since then, and is not ready, is not loading but ill.
 Instant ill_from(const Pass& pass, Instant bound_at);
 
+// Replicas of an allocation that serve, or are ill: nothing stands in for those.
+std::int64_t serving_on(const Pass& pass, const InferenceAllocation& allocation);
+
+// Replicas that serve beyond their pool's share and are to go on until others do in their place.
+std::vector<Kept> kept_of(const Pass& pass, const Service& service);
+
 // Who is to end now; says when to look again for the others.
 std::vector<Drain> drains_of(Pass& pass, const Service& service);
 

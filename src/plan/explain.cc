@@ -212,6 +212,9 @@ std::string explain(const Snapshot& snapshot, const InferenceDecision& decision,
   if (decision.covering > 0)
     text += fmt::format("; {} of these until spot serves", decision.covering);
   if (decision.spare > 0) text += fmt::format("; {} of these to spare", decision.spare);
+  if (decision.unprotected > 0)
+    text += "; the loss of a zone would leave " + plural(decision.unprotected, "replica") +
+            " less than promised";
   std::int64_t leaving = 0;
   for (const InferenceShare& share : decision.shares)
     leaving += share.leaving;

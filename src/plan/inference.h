@@ -21,9 +21,10 @@ std::int64_t reserved_wanted(Pass& pass, const Service& service);
 // What is beyond the replicas that were asked for, and what is not as it should be.
 struct Extras {
   std::int64_t covering = 0;        // on on-demand until those on spot serve
-  std::int64_t spare = 0;           // on spot beyond its share
+  std::int64_t spare = 0;           // beyond what was asked for, so that a loss is no loss
   std::int64_t spot_missing = 0;    // of the spot share
   std::int64_t on_demand_open = 0;  // that on-demand should take and has no room for
+  std::int64_t unprotected = 0;     // that would be missed if the worst zone went
 };
 Extras extras_of(const Pass& pass, const Service& service);
 

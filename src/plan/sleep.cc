@@ -67,6 +67,7 @@ InferenceWorkload without_replicas(const InferenceWorkload& workload) {
   none.demand.replicas = 0;
   none.baseline = 0;
   none.overprovision = 0;
+  none.floor_through_zone_loss.reset();
   return none;
 }
 

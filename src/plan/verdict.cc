@@ -303,7 +303,9 @@ InferenceDecision decide_inference(Pass& pass, std::size_t index) {
   decision.covering = extras.covering;
   decision.spare = extras.spare;
   decision.spot_missing = extras.spot_missing;
+  decision.unprotected = extras.unprotected;
   decision.drains = drains_of(pass, service);
+  decision.kept = kept_of(pass, service);
   const std::int64_t placed = service.total() - extras.covering - extras.spare;
   decision.unplaced = std::max<std::int64_t>(workload.demand.replicas - placed, 0);
   decision.cause = cause_of(pass, service, decision, extras);

@@ -160,6 +160,7 @@ TEST(Property, ReplicasAreNeitherInventedNorForgotten) {
                 placed + decision.unplaced == world.snapshot.inference[i].demand.replicas +
                                                   decision.covering + decision.spare);
       RC_ASSERT(decision.spare <= world.snapshot.inference[i].overprovision ||
+                world.snapshot.inference[i].floor_through_zone_loss ||
                 world.snapshot.inference[i].terminating);
     }
     for (std::size_t i = 0; i < plan.training.size(); ++i) {

@@ -116,6 +116,7 @@ void add_any_service(World& world, const std::string& name, const Limits& limits
                    .models = any_models(),
                    .tiers = any_tiers()};
   if (limits.rate_limits && one_in(5)) spec.max_rate = number(1, 40);
+  if (one_in(3)) spec.floor_through_zone_loss = number(0, static_cast<int>(spec.replicas) + 1);
   world.service(name, spec);
 }
 
@@ -540,7 +541,9 @@ std::string show(const Snapshot& snapshot) {
   for (const InferenceWorkload& service : snapshot.inference) {
     out << service.key;
     show_demand(out, service.demand);
-    out << " baseline " << service.baseline << " spot% " << service.spot_percent;
+    out << " baseline " << service.baseline << " spot% " << service.spot_percent << " spare "
+        << service.overprovision;
+    if (service.floor_through_zone_loss) out << " floor " << *service.floor_through_zone_loss;
     for (const InferenceAllocation& allocation : service.allocations) {
       out << " " << snapshot.pools[allocation.pool].name << ":" << allocation.desired << "("
           << allocation.ready << " ready, " << count(allocation.bound) << " bound, since "

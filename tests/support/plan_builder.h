@@ -64,6 +64,7 @@ struct ServiceSpec {
   std::int64_t overprovision = 0;
   // Most scenarios are about places; those about what serves say so.
   api::OnDemandFallback fallback = api::OnDemandFallback::kWhileUnavailable;
+  std::optional<std::int64_t> floor_through_zone_loss;
   std::int64_t priority = 0;
   std::vector<ModelPreference> models = {{.model = AcceleratorModel("H100")}};
   api::TierSet tiers = api::TierSet::all();
@@ -212,6 +213,7 @@ class World {
     workload.baseline = spec.baseline;
     workload.spot_percent = spec.spot_percent;
     workload.overprovision = spec.overprovision;
+    workload.floor_through_zone_loss = spec.floor_through_zone_loss;
     workload.fallback = spec.fallback;
     workload.launch_timeout = spec.launch_timeout;
     workload.created_at = now - spec.age;

@@ -38,6 +38,7 @@ struct InferenceCapacity {
   std::int32_t spot_percent = 0;   // share of the replicas above the baseline that may be on spot
   std::int32_t overprovision = 0;  // replicas on spot beyond its share, while there is a share
   OnDemandFallback fallback = OnDemandFallback::kWhileNotReady;
+  Survives survives = Survives::kSpare;
 
   friend bool operator==(const InferenceCapacity&, const InferenceCapacity&) = default;
 };

@@ -158,15 +158,24 @@ struct Drain {
   friend bool operator==(const Drain&, const Drain&) = default;
 };
 
+// Replicas that serve beyond their pool's share: they go on until what takes their place serves.
+struct Kept {
+  std::size_t pool = 0;
+  std::int64_t replicas = 0;
+  friend bool operator==(const Kept&, const Kept&) = default;
+};
+
 struct InferenceDecision {
   std::size_t workload = 0;
   Boxed<AwakeState> hours;             // null: nothing ever puts it to sleep
   std::vector<InferenceShare> shares;  // by pool, none with zero replicas
   std::vector<Drain> drains;           // the earliest deadline first
+  std::vector<Kept> kept;              // by pool, each once
   std::int64_t covering = 0;  // on on-demand beyond what was asked for, until spot replicas serve
-  std::int64_t spare = 0;     // on spot beyond its share (overprovision)
+  std::int64_t spare = 0;     // beyond what was asked for, so that a loss is no loss
   std::int64_t spot_missing = 0;   // of the spot share, on another tier or without a place
   std::int64_t unplaced = 0;       // replicas that no pool can take now
+  std::int64_t unprotected = 0;    // that the loss of a zone would leave below what was promised
   bool baseline_clamped = false;   // baseline above replicas
   Cause cause = Cause::kCheapest;  // of the first thing worth telling: what is missing, else why it
                                    // is where it is

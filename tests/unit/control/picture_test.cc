@@ -240,5 +240,25 @@ TEST(PictureOfLostNodes, a_pod_that_ended_before_its_node_went_is_not_lost) {
   EXPECT_TRUE(picture_of(builder.world).training_children.at(0).lost_pods.empty());
 }
 
+std::optional<std::int64_t> floor_of(const json& survives, const json& min_available) {
+  json object = testing::inference_json("chat", 7);
+  object["spec"]["capacity"] = {{"spotPercent", 100}};
+  if (!survives.is_null()) object["spec"]["capacity"]["survives"] = survives;
+  if (!min_available.is_null()) object["spec"]["disruption"]["minAvailable"] = min_available;
+  WorldBuilder builder = one_pool();
+  builder.inference(object);
+  return picture_of(builder.world).snapshot.inference.at(0).floor_through_zone_loss;
+}
+
+TEST(PictureOfServices, what_is_promised_through_a_zone_loss_is_min_available_or_all) {
+  EXPECT_EQ(floor_of(nullptr, "50%"), std::nullopt);
+  EXPECT_EQ(floor_of("Spare", 3), std::nullopt);
+  EXPECT_EQ(floor_of("ZoneLoss", nullptr), 7);
+  EXPECT_EQ(floor_of("ZoneLoss", 3), 3);
+  EXPECT_EQ(floor_of("ZoneLoss", 9), 7);
+  EXPECT_EQ(floor_of("ZoneLoss", "50%"), 4);  // rounded up
+  EXPECT_EQ(floor_of("ZoneLoss", "100%"), 7);
+}
+
 }  // namespace
 }  // namespace spillway::control
