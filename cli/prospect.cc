@@ -19,6 +19,12 @@ plan::Config with(plan::Config config, const plan::ProgrammeLibrary& programmes)
   return config;
 }
 
+std::int64_t number_of_finished(const control::World& world) {
+  std::int64_t count = 0;
+  world.training_jobs.for_each([&](const auto& job) { count += control::over(*job) ? 1 : 0; });
+  return count;
+}
+
 control::Picture picture_of(const control::World& world, Instant now) {
   control::PictureBuilder builder({});
   const RecordedPrices prices(world, now);
@@ -145,12 +151,11 @@ Preview::Preview(const control::World& world, const plan::Config& config, Instan
     : config_(with(config, programmes_)),
       now_(std::chrono::floor<std::chrono::seconds>(now)),
       picture_(picture_of(world, now_)),
+      finished_(number_of_finished(world)),
       plan_(plan::make_plan(picture_.snapshot, now_, config_)) {}
 
 Outlook Preview::outlook() const {
-  Outlook made{.at = now_,
-               .finished = static_cast<std::int64_t>(picture_.finished.size()),
-               .wake_at = plan_.wake_at};
+  Outlook made{.at = now_, .finished = finished_, .wake_at = plan_.wake_at};
   for (const plan::TrainingDecision& decision : plan_.training)
     made.workloads.push_back(prospect_of(picture_, decision, now_));
   for (const plan::InferenceDecision& decision : plan_.inference)

@@ -98,6 +98,7 @@ class Preview {
   plan::Config config_;
   Instant now_;
   control::Picture picture_;
+  std::int64_t finished_;
   plan::Plan plan_;
 };
 

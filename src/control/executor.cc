@@ -81,12 +81,14 @@ Executor::Executor(kube::Client& client, SinkOf sink_of, kube::EventRecorder& ev
       width_(static_cast<double>(options.max_in_flight)) {}
 
 bool Executor::may_try(const kube::ObjectReference& subject) const {
+  if (failures_.empty()) return true;
   const auto failure = failures_.find(identity(subject));
   return failure == failures_.end() ||
          failure->second.try_again <= client_.runtime().clock.monotonic();
 }
 
 Trouble Executor::trouble_of(const kube::ObjectReference& subject) const {
+  if (failures_.empty()) return {};
   const auto failure = failures_.find(identity(subject));
   return failure == failures_.end() ? Trouble() : failure->second.trouble;
 }

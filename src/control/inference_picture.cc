@@ -5,6 +5,8 @@
 namespace spillway::control {
 namespace {
 
+const InferenceShareChildren kNoChildren;
+
 // Replicas that are to be ready whatever happens to one zone: as many as evictions have to leave (a
 // percentage is rounded up, as in a PodDisruptionBudget), or all of them.
 std::optional<std::int64_t> floor_through_zone_loss(const api::InferencePoolSpec& spec) {
@@ -78,8 +80,8 @@ plan::InferenceWorkload InferenceView::workload(const api::InferencePool& pool,
   }
   for (const auto& [index, tier] : recorded) {
     const auto share = children.shares.find(tier->pool);
-    plan::InferenceAllocation allocation = this->allocation(
-        index, share == children.shares.end() ? InferenceShareChildren{} : share->second);
+    plan::InferenceAllocation allocation =
+        this->allocation(index, share == children.shares.end() ? kNoChildren : share->second);
     allocation.desired = tier->desired;
     allocation.leaving = tier->leaving;
     allocation.since = tier->since;

@@ -17,11 +17,28 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxRemembered = 50'000;
+constexpr std::size_t kMaxRemembered = 50'000;  // children of a kind
 // Tells its chain apart from that of our own kind of the same name.
 constexpr std::string_view kGatewaySubject = "InferencePool.inference.networking.k8s.io";
 
+Applied remembered(const Origin& origin, std::string hash) {
+  return {.owner = origin.owner.uid,
+          .pool = origin.pool == nullptr ? Uid() : origin.pool->uid,
+          .generation = origin.owner.generation,
+          .pool_generation = origin.pool == nullptr ? 0 : origin.pool->generation,
+          .replicas = origin.replicas,
+          .hash = std::move(hash)};
+}
+
 }  // namespace
+
+bool Applied::is_from(const Origin& origin) const {
+  const bool same_pool = origin.pool == nullptr ? pool.empty()
+                                                : pool == origin.pool->uid &&
+                                                      pool_generation == origin.pool->generation;
+  return same_pool && replicas == origin.replicas && generation == origin.owner.generation &&
+         owner == origin.owner.uid;
+}
 
 InferenceReconciler::InferenceReconciler(Context context, AppliedObjects& applied)
     : context_(context), applied_(applied) {
@@ -34,6 +51,10 @@ std::vector<Work> InferenceReconciler::work_for(const plan::InferenceDecision& d
   const Shared<api::InferencePool>& object = context_.picture.inference[decision.workload];
   std::vector<Work> list;
   if (object->meta.deleted_at) return list;
+  if (!object->spec.gateway && !context_.world.gateway_pools.find(object->meta.key)) {
+    list.push_back(own_work(decision, nullptr));
+    return list;
+  }
   Work gateway = gateway_work(*object);
   const auto condition = gateway_condition(*object, gateway);
   list.push_back(own_work(decision, condition ? &*condition : nullptr));
@@ -77,10 +98,8 @@ Work InferenceReconciler::gateway_work(const api::InferencePool& object) {
   if (context_.observe) return work;
   const auto there = context_.world.gateway_pools.find(object.meta.key);
   if (object.spec.gateway) {
-    const std::string made_from =
-        object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
     apply(
-        work, object, kGatewayPools, there, object.meta.key, made_from,
+        work, {.owner = object.meta}, kGatewayPools, there, object.meta.key,
         [&] { return gateway_pool(object); }, false);
   } else if (there && there->meta.controlled_by(object.meta.uid) && !there->meta.deleted_at) {
     work.writes.emplace_back(DeleteObject{kGatewayPools, there->meta.key, there->meta.uid,
@@ -105,11 +124,9 @@ std::optional<api::Condition> InferenceReconciler::gateway_condition(
 
 void InferenceReconciler::inference_children(Work& work, const plan::InferenceDecision& decision,
                                              const api::InferencePool& object) {
-  const std::string made_from =
-      object.meta.uid.str() + ":" + std::to_string(object.meta.generation);
   apply(
-      work, object, kube::kServices, context_.world.services.find(object.meta.key), object.meta.key,
-      made_from, [&] { return inference_service(object); }, false);
+      work, {.owner = object.meta}, kube::kServices, context_.world.services.find(object.meta.key),
+      object.meta.key, [&] { return inference_service(object); }, false);
   std::vector<Write> last;
   for (const DeploymentTarget& target : targets(decision)) {
     if (target.replicas == 0) {
@@ -118,12 +135,13 @@ void InferenceReconciler::inference_children(Work& work, const plan::InferenceDe
                                      target.existing->meta.uid, kube::Propagation::kBackground});
     }
     drain(target.replicas == 0 ? last : work.writes, decision, target,
-          [&] { deployment(work, object, made_from, target); });
+          [&] { deployment(work, object, target); });
   }
   std::move(last.begin(), last.end(), std::back_inserter(work.writes));
   apply(
-      work, object, kube::kPodDisruptionBudgets, context_.world.budgets.find(object.meta.key),
-      object.meta.key, made_from, [&] { return inference_budget(object); }, false);
+      work, {.owner = object.meta}, kube::kPodDisruptionBudgets,
+      context_.world.budgets.find(object.meta.key), object.meta.key,
+      [&] { return inference_budget(object); }, false);
 }
 
 std::vector<Shared<kube::Pod>> InferenceReconciler::lost_replicas(std::size_t workload) const {
@@ -149,6 +167,11 @@ const InferenceShareChildren* InferenceReconciler::children_on(std::size_t workl
 void InferenceReconciler::drain(std::vector<Write>& writes, const plan::InferenceDecision& decision,
                                 const DeploymentTarget& target,
                                 const std::function<void()>& apply_deployment) const {
+  const bool shrinks = target.existing && target.existing->replicas > target.replicas;
+  if (decision.drains.empty() && !shrinks) {
+    if (target.replicas > 0) apply_deployment();
+    return;
+  }
   const InferenceShareChildren* children = children_on(decision.workload, target.pool);
   std::multiset<std::size_t> leave;
   const auto share = std::ranges::find(decision.shares, target.pool, &plan::InferenceShare::pool);
@@ -159,7 +182,6 @@ void InferenceReconciler::drain(std::vector<Write>& writes, const plan::Inferenc
     if (drain.pool != target.pool || children == nullptr) continue;
     end_replicas(deletions, ending, *children, decision.workload, drain);
   }
-  const bool shrinks = target.existing && target.existing->replicas > target.replicas;
   const bool others_ready =
       children == nullptr || std::ranges::all_of(children->replicas, [&](const auto& replica) {
         return ending.contains(replica.pod->meta.uid) || replica.pod->ready;
@@ -256,12 +278,15 @@ std::vector<InferenceReconciler::DeploymentTarget> InferenceReconciler::targets(
                     .wanted = share.replicas,
                     .existing = there == nullptr ? nullptr : there->deployment});
   }
-  for (std::size_t pool = 0; pool < context_.picture.pools.size(); ++pool) {
-    const InferenceShareChildren* there = children_on(decision.workload, pool);
-    const bool wanted = std::any_of(decision.shares.begin(), decision.shares.end(),
-                                    [&](const auto& s) { return s.pool == pool; });
-    if (!wanted && there != nullptr && there->deployment)
-      list.push_back({.pool = pool, .existing = there->deployment});
+  const std::vector<plan::Pool>& pools = context_.picture.snapshot.pools;
+  for (const auto& [name, there] : context_.picture.inference_children[decision.workload].shares) {
+    const bool wanted = std::ranges::any_of(
+        decision.shares, [&](const auto& share) { return pools[share.pool].name == name; });
+    if (wanted || !there.deployment) continue;
+    const auto pool = std::ranges::find(pools, name, &plan::Pool::name);
+    if (pool == pools.end()) continue;
+    list.push_back(
+        {.pool = static_cast<std::size_t>(pool - pools.begin()), .existing = there.deployment});
   }
   for (DeploymentTarget& target : list) {
     target.replicas = target.wanted + staying_for_now(decision, target.pool);
@@ -280,13 +305,10 @@ std::vector<InferenceReconciler::DeploymentTarget> InferenceReconciler::targets(
 }
 
 void InferenceReconciler::deployment(Work& work, const api::InferencePool& object,
-                                     const std::string& made_from, const DeploymentTarget& target) {
+                                     const DeploymentTarget& target) {
   const Shared<api::CapacityPool>& pool = context_.picture.pools[target.pool];
   const plan::Pool& offered = context_.picture.snapshot.pools[target.pool];
   const ObjectKey key{object.meta.key.ns, deployment_name(object.meta.key.name, offered.name)};
-  const std::string fingerprint = made_from + ":" + pool->meta.uid.str() + ":" +
-                                  std::to_string(pool->meta.generation) + ":" +
-                                  std::to_string(target.replicas);
   const auto make = [&] {
     const HourlyRate rate =
         workload_rate(offered.offering.price.likely, target.replicas,
@@ -294,29 +316,29 @@ void InferenceReconciler::deployment(Work& work, const api::InferencePool& objec
     return inference_deployment(object, *pool, {.replicas = target.replicas, .rate = rate});
   };
   const bool scaled_by_hand = target.existing && target.existing->replicas != target.replicas;
-  apply(work, object, kube::kDeployments, target.existing, key, fingerprint, make, scaled_by_hand);
+  apply(work, {.owner = object.meta, .pool = &pool->meta, .replicas = target.replicas},
+        kube::kDeployments, target.existing, key, make, scaled_by_hand);
 }
 
 // Applies the object that `make` builds unless the one that is there carries its hash already.
 template <class Existing, class Make>
-void InferenceReconciler::apply(Work& work, const api::InferencePool& owner,
-                                kube::ResourceType type, const Existing& existing,
-                                const ObjectKey& key, const std::string& fingerprint,
-                                const Make& make, bool force) {
-  const bool ours = existing && existing->meta.controlled_by(owner.meta.uid);
-  const std::string memo_key = std::string(type.plural) + "/" + key.to_string();
-  if (applied_.size() > kMaxRemembered) applied_.clear();
-  Applied& memo = applied_[memo_key];
+void InferenceReconciler::apply(Work& work, const Origin& origin, kube::ResourceType type,
+                                const Existing& existing, const ObjectKey& key, const Make& make,
+                                bool force) {
+  const bool ours = existing && existing->meta.controlled_by(origin.owner.uid);
+  auto& known = applied_[type.plural];
+  if (known.size() > kMaxRemembered) known.clear();
+  Applied& memo = known[key];
   json object;
-  if (memo.fingerprint != fingerprint) {
+  if (!memo.is_from(origin)) {
     object = make();
-    memo = {.fingerprint = fingerprint,
-            .hash = object["metadata"]["annotations"][std::string(annotation::kAppliedHash)]};
+    memo = remembered(origin,
+                      object["metadata"]["annotations"][std::string(annotation::kAppliedHash)]);
   }
   if (ours && !force && existing->meta.annotations.get(annotation::kAppliedHash) == memo.hash)
     return;
   if (object.is_null()) object = make();
-  work.writes.emplace_back(ApplyChild{type, std::move(object), owner.meta.uid, ours});
+  work.writes.emplace_back(ApplyChild{type, std::move(object), origin.owner.uid, ours});
 }
 
 }  // namespace spillway::control

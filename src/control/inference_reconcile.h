@@ -57,12 +57,10 @@ class InferenceReconciler {
                                              std::size_t pool) const;
   [[nodiscard]] std::vector<DeploymentTarget> targets(
       const plan::InferenceDecision& decision) const;
-  void deployment(Work& work, const api::InferencePool& object, const std::string& made_from,
-                  const DeploymentTarget& target);
+  void deployment(Work& work, const api::InferencePool& object, const DeploymentTarget& target);
   template <class Existing, class Make>
-  void apply(Work& work, const api::InferencePool& owner, kube::ResourceType type,
-             const Existing& existing, const ObjectKey& key, const std::string& fingerprint,
-             const Make& make, bool force);
+  void apply(Work& work, const Origin& origin, kube::ResourceType type, const Existing& existing,
+             const ObjectKey& key, const Make& make, bool force);
 
   Context context_;
   AppliedObjects& applied_;

@@ -11,6 +11,7 @@
 #include "attempts.h"
 #include "checkpoint_facts.h"
 #include "inference_picture.h"
+#include "key_index.h"
 #include "node_traits.h"
 
 namespace spillway::control {
@@ -83,15 +84,13 @@ class PictureBuilder::Pass {
 
   void add_workloads() {
     picture_.snapshot.shapes.emplace_back();
-    world_.training_jobs.for_each([&](const Shared<api::TrainingJob>& stored) {
+    world_.training_jobs.for_each_in(kAttended, [&](const Shared<api::TrainingJob>& stored) {
       const auto assumed = assumptions_.training_jobs.find(stored->meta.key);
       const Shared<api::TrainingJob>& job =
           assumed != assumptions_.training_jobs.end() ? assumed->second : stored;
-      // Who was deleted and is held by us is looked after to the end.
-      const bool goes = job->meta.deleted_at && job->holds_deletion;
-      if (finished(*job) && !goes) return picture_.finished.push_back(job);
+      if (over(*job)) return picture_.finished.push_back(job);
       if (refuse(job, job->status.placement.has_value(), picture_.refused_training)) return;
-      training_index_.emplace(job->meta.key, picture_.training.size());
+      training_index_.add(job->meta.key, picture_.training.size());
       picture_.training.push_back(job);
     });
     picture_.training_children.resize(picture_.training.size());
@@ -100,7 +99,7 @@ class PictureBuilder::Pass {
       const Shared<api::InferencePool>& pool =
           assumed != assumptions_.inference_pools.end() ? assumed->second : stored;
       if (refuse(pool, !pool->status.tiers.empty(), picture_.refused_inference)) return;
-      inference_index_.emplace(pool->meta.key, picture_.inference.size());
+      inference_index_.add(pool->meta.key, picture_.inference.size());
       picture_.inference.push_back(pool);
     });
     picture_.inference_children.resize(picture_.inference.size());
@@ -122,28 +121,24 @@ class PictureBuilder::Pass {
     const auto name = deployment->meta.labels.find(label::kInferencePool);
     const auto pool = deployment->meta.labels.find(label::kPool);
     if (!name || !pool || deployment->meta.deleted_at) return;
-    const auto at = inference_index_.find({deployment->meta.key.ns, ObjectName(*name)});
-    if (at == inference_index_.end() ||
-        !deployment->meta.controlled_by(picture_.inference[at->second]->meta.uid))
-      return;
-    picture_.inference_children[at->second].shares[PoolName(*pool)].deployment = deployment;
+    const auto at = inference_index_.find(deployment->meta.key.ns, *name);
+    if (!at || !deployment->meta.controlled_by(picture_.inference[*at]->meta.uid)) return;
+    picture_.inference_children[*at].shares[PoolName(*pool)].deployment = deployment;
   }
 
   void add_jobs() {
-    world_.jobs.for_each([&](const Shared<kube::Job>& job) {
-      const auto name = job->meta.labels.find(label::kTrainingJob);
-      if (!name) return;
-      const auto at = training_index_.find({job->meta.key.ns, ObjectName(*name)});
-      if (at == training_index_.end()) return;
-      TrainingChildren& children = picture_.training_children[at->second];
-      if (!job->meta.controlled_by(picture_.training[at->second]->meta.uid)) {
-        children.foreign_job = true;
-        return;
-      }
-      children.earlier.push_back(job);
-    });
-    for (std::size_t i = 0; i < picture_.training.size(); ++i)
+    for (std::size_t i = 0; i < picture_.training.size(); ++i) {
+      const ObjectMeta& owner = picture_.training[i]->meta;
+      TrainingChildren& children = picture_.training_children[i];
+      world_.jobs.for_each_in(owner.key, [&](const Shared<kube::Job>& job) {
+        if (!job->meta.controlled_by(owner.uid)) {
+          children.foreign_job = true;
+          return;
+        }
+        children.earlier.push_back(job);
+      });
       recognise_current_attempt(i);
+    }
   }
 
   void recognise_current_attempt(std::size_t i) {
@@ -290,10 +285,13 @@ class PictureBuilder::Pass {
 
   void add_pods() {
     training_bound_.resize(picture_.training.size());
-    world_.pods.for_each([&](const Shared<kube::Pod>& pod) {
+    world_.pods.for_each_in(kAttended, [&](const Shared<kube::Pod>& pod) {
       if (claim_for_training(pod) || claim_for_inference(pod)) return;
       occupy(*pod);
     });
+    for (const auto& job : picture_.training)
+      world_.pods.for_each_in(job->meta.key,
+                              [&](const Shared<kube::Pod>& pod) { claim_for_training(pod); });
   }
 
   std::size_t node_of(const kube::Pod& pod) const {
@@ -305,6 +303,10 @@ class PictureBuilder::Pass {
   // Bound to a node that is no more: nobody will say how it ended.
   bool lost(const kube::Pod& pod) {
     if (pod.node.empty() || pod.terminal()) return false;
+    // Nearly every pod is on a node that is as it should be.
+    const std::size_t index = node_of(pod);
+    if (index != kNone && picture_.snapshot.nodes[index].health == plan::NodeHealth::kHealthy)
+      return false;
     const auto node = world_.nodes.find({Namespace(), ObjectName(pod.node.str())});
     if (node == nullptr) return true;
     const bool by_node = fate_of(*node) == NodeFate::kGone;
@@ -330,9 +332,9 @@ class PictureBuilder::Pass {
     const auto name = pod.meta.labels.find(label::kTrainingJob);
     const auto attempt = name ? attempt_of(pod.meta) : std::nullopt;
     if (!attempt) return false;
-    const auto at = training_index_.find({pod.meta.key.ns, ObjectName(*name)});
-    if (at == training_index_.end()) return false;
-    TrainingChildren& children = picture_.training_children[at->second];
+    const auto at = training_index_.find(pod.meta.key.ns, *name);
+    if (!at) return false;
+    TrainingChildren& children = picture_.training_children[*at];
     if (!children.current || !pod.meta.controlled_by(children.current->meta.uid)) {
       const bool ours =
           std::any_of(children.earlier.begin(), children.earlier.end(),
@@ -351,7 +353,7 @@ class PictureBuilder::Pass {
     if (!pod.terminal() && !pod.deleting()) children.pods.push_back(shared);
     note_replica(children, pod);
     const std::size_t node = node_of(pod);
-    if (node != kNone && !pod.terminal() && !pod.deleting()) ++training_bound_[at->second][node];
+    if (node != kNone && !pod.terminal() && !pod.deleting()) ++training_bound_[*at][node];
     return true;
   }
 
@@ -360,9 +362,9 @@ class PictureBuilder::Pass {
     const auto name = pod.meta.labels.find(label::kInferencePool);
     const auto pool = pod.meta.labels.find(label::kPool);
     if (!name || !pool) return false;
-    const auto at = inference_index_.find({pod.meta.key.ns, ObjectName(*name)});
-    if (at == inference_index_.end()) return false;
-    InferenceShareChildren& share = picture_.inference_children[at->second].shares[PoolName(*pool)];
+    const auto at = inference_index_.find(pod.meta.key.ns, *name);
+    if (!at) return false;
+    InferenceShareChildren& share = picture_.inference_children[*at].shares[PoolName(*pool)];
     if (lost(pod)) {
       share.lost_pods.push_back(shared);
       return true;
@@ -534,8 +536,8 @@ class PictureBuilder::Pass {
   const Observed& observed_;
   Picture picture_;
   std::map<PoolName, std::size_t> pool_index_;
-  std::unordered_map<ObjectKey, std::size_t> training_index_;
-  std::unordered_map<ObjectKey, std::size_t> inference_index_;
+  KeyIndex training_index_;
+  KeyIndex inference_index_;
   std::unordered_map<std::string, std::size_t> node_index_;
   std::vector<std::size_t> training_shape_;
   std::vector<std::size_t> inference_shape_;

@@ -9,6 +9,10 @@ bool finished(const api::TrainingJob& job) {
          api::is_true(job.status.conditions, api::condition::kFailed);
 }
 
+bool over(const api::TrainingJob& job) {
+  return finished(job) && !(job.meta.deleted_at && job.holds_deletion);
+}
+
 market::LifeSums life_sums(const api::CapacityPoolStatus& status) {
   if (!status.life) return {};
   return {.exposure = status.life->window_time, .losses_thousandths = status.life->windows_milli};

@@ -95,7 +95,7 @@ struct Picture {
   // Running on a pool that is not there (any more): left alone until it ends or the pool comes
   // back.
   std::vector<Shared<api::TrainingJob>> held;
-  std::vector<Shared<api::TrainingJob>> finished;
+  std::vector<Shared<api::TrainingJob>> finished;  // and still to be let go or deleted
   // Without a placement, and never to get one as they are: what the API server cannot check (a
   // quantity inside the template).
   template <class Kind>
@@ -150,5 +150,7 @@ class PictureBuilder {
 
 // True when one of the finishing conditions is there.
 bool finished(const api::TrainingJob& job);
+// ... and it is not planned any more: who was deleted and is held by us is looked after to the end.
+bool over(const api::TrainingJob& job);
 
 }  // namespace spillway::control

@@ -26,12 +26,21 @@ struct CheckpointSupport {
   Secret token_key;  // empty: not known yet, and no such attempt is begun
 };
 
-// What children were last made from, by kind and key of the child; bounded.
-struct Applied {
-  std::string fingerprint;  // of everything that the object is made from
-  std::string hash;
+// What a child is made from, beside the configuration.
+struct Origin {
+  const ObjectMeta& owner;
+  const ObjectMeta* pool = nullptr;  // of a Deployment
+  std::int64_t replicas = 0;
 };
-using AppliedObjects = std::unordered_map<std::string, Applied>;
+// What a child was last made from, and the hash of what it was made to be.
+struct Applied {
+  Uid owner, pool;
+  std::int64_t generation = 0, pool_generation = 0, replicas = 0;
+  std::string hash;
+  [[nodiscard]] bool is_from(const Origin& origin) const;
+};
+// By kind and key of the child; bounded.
+using AppliedObjects = std::map<std::string_view, std::unordered_map<ObjectKey, Applied>>;
 
 class Reconciler {
  public:

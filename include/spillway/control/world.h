@@ -23,16 +23,24 @@ inline constexpr kube::ResourceType kCapacityPools{"spillway.dev", "v1alpha1", "
 inline constexpr kube::ResourceType kGatewayPools{"inference.networking.k8s.io", "v1",
                                                   "inferencepools", "InferencePool"};
 
-// Control thread only. Objects are immutable and shared.
+// The group of what every pass looks at, whatever workload it belongs to.
+inline const ObjectKey kAttended;
+
+// Control thread only. Objects are immutable and shared. What is over stays in the API server for
+// its logs and results, and is no input of a pass: the stores that it gathers in are grouped.
 struct World {
+  World();
+
+  // kAttended: not over yet, or still to be let go or deleted.
   kube::Store<api::TrainingJob> training_jobs;
   kube::Store<api::InferencePool> inference_pools;
   kube::Store<api::CapacityPool> capacity_pools;
   kube::Store<api::CostPolicy> cost_policies;
   kube::Store<NamespaceView> namespaces;
   kube::Store<kube::Node> nodes;
+  // kAttended: not ended yet. Those that have ended by the TrainingJob of their attempt.
   kube::Store<kube::Pod> pods;
-  kube::Store<kube::Job> jobs;
+  kube::Store<kube::Job> jobs;  // by their TrainingJob
   kube::Store<kube::Deployment> deployments;
   kube::Store<kube::Service> services;
   kube::Store<kube::PodDisruptionBudget> budgets;

@@ -5,8 +5,10 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -45,6 +47,12 @@ class Store {
     synced_listener_ = std::move(synced);
   }
 
+  // Keeps the objects in groups as they come and go, so that whoever asks for one group does not
+  // look through all the rest. `group_of` depends on nothing but the object, and gives none for
+  // what nobody asks for. To be set while the store is empty.
+  using GroupOf = std::optional<ObjectKey> (*)(const T&);
+  void group_by(GroupOf group_of) { group_of_ = group_of; }
+
   // From a watch event or the answer to an own write (write-through). False when the rules kept
   // what is there.
   bool upsert(T object);
@@ -72,6 +80,13 @@ class Store {
     for (const Pointer& object : objects_)
       visit(object);
   }
+  template <class Visit>  // the same of one group
+  void for_each_in(const ObjectKey& group, Visit visit) const {
+    const auto at = groups_.find(group);
+    if (at == groups_.end()) return;
+    for (const Pointer& object : at->second)
+      visit(object);
+  }
   // All objects in order of key, cheap to take: pointers only.
   [[nodiscard]] std::vector<Pointer> snapshot() const { return {objects_.begin(), objects_.end()}; }
   [[nodiscard]] std::size_t size() const { return objects_.size(); }
@@ -96,6 +111,8 @@ class Store {
   using Set = std::set<Pointer, KeyLess>;
 
   void put(typename Set::iterator at, T object);
+  void take_out(typename Set::iterator at);
+  void regroup(const T* before, const Pointer& after);
   void bury(const Uid& uid);
   void notify(const ObjectKey& key, Change change) {
     if (listener_) listener_(key, change);
@@ -103,6 +120,8 @@ class Store {
 
   static constexpr std::size_t kMaxTombstones = 4096;
   Set objects_;
+  GroupOf group_of_ = nullptr;
+  std::unordered_map<ObjectKey, Set> groups_;      // none is empty
   std::set<std::string, std::less<>> tombstones_;  // UIDs; in order of their burial in buried_
   std::deque<std::string> buried_;
   Listener listener_;
@@ -126,10 +145,12 @@ void Store<T>::put(typename Set::iterator at, T object) {
   const ObjectKey key = object.meta.key;
   auto fresh = std::make_shared<const T>(std::move(object));
   if (at == objects_.end()) {
+    regroup(nullptr, fresh);
     objects_.insert(std::move(fresh));
     return notify(key, Change::kAdded);
   }
   const Pointer old = *at;
+  regroup(old.get(), fresh);
   auto node = objects_.extract(at);
   node.value() = fresh;
   objects_.insert(std::move(node));
@@ -144,11 +165,30 @@ void Store<T>::put(typename Set::iterator at, T object) {
 }
 
 template <class T>
+void Store<T>::take_out(typename Set::iterator at) {
+  regroup(at->get(), nullptr);
+  objects_.erase(at);
+}
+
+// `before` leaves its group and `after` joins its own; null: was not there, or is no more.
+template <class T>
+void Store<T>::regroup(const T* before, const Pointer& after) {
+  if (group_of_ == nullptr) return;
+  if (const auto left = before != nullptr ? group_of_(*before) : std::nullopt) {
+    const auto group = groups_.find(*left);
+    group->second.erase(group->second.find(before->meta.key));
+    if (group->second.empty()) groups_.erase(group);
+  }
+  if (const auto joined = after != nullptr ? group_of_(*after) : std::nullopt)
+    groups_[*joined].insert(after);
+}
+
+template <class T>
 bool Store<T>::erase(const ObjectKey& key, const Uid& uid) {
   bury(uid);
   const auto at = objects_.find(key);
   if (at == objects_.end() || (*at)->meta.uid != uid) return false;
-  objects_.erase(at);
+  take_out(at);
   notify(key, Change::kDeleted);
   return true;
 }
@@ -176,7 +216,7 @@ void Store<T>::replace_all(List list) {
     if (!newer && !listed.contains(object->meta.key)) vanished.push_back(object);
   }
   for (const Pointer& object : vanished) {
-    objects_.erase(objects_.find(object->meta.key));
+    take_out(objects_.find(object->meta.key));
     if (!list.regressed) bury(object->meta.uid);
     notify(object->meta.key, Change::kDeleted);
   }

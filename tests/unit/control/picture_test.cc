@@ -260,5 +260,51 @@ TEST(PictureOfServices, what_is_promised_through_a_zone_loss_is_min_available_or
   EXPECT_EQ(floor_of("ZoneLoss", "100%"), 7);
 }
 
+TEST(Picture, a_job_that_is_over_leaves_the_pass_unless_it_is_still_to_be_deleted_or_let_go) {
+  const auto picture_with = [](const std::function<void(json&)>& change) {
+    json over = testing::placed_json("llama", 1);
+    over["status"]["finishedAt"] = "2026-11-21T11:30:00Z";
+    over["status"]["conditions"] = json::array({{{"type", "Complete"},
+                                                 {"status", "True"},
+                                                 {"reason", "Succeeded"},
+                                                 {"lastTransitionTime", "2026-11-21T11:30:00Z"}}});
+    change(over);
+    WorldBuilder builder = one_pool();
+    builder.training(over).job(job_json("llama", 1, "spot-a"));
+    return picture_of(builder.world);
+  };
+  const Picture plain = picture_with([](json&) {});
+  EXPECT_TRUE(plain.training.empty());
+  EXPECT_TRUE(plain.finished.empty());
+  const Picture expiring =
+      picture_with([](json& job) { job["spec"]["ttlSecondsAfterFinished"] = 60; });
+  EXPECT_TRUE(expiring.training.empty());
+  EXPECT_EQ(expiring.finished.size(), 1U);
+  const Picture held = picture_with([](json& job) {
+    job["metadata"]["finalizers"] = json::array({std::string(api::kCheckpointFinalizer)});
+  });
+  EXPECT_EQ(held.finished.size(), 1U);
+  const Picture going = picture_with([](json& job) {
+    job["metadata"]["finalizers"] = json::array({std::string(api::kCheckpointFinalizer)});
+    job["metadata"]["deletionTimestamp"] = "2026-11-21T11:40:00Z";
+  });
+  EXPECT_EQ(going.training.size(), 1U) << "who is held by us is looked after to the end";
+}
+
+TEST(Picture, a_pod_of_a_job_that_is_over_takes_its_room_until_it_has_ended) {
+  json over = testing::placed_json("llama", 1);
+  over["status"]["conditions"] = json::array({{{"type", "Failed"},
+                                               {"status", "True"},
+                                               {"reason", "ProgramFailed"},
+                                               {"lastTransitionTime", "2026-11-21T11:30:00Z"}}});
+  WorldBuilder builder = one_pool();
+  builder.training(over).pod(pod_json("llama", 1, 0, "n1", "Running"));
+  EXPECT_EQ(picture_of(builder.world).snapshot.nodes[0].free.accelerators, AcceleratorCount(2));
+  json ended = pod_json("llama", 1, 0, "n1", "Failed");
+  ended["metadata"]["resourceVersion"] = "100";
+  builder.pod(ended);
+  EXPECT_EQ(picture_of(builder.world).snapshot.nodes[0].free.accelerators, AcceleratorCount(4));
+}
+
 }  // namespace
 }  // namespace spillway::control

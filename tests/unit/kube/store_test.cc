@@ -186,5 +186,69 @@ TEST_F(StoreTest, IteratesInOrderOfKeyAndSharesItsObjects) {
   EXPECT_EQ(snapshot[1]->value, 1) << "a snapshot does not change";
 }
 
+// Odd values in one group, even ones in another, negative ones in none.
+std::optional<ObjectKey> parity(const Thing& one) {
+  if (one.value < 0) return std::nullopt;
+  return ObjectKey{.name = ObjectName(one.value % 2 == 0 ? "even" : "odd")};
+}
+
+class GroupedStoreTest : public StoreTest {
+ protected:
+  GroupedStoreTest() { store.group_by(&parity); }
+  // Name and version of what is in a group, in its order.
+  [[nodiscard]] std::vector<std::string> in(const char* group) const {
+    std::vector<std::string> found;
+    store.for_each_in({.name = ObjectName(group)}, [&](const auto& object) {
+      found.push_back(object->meta.key.name.str() + object->meta.resource_version.str());
+    });
+    return found;
+  }
+};
+
+TEST_F(GroupedStoreTest, AnObjectIsInItsGroupInOrderOfKey) {
+  store.upsert(thing("c", "1", 1));
+  store.upsert(thing("a", "2", 3));
+  store.upsert(thing("b", "3", 2));
+  store.upsert(thing("d", "4", -1));
+  EXPECT_THAT(in("odd"), ElementsAre("a2", "c1"));
+  EXPECT_THAT(in("even"), ElementsAre("b3"));
+  EXPECT_THAT(in("neither"), IsEmpty());
+}
+
+TEST_F(GroupedStoreTest, AnObjectThatChangesMovesOrLeaves) {
+  store.upsert(thing("a", "1", 1));
+  store.upsert(thing("b", "2", 1));
+  store.upsert(thing("a", "3", 2));
+  EXPECT_THAT(in("odd"), ElementsAre("b2"));
+  EXPECT_THAT(in("even"), ElementsAre("a3"));
+  store.upsert(thing("b", "4", -1));
+  EXPECT_THAT(in("odd"), IsEmpty());
+  store.erase(key("a"), Uid("uid-a"));
+  EXPECT_THAT(in("even"), IsEmpty());
+}
+
+TEST_F(GroupedStoreTest, AGroupHasTheLatestVersionAlsoWhereNothingElseChanged) {
+  store.upsert(thing("a", "1", 1));
+  store.upsert(thing("a", "2", 1));
+  EXPECT_THAT(in("odd"), ElementsAre("a2"));
+}
+
+TEST_F(GroupedStoreTest, AnObjectThatIsMadeAgainIsTheOnlyOneOfItsKey) {
+  store.upsert(thing("a", "1", 1, "first"));
+  store.upsert(thing("a", "2", 3, "second"));
+  EXPECT_THAT(in("odd"), ElementsAre("a2"));
+}
+
+TEST_F(GroupedStoreTest, AListTakesWhatItDoesNotHaveOutOfTheGroups) {
+  store.upsert(thing("a", "1", 1));
+  store.upsert(thing("b", "2", 1));
+  replace({thing("b", "5", 2), thing("c", "6", 1)}, "9");
+  EXPECT_THAT(in("odd"), ElementsAre("c6"));
+  EXPECT_THAT(in("even"), ElementsAre("b5"));
+  replace({thing("b", "3", 1)}, "4", true);
+  EXPECT_THAT(in("odd"), ElementsAre("b3"));
+  EXPECT_THAT(in("even"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace spillway::kube
