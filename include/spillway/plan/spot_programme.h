@@ -71,27 +71,25 @@ class SpotProgramme {
   [[nodiscard]] Place locate(double work_hours, double slack_hours) const;
   [[nodiscard]] ActionCosts costs(const Place& place, MarketState state,
                                   std::size_t age_bucket) const;
-  [[nodiscard]] std::size_t bytes() const { return rows_.size() * sizeof(Sample); }
+  [[nodiscard]] std::size_t bytes() const { return costs_.size() * sizeof(PhaseCosts); }
 
  private:
-  // The costs at one (work, slack), for all phases of the market. Those of one phase lie together:
-  // a question reads a few of many tables, and waits for memory.
-  // In the order of ActionCosts; in a gap there is nothing to enter or to stay on.
+  // The costs at one work and slack in one phase of the market, in the order of ActionCosts; in a
+  // gap there is nothing to enter or to stay on.
   using PhaseCosts = std::array<float, 5>;
-  struct Sample {
-    std::array<PhaseCosts, kAgeBuckets> gaps;     // by age
-    std::array<PhaseCosts, kAgeBuckets> windows;  // by age
-  };
   friend class ProgrammeSolver;
 
-  [[nodiscard]] const Sample& at(std::size_t work, std::size_t slack) const {
-    return rows_[work * slacks_.size() + slack];
+  // Where the costs of a phase begin: by work, then by slack. Those of one phase lie together,
+  // because jobs that ask one after the other see the same market, and wait for memory else.
+  [[nodiscard]] std::size_t start_of(MarketState state, std::size_t age_bucket) const {
+    const std::size_t phase = (state == MarketState::kWindow ? kAgeBuckets : 0) + age_bucket;
+    return phase * works_.size() * slacks_.size();
   }
 
   ProgrammeTerms terms_;
   std::vector<double> works_;   // hours, ascending: the work of each row of samples
   std::vector<double> slacks_;  // hours beyond the forced slack, ascending from 0
-  std::vector<Sample> rows_;
+  std::vector<PhaseCosts> costs_;
 };
 
 }  // namespace spillway::plan

@@ -76,14 +76,16 @@ class ProgrammeSolver {
     const std::vector<std::size_t> slacks = sample_indices(1, layers_ - 1);
     for (const std::size_t j : slacks)
       out_.slacks_.push_back(static_cast<double>(j - 1) * step_);
+    for (const std::size_t i : works)
+      out_.works_.push_back(static_cast<double>(i) * step_);
+    out_.costs_.resize(2 * kAgeBuckets * works.size() * slacks.size());
     std::size_t next = 0;
     for (std::size_t i = 1; i <= steps_; ++i) {
       solve_row(i);
       const bool is_sampled = next < works.size() && works[next] == i;
       if (is_sampled) {
-        out_.works_.push_back(static_cast<double>(i) * step_);
-        for (const std::size_t j : slacks)
-          out_.rows_.push_back(sample(std::min(j, layers(i) - 1)));
+        for (std::size_t slack = 0; slack < slacks.size(); ++slack)
+          sample(std::min(slacks[slack], layers(i) - 1), next * slacks.size() + slack);
         ++next;
       }
       std::swap(before_, row_);
@@ -193,19 +195,20 @@ class ProgrammeSolver {
     return value;
   }
 
-  [[nodiscard]] SpotProgramme::Sample sample(std::size_t j) const {
+  // Keeps layer j of the row, at `place` among the costs of each phase.
+  void sample(std::size_t j, std::size_t place) {
     const ByPhase wait = chain_.expect(row_[j - 1].idle);
     const ByPhase stay_on_demand = stay_on_demand_at(j);
     const ByPhase enter_on_demand = enter_on_demand_at(j);
     const ByAge enter_spot = enter_spot_at(j);
-    SpotProgramme::Sample sample{};
     for (std::size_t age = 0; age < kAgeBuckets; ++age) {
       const std::size_t window = kAgeBuckets + age;
-      sample.gaps[age] = {wait[age], 0, enter_on_demand[age], stay_on_demand[age], 0};
-      sample.windows[age] = {wait[window], enter_spot[age], enter_on_demand[window],
-                             stay_on_demand[window], row_[j].spot[age]};
+      out_.costs_[out_.start_of(MarketState::kGap, age) + place] = {
+          wait[age], 0, enter_on_demand[age], stay_on_demand[age], 0};
+      out_.costs_[out_.start_of(MarketState::kWindow, age) + place] = {
+          wait[window], enter_spot[age], enter_on_demand[window], stay_on_demand[window],
+          row_[j].spot[age]};
     }
-    return sample;
   }
 
   SpotProgramme& out_;
@@ -250,10 +253,10 @@ SpotProgramme::Place SpotProgramme::locate(double work_hours, double slack_hours
 
 ActionCosts SpotProgramme::costs(const Place& place, MarketState state, std::size_t age) const {
   std::array<double, std::tuple_size_v<PhaseCosts>> sum{};
+  const PhaseCosts* const of_phase = costs_.data() + start_of(state, age);
   const auto add = [&](std::size_t work, std::size_t slack_index, double weight) {
     if (weight == 0) return;
-    const Sample& sample = at(work, slack_index);
-    const PhaseCosts& one = (state == MarketState::kWindow ? sample.windows : sample.gaps)[age];
+    const PhaseCosts& one = of_phase[work * slacks_.size() + slack_index];
     for (std::size_t i = 0; i < sum.size(); ++i)
       sum[i] += weight * static_cast<double>(one[i]);
   };
