@@ -6,6 +6,7 @@
 
 #include <spillway/core/text.h>
 
+#include "json_text.h"
 #include "target.h"
 
 // Routing: from a request to one of the verbs.
@@ -73,7 +74,7 @@ kube::DeleteOptions delete_options(const json& body) {
 }  // namespace
 
 kube::HttpResponse json_response(int status, const json& body) {
-  return {.status = status, .body = body.dump(-1, ' ', false, json::error_handler_t::replace)};
+  return {.status = status, .body = json_text(body)};
 }
 
 Answer<std::uint64_t> parse_version(const std::string& text) {

@@ -113,10 +113,10 @@ void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpR
   const std::weak_ptr<Exchange> waiting = exchange;
   const auto come_back = [time = &time_, waiting,
                           back = delays_.answer](kube::HttpResponse response) {
-    time->after(back, [waiting, answer = std::move(response)] {
+    time->after(back, [waiting, answer = std::move(response)]() mutable {
       const auto asker = waiting.lock();
       if (!asker) return;
-      asker->answer = answer;
+      asker->answer = std::move(answer);
       asker->changed.notify();
     });
   };
@@ -172,7 +172,7 @@ Task<Result<kube::HttpResponse>> Connection::send(kube::HttpRequest request,
       if (!alive.expired() && dies_before_next_request_) die();
     });
   }
-  co_return *exchange->answer;
+  co_return *std::move(exchange->answer);
 }
 
 // ---- watches
@@ -233,10 +233,10 @@ class Connection::Lines final : public kube::LineStream {
 
 void Connection::deliver_at(MonotonicTime when, const std::shared_ptr<StreamState>& stream,
                             std::string line) {
-  time_.at(when, [weak = std::weak_ptr(stream), text = std::move(line)] {
+  time_.at(when, [weak = std::weak_ptr(stream), text = std::move(line)]() mutable {
     const auto there = weak.lock();
     if (!there || there->closed) return;
-    there->lines.push_back(text);
+    there->lines.push_back(std::move(text));
     there->changed.notify();
   });
 }
@@ -250,8 +250,9 @@ void Connection::forward(const std::shared_ptr<StreamState>& stream, WatchFrame 
     if (!fate.may_be_overtaken)
       when = stream->last_delivery = std::max(when, stream->last_delivery);
     stream->latest_delivery = std::max(stream->latest_delivery, when);
-    for (int copy = 0; copy < fate.copies; ++copy)
+    for (int copy = 1; copy < fate.copies; ++copy)
       deliver_at(when, stream, frame.line);
+    if (fate.copies > 0) deliver_at(when, stream, std::move(frame.line));
   }
   if (!over) return;
   time_.at(stream->last_delivery, [weak = std::weak_ptr(stream)] {

@@ -3,6 +3,7 @@
 #include <spillway/core/check.h>
 #include <spillway/sim/api_server.h>
 
+#include "json_text.h"
 #include "target.h"
 
 namespace spillway::sim {
@@ -19,12 +20,13 @@ const json& labels_of(const json& object) {
   return found == object.at("metadata").end() ? none : *found;
 }
 
-std::string as_text(const json& object) {
-  return object.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 std::string line_of(std::string_view type, const std::string& object) {
-  return R"({"type":")" + std::string(type) + R"(","object":)" + object + "}";
+  constexpr std::string_view kBegin = R"({"type":")";
+  constexpr std::string_view kMiddle = R"(","object":)";
+  std::string line;
+  line.reserve(kBegin.size() + type.size() + kMiddle.size() + object.size() + 1);
+  line.append(kBegin).append(type).append(kMiddle).append(object) += '}';
+  return line;
 }
 
 WatchFrame frame_of(std::string_view type, const ObjectKey& key, std::uint64_t version,
@@ -50,7 +52,7 @@ std::string_view heard(const LabelSelector& selector, const Change& change) {
 std::string text_of_gone(const Change& change) {
   json gone = *change.before;
   gone["metadata"]["resourceVersion"] = std::to_string(change.version);
-  return as_text(gone);
+  return json_text(gone);
 }
 
 json bookmark_object(const Kind& kind, std::uint64_t version) {
@@ -178,14 +180,14 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
     if (!initial || !target.flag("allowWatchBookmarks")) return;
     json end = bookmark_object(*watch.kind, store_.version());
     end["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
-    watch.sink(frame_of("BOOKMARK", {}, store_.version(), as_text(end)));
+    watch.sink(frame_of("BOOKMARK", {}, store_.version(), json_text(end)));
     return;
   }
   if (from < store_.compacted()) {
     const Refusal gone = expired("too old resource version: " + std::to_string(from) + " (" +
                                  std::to_string(store_.compacted()) + ")")
                              .value();
-    watch.sink({.type = "ERROR", .line = line_of("ERROR", as_text(gone.to_json()))});
+    watch.sink({.type = "ERROR", .line = line_of("ERROR", json_text(gone.to_json()))});
     return;
   }
   for (auto at = store_.after(from); at != store_.history().end(); ++at) {
@@ -197,7 +199,7 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
 }
 
 const std::string& ApiServer::text_of(const Object& object) {
-  if (latest_text_.object != object) latest_text_ = {.object = object, .text = as_text(*object)};
+  if (latest_text_.object != object) latest_text_ = {.object = object, .text = json_text(*object)};
   return latest_text_.text;
 }
 
@@ -221,7 +223,7 @@ WatchFrame ApiServer::bookmark(WatchId id) const {
   const auto watch = watches_.find(id);
   SPILLWAY_CHECK(watch != watches_.end());
   return frame_of("BOOKMARK", {}, store_.version(),
-                  as_text(bookmark_object(*watch->second.kind, store_.version())));
+                  json_text(bookmark_object(*watch->second.kind, store_.version())));
 }
 
 void ApiServer::compact() {
