@@ -112,6 +112,7 @@ class Store {
 
   void put(typename Set::iterator at, T object);
   void take_out(typename Set::iterator at);
+  static bool same_but_for_version(T& object, const T& old);
   void regroup(const T* before, const Pointer& after);
   void bury(const Uid& uid);
   void notify(const ObjectKey& key, Change change) {
@@ -143,13 +144,15 @@ bool Store<T>::upsert(T object) {
 template <class T>
 void Store<T>::put(typename Set::iterator at, T object) {
   const ObjectKey key = object.meta.key;
-  auto fresh = std::make_shared<const T>(std::move(object));
   if (at == objects_.end()) {
+    auto fresh = std::make_shared<const T>(std::move(object));
     regroup(nullptr, fresh);
     objects_.insert(std::move(fresh));
     return notify(key, Change::kAdded);
   }
   const Pointer old = *at;
+  const bool same = same_but_for_version(object, *old);
+  auto fresh = std::make_shared<const T>(std::move(object));
   regroup(old.get(), fresh);
   auto node = objects_.extract(at);
   node.value() = fresh;
@@ -159,9 +162,16 @@ void Store<T>::put(typename Set::iterator at, T object) {
     notify(key, Change::kDeleted);
     return notify(key, Change::kAdded);
   }
-  T previous = *old;
-  previous.meta.resource_version = fresh->meta.resource_version;
-  if (!(previous == *fresh)) notify(key, Change::kUpdated);
+  if (!same) notify(key, Change::kUpdated);
+}
+
+// `object` is as it was when this returns; a copy of it would cost more than the comparison.
+template <class T>
+bool Store<T>::same_but_for_version(T& object, const T& old) {
+  ResourceVersion version = std::exchange(object.meta.resource_version, old.meta.resource_version);
+  const bool same = object == old;
+  object.meta.resource_version = std::move(version);
+  return same;
 }
 
 template <class T>
