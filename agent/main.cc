@@ -29,7 +29,8 @@ constexpr int kWrongInput = 2;
 constexpr const char* kUsage =
     "usage: spillway-agent restore | sync | node\n"
     "\n"
-    "  restore  brings the checkpoint SPILLWAY_RESUME_FROM into SPILLWAY_CHECKPOINT_DIR\n"
+    "  restore  brings the checkpoint SPILLWAY_RESUME_FROM into SPILLWAY_CHECKPOINT_DIR; with\n"
+    "           SPILLWAY_REPLICA the newest of this replica\n"
     "  sync     uploads finished checkpoints of SPILLWAY_CHECKPOINT_DIR, answers save requests\n"
     "  node     marks its own Node when the cloud says that the machine will go\n"
     "\n"
@@ -80,7 +81,7 @@ int run_restore() {
     return kFailed;
   }
   const Restored& restored = *result;
-  if (!settings->from) {
+  if (!restored.anything) {
     log::info("there is nothing to restore: the job begins at its beginning");
   } else {
     log::info("a checkpoint is restored",

@@ -6,8 +6,11 @@
 #include <set>
 
 #include <spillway/core/log.h>
+#include <spillway/storage/checkpoint_search.h>
 #include <spillway/storage/manifest.h>
 #include <spillway/storage/transfer.h>
+
+#include "resume_file.h"
 
 namespace spillway::agent {
 namespace {
@@ -145,11 +148,51 @@ Task<Result<Bytes>> fetch(const Runtime* runtime, storage::ObjectStore* store, s
   co_return bytes;
 }
 
+// Of a replica that retries alone; nullopt: there is none, proven by the store.
+Task<std::optional<storage::FoundCheckpoint>> newest_of_replica(const Runtime* runtime,
+                                                                storage::ObjectStore* store,
+                                                                JobSettings job,
+                                                                RestoreTimes times) {
+  const MonotonicTime began = runtime->clock.monotonic();
+  const auto timer = runtime->timers.make();
+  Duration pause = times.look_again;
+  while (true) {
+    // First that this pod has begun: an earlier one that lives on, cut off, commits nothing after
+    // it has seen that.
+    const auto begun = co_await storage::announce(*store, job.writer_prefix());
+    storage::Expectation expected{.job = job.job, .uid = job.uid};
+    auto found = co_await storage::find_newest_valid(
+        *runtime, *store, job.prefix, storage::CheckpointFormat::kManifest, std::move(expected));
+    if (!begun) found = fail(begun.error());
+    const bool waited = runtime->clock.monotonic() - began >= times.patience;
+    if (found && (!found->uncertain() || (found->newest && waited))) co_return found->newest;
+    log::warning(
+        "what to resume from is not known yet: the store is asked again",
+        {{"why", found ? found->passed_over.front().judgement.reason : found.error().message}});
+    co_await timer->wait_until(runtime->clock.monotonic() + pause);
+    pause = std::min(pause * 2, times.look_again_longest);
+  }
+}
+
+// Names the checkpoint in the settings, as the operator does for others.
+Task<void> find_own(const Runtime* runtime, storage::ObjectStore* store, RestoreSettings* settings,
+                    RestoreTimes times) {
+  const auto found = co_await newest_of_replica(runtime, store, settings->job, times);
+  if (!found) co_return;
+  settings->from = storage::S3Uri{settings->store.s3.bucket, found->candidate.folder};
+  settings->step = found->candidate.step;
+  settings->written_by = found->candidate.attempt;
+}
+
 }  // namespace
 
 Task<Result<Restored>> restore(const Runtime& runtime, storage::ObjectStore& store,
-                               RestoreSettings settings) {
+                               RestoreSettings settings, RestoreTimes times) {
   TRY_CO(partial, fresh_folder(settings.job.directory));
+  if (settings.job.retry) {
+    TRY_VOID_CO(remove_resume_file(settings.job.directory));
+    co_await find_own(&runtime, &store, &settings, times);
+  }
   if (!settings.from) co_return Restored{};
   const storage::Key folder = settings.from->key;
   TRY_CO(manifests, co_await read_manifests(&store, folder));
@@ -157,13 +200,16 @@ Task<Result<Restored>> restore(const Runtime& runtime, storage::ObjectStore& sto
   std::error_code error;
   fs::create_directories(partial, error);
   if (error) co_return failed("making " + partial.string(), error);
-  Restored restored{.step = manifests.front().step};
+  Restored restored{.step = manifests.front().step, .anything = true};
   auto wanted = wanted_parts(manifests, settings.job.rank);
   TRY_CO(bytes, co_await fetch(&runtime, &store, folder, std::move(wanted), partial.string(),
                                settings.job.transfer));
   restored.bytes = bytes;
   TRY_CO(entries, move_into_place(partial, settings.job.directory));
   restored.entries = std::move(entries);
+  if (settings.job.retry)
+    TRY_VOID_CO(write_resume_file(settings.job.directory, *settings.from, restored.step,
+                                  settings.written_by));
   co_return restored;
 }
 

@@ -9,6 +9,8 @@
 #include <spillway/api/agent_protocol.h>
 #include <spillway/core/text.h>
 
+#include "resume_file.h"
+
 namespace spillway::agent {
 namespace {
 
@@ -111,6 +113,14 @@ Result<JobSettings> read_job(const EnvironmentLookup& lookup, const storage::S3U
     TRY(parsed, storage::parse_checkpoint_format(format));
     job.format = parsed;
   }
+  if (!optional_text(lookup, variables::kReplica).empty()) {
+    TRY(retry_text, text(lookup, variables::kRetry));
+    job.retry = storage::parse_retry(retry_text);
+    if (!job.retry) {
+      return invalid("the variable " + std::string(variables::kRetry) +
+                     " has to be two numbers such as 1-0, not '" + shorten(retry_text, 40) + "'");
+    }
+  }
   job.job = {Namespace(std::move(ns)), ObjectName(std::move(name))};
   job.uid = Uid(std::move(uid));
   job.attempt = AttemptNumber(attempt);
@@ -161,6 +171,7 @@ Result<SyncSettings> read_sync_settings(const EnvironmentLookup& lookup) {
   settings.job = std::move(job);
   settings.trigger = std::move(trigger);
   settings.token = Secret(std::move(token));
+  if (settings.job.retry) settings.resumed_at = resumed_step_in(settings.job.directory);
   if (!optional_text(lookup, variables::kResumeFrom).empty()) {
     TRY(step, number(lookup, variables::kResumeStep, -1));
     if (step >= 0) settings.resumed_at = storage::TrainingStep(step);

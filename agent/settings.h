@@ -41,10 +41,17 @@ struct JobSettings {
   Uid uid;
   AttemptNumber attempt;
   storage::Rank rank;   // of this pod among those that save; index >= world_size: it saves nothing
-  storage::Key prefix;  // of the job in the bucket
+  storage::Key prefix;  // of the job in the bucket; of a replica that retries alone, its own
+  std::optional<storage::Retry> retry;  // of a replica that retries alone
   std::string directory;
   storage::CheckpointFormat format = storage::CheckpointFormat::kManifest;
   storage::TransferOptions transfer;  // what the process has besides its control thread
+
+  // Below which the pod writes.
+  [[nodiscard]] storage::Key writer_prefix() const {
+    const storage::Key of_attempt = storage::attempt_prefix(prefix, attempt);
+    return retry ? storage::retry_prefix(of_attempt, *retry) : of_attempt;
+  }
 };
 
 struct SyncSettings {
@@ -52,15 +59,18 @@ struct SyncSettings {
   JobSettings job;
   Trigger trigger;
   Secret token;
-  std::optional<storage::TrainingStep> resumed_at;  // what `restore` put there is not new
+  // What `restore` put there is not new. Of a replica that retries alone it says so in its file.
+  std::optional<storage::TrainingStep> resumed_at;
 };
 Result<SyncSettings> read_sync_settings(const cloud::EnvironmentLookup& lookup);
 
 struct RestoreSettings {
   StoreSettings store;
   JobSettings job;
-  std::optional<storage::S3Uri> from;  // nullopt: the job begins at its beginning
+  // nullopt: the job begins at its beginning; a replica that retries alone finds it itself.
+  std::optional<storage::S3Uri> from;
   std::optional<storage::TrainingStep> step;
+  AttemptNumber written_by;  // the checkpoint `from`; 0: not told
 };
 Result<RestoreSettings> read_restore_settings(const cloud::EnvironmentLookup& lookup);
 

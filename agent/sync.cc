@@ -138,8 +138,7 @@ Task<std::optional<LocalCheckpoint>> Sync::next_upload(LocalSight sight) {
 // Steps of this attempt that are newer than the newest complete one and that some rank committed.
 Task<std::set<storage::TrainingStep>> Sync::steps_of_others() {
   std::set<storage::TrainingStep> steps;
-  const storage::Key prefix = storage::attempt_prefix(settings_.job.prefix, settings_.job.attempt);
-  storage::ListRequest request{.prefix = prefix};
+  storage::ListRequest request{.prefix = settings_.job.writer_prefix()};
   const auto listing = co_await store_.list(std::move(request));
   if (!listing) co_return steps;  // then the newest goes first; the upload meets the same error
   for (const storage::Candidate& candidate :

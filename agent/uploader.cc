@@ -29,14 +29,21 @@ bool unchanged(const LocalSight& sight, const LocalCheckpoint& checkpoint) {
 }  // namespace
 
 Task<Result<void>> Uploader::announce() {
-  co_return co_await storage::announce_attempt(store_, job_.prefix, job_.attempt);
+  co_return co_await storage::announce(store_, job_.writer_prefix());
 }
 
 Task<Result<void>> Uploader::check_successor() {
   TRY_CO(successor, co_await storage::successor_of(store_, job_.prefix, job_.attempt));
-  if (!successor) co_return Result<void>();
-  co_return fail(ErrorCode::kFenced, "attempt " + std::to_string(successor->value()) +
-                                         " has taken over: this one writes nothing any more");
+  if (successor) {
+    co_return fail(ErrorCode::kFenced, "attempt " + std::to_string(successor->value()) +
+                                           " has taken over: this one writes nothing any more");
+  }
+  if (!job_.retry) co_return Result<void>();
+  storage::Key attempt = storage::attempt_prefix(job_.prefix, job_.attempt);
+  TRY_CO(later, co_await storage::later_retry_of(store_, std::move(attempt), job_.retry->number()));
+  if (!later) co_return Result<void>();
+  co_return fail(ErrorCode::kFenced,
+                 "a later pod of this replica has taken over: this one writes nothing any more");
 }
 
 Task<Result<bool>> Uploader::committed_before(storage::Key manifest) {
@@ -60,8 +67,7 @@ storage::Manifest Uploader::manifest_of(const LocalCheckpoint& checkpoint,
 Task<Result<Committed>> Uploader::upload(LocalCheckpoint checkpoint) {
   const MonotonicTime started = runtime_.clock.monotonic();
   TRY_VOID_CO(co_await check_successor());
-  const storage::Key folder =
-      storage::step_prefix(storage::attempt_prefix(job_.prefix, job_.attempt), checkpoint.step);
+  const storage::Key folder = storage::step_prefix(job_.writer_prefix(), checkpoint.step);
   const storage::Key manifest_key(folder.str() + storage::manifest_name(job_.rank));
   Committed committed{.step = checkpoint.step, .folder = folder, .bytes = checkpoint.bytes};
   TRY_CO(before, co_await committed_before(manifest_key));

@@ -26,6 +26,7 @@ const Format& format_of(CheckpointFormat format) {
 // Where a key belongs: the first folder below the attempt whose name says a step.
 struct Place {
   AttemptNumber attempt;
+  RetryNumber retry;
   TrainingStep step;
   std::size_t folder_length = 0;  // of the key, up to and with the '/'
 };
@@ -34,11 +35,15 @@ std::optional<Place> place_of(std::string_view key, std::size_t prefix_length) {
   Place place;
   std::size_t begin = prefix_length;
   bool first = true;
+  bool may_be_retry = false;  // right below the attempt
   for (std::size_t end = key.find('/', begin); end != std::string_view::npos;
        end = key.find('/', begin)) {
     const std::string_view name = key.substr(begin, end - begin);
     const auto attempt = first ? parse_attempt_folder(name) : std::nullopt;
+    const auto retry = may_be_retry ? parse_retry_folder(name) : std::nullopt;
     if (attempt) place.attempt = *attempt;
+    if (retry) place.retry = *retry;
+    may_be_retry = attempt.has_value();
     if (const auto step = attempt ? std::nullopt : step_of_folder(name)) {
       place.step = *step;
       place.folder_length = end + 1;
@@ -81,7 +86,8 @@ std::string_view to_string(Validity validity) {
 }
 
 bool newer_than(const Candidate& a, const Candidate& b) {
-  return std::tuple(a.attempt, a.step, b.folder) > std::tuple(b.attempt, b.step, a.folder);
+  return std::tuple(a.attempt, a.retry, a.step, b.folder) >
+         std::tuple(b.attempt, b.retry, b.step, a.folder);
 }
 
 std::vector<Candidate> find_candidates(const Key& prefix, const std::vector<ObjectInfo>& listing) {
@@ -94,8 +100,10 @@ std::vector<Candidate> find_candidates(const Key& prefix, const std::vector<Obje
     const auto place = place_of(key, prefix.str().size());
     if (!place || place->folder_length == key.size()) continue;  // a folder's own placeholder
     const std::string folder = key.substr(0, place->folder_length);
-    const auto at = folders.try_emplace(
-        folder, Candidate{.folder = Key(folder), .attempt = place->attempt, .step = place->step});
+    const auto at = folders.try_emplace(folder, Candidate{.folder = Key(folder),
+                                                          .attempt = place->attempt,
+                                                          .retry = place->retry,
+                                                          .step = place->step});
     ObjectInfo file = object;
     file.key = Key(key.substr(place->folder_length));
     at.first->second.files.push_back(std::move(file));
@@ -132,6 +140,7 @@ Judgement judge(CheckpointFormat format, const Candidate& candidate,
                       .reason = std::move(finding.reason),
                       .step = candidate.step,
                       .attempt = candidate.attempt,
+                      .retry = candidate.retry,
                       .files = static_cast<std::int64_t>(candidate.files.size()),
                       .committed_at = finding.committed_at};
   for (const ObjectInfo& file : candidate.files)

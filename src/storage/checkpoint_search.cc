@@ -23,6 +23,7 @@ Judgement open_verdict(const Candidate& candidate, std::string reason) {
           .reason = std::move(reason),
           .step = candidate.step,
           .attempt = candidate.attempt,
+          .retry = candidate.retry,
           .files = static_cast<std::int64_t>(candidate.files.size())};
 }
 
@@ -152,25 +153,42 @@ Task<FoundCheckpoint> verify_checkpoint(const Runtime& runtime, ObjectStore& sto
   co_return FoundCheckpoint{std::move(none), std::move(verdict)};
 }
 
-Task<Result<std::optional<AttemptNumber>>> successor_of(ObjectStore& store, Key job_prefix,
-                                                        AttemptNumber attempt) {
-  // Attempts of four digits are listed in their order; the few beyond are compared as numbers.
-  ListRequest request{.prefix = Key(job_prefix.str() + "attempt-"), .delimiter = "/"};
-  TRY_CO(listing, co_await store.list(std::move(request)));
-  std::optional<AttemptNumber> highest;
+namespace {
+
+// The highest number above `than` that the folders below the prefix have in their names.
+template <class Number, class Parse>
+Task<Result<std::optional<Number>>> highest_above(ObjectStore* store, Key prefix,
+                                                  std::string_view begins, Number than,
+                                                  Parse parse) {
+  ListRequest request{.prefix = Key(prefix.str() + std::string(begins)), .delimiter = "/"};
+  TRY_CO(listing, co_await store->list(std::move(request)));
+  std::optional<Number> highest;
   for (const Key& folder : listing.folders) {
     std::string_view name = folder.str();
-    name.remove_prefix(job_prefix.str().size());
+    name.remove_prefix(prefix.str().size());
     name.remove_suffix(1);
-    const auto number = parse_attempt_folder(name);
-    if (number && *number > attempt) highest = std::max(highest.value_or(*number), *number);
+    const std::optional<Number> number = parse(name);
+    if (number && *number > than) highest = std::max(highest.value_or(*number), *number);
   }
   co_return highest;
 }
 
-Task<Result<void>> announce_attempt(ObjectStore& store, Key job_prefix, AttemptNumber attempt) {
-  const Key key(attempt_prefix(job_prefix, attempt).str() + std::string(kAttemptMarker));
-  std::string bytes = "attempt " + std::to_string(attempt.value()) + "\n";
+}  // namespace
+
+Task<Result<std::optional<AttemptNumber>>> successor_of(ObjectStore& store, Key job_prefix,
+                                                        AttemptNumber attempt) {
+  // Attempts of four digits are listed in their order; the few beyond are compared as numbers.
+  return highest_above(&store, std::move(job_prefix), "attempt-", attempt, &parse_attempt_folder);
+}
+
+Task<Result<std::optional<RetryNumber>>> later_retry_of(ObjectStore& store, Key attempt_prefix,
+                                                        RetryNumber retry) {
+  return highest_above(&store, std::move(attempt_prefix), "retry-", retry, &parse_retry_folder);
+}
+
+Task<Result<void>> announce(ObjectStore& store, Key writer_prefix) {
+  const Key key(writer_prefix.str() + std::string(kAttemptMarker));
+  std::string bytes = "has begun\n";
   TRY_CO(tag, co_await store.put(key, std::move(bytes), WriteCondition::kIfAbsent));
   co_return Result<void>();
 }

@@ -9,6 +9,8 @@ namespace spillway::storage {
 namespace {
 
 constexpr std::string_view kAttempt = "attempt-";
+constexpr std::string_view kIndex = "index-";
+constexpr std::string_view kRetry = "retry-";
 
 std::string padded(std::int64_t number, std::size_t width) {
   std::string digits = std::to_string(number);
@@ -50,6 +52,33 @@ Key attempt_prefix(const Key& job, AttemptNumber attempt) {
 
 Key step_prefix(const Key& attempt, TrainingStep step) {
   return Key(attempt.str() + "step-" + padded(step.value(), 12) + "/");
+}
+
+Key replica_prefix(const Key& job, ReplicaIndex index) {
+  return Key(job.str() + std::string(kIndex) + std::to_string(index.value()) + "/");
+}
+
+std::optional<Retry> parse_retry(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto count = [](std::string_view digits) {
+    return digits.empty() ? std::optional<std::int64_t>(0) : number_of(digits);
+  };
+  const auto counted = count(text.substr(0, dash));
+  const auto ignored = count(text.substr(dash + 1));
+  if (!counted || !ignored) return std::nullopt;
+  return Retry{.counted = *counted, .ignored = *ignored};
+}
+
+Key retry_prefix(const Key& attempt, const Retry& retry) {
+  return Key(attempt.str() + std::string(kRetry) + std::to_string(retry.counted) + "-" +
+             std::to_string(retry.ignored) + "/");
+}
+
+std::optional<RetryNumber> parse_retry_folder(std::string_view name) {
+  if (!name.starts_with(kRetry)) return std::nullopt;
+  const auto retry = parse_retry(name.substr(kRetry.size()));
+  return retry ? std::optional(retry->number()) : std::nullopt;
 }
 
 std::optional<AttemptNumber> parse_attempt_folder(std::string_view name) {

@@ -61,9 +61,21 @@ inline constexpr std::string_view kJobUid = "SPILLWAY_JOB_UID";
 inline constexpr std::string_view kResumeFrom = "SPILLWAY_RESUME_FROM";
 inline constexpr std::string_view kResumeStep = "SPILLWAY_RESUME_STEP";
 inline constexpr std::string_view kResumeAttempt = "SPILLWAY_RESUME_ATTEMPT";
+// Of replicas that retry alone: which one the pod is ("7"), and how often its pod was replaced
+// before in this attempt ("1-0", storage/layout.h). Nothing names what they resume from, because
+// the environment is that of all of them: who finds kReplica looks below its own prefix for the
+// newest. The other two are what kRetry is made of.
+inline constexpr std::string_view kReplica = "SPILLWAY_REPLICA";
+inline constexpr std::string_view kRetry = "SPILLWAY_RETRY";
+inline constexpr std::string_view kRetriesCounted = "SPILLWAY_RETRIES_COUNTED";
+inline constexpr std::string_view kRetriesIgnored = "SPILLWAY_RETRIES_IGNORED";
+// Mode Native, replicas that retry alone: everything that the replica and its earlier pods have
+// written is below it, "s3://bucket/prefix/namespace/name/uid/index-7/".
+inline constexpr std::string_view kReplicaUri = "SPILLWAY_REPLICA_URI";
 // Where checkpoints go, always with the slash at the end. Of the agent's containers: the prefix of
-// the job, "s3://bucket/prefix/namespace/name/uid/". Of a program in mode Native: that of its
-// attempt, "…/attempt-0003/", so that two attempts never write the same key.
+// the job, "s3://bucket/prefix/namespace/name/uid/", or of the replica, "…/uid/index-7/". Of a
+// program in mode Native: that of its attempt, "…/attempt-0003/", or of its pod,
+// "…/index-7/attempt-0003/retry-1-0/", so that two attempts never write the same key.
 inline constexpr std::string_view kCheckpointUri = "SPILLWAY_CHECKPOINT_URI";
 inline constexpr std::string_view kCheckpointDirectory = "SPILLWAY_CHECKPOINT_DIR";
 inline constexpr std::string_view kCheckpointFormat = "SPILLWAY_CHECKPOINT_FORMAT";
@@ -82,6 +94,10 @@ inline constexpr std::string_view kStoreCa =
 // and the agent uploads what it finds.
 inline constexpr std::string_view kTrigger = "SPILLWAY_TRIGGER";
 }  // namespace environment
+
+// In the directory of a replica that retries alone, left by `restore`: lines NAME=VALUE with the
+// three variables of what was resumed from. Not there at the beginning.
+inline constexpr std::string_view kResumeFile = ".spillway-resume";
 
 // What the operator adds to a pod in mode Agent.
 inline constexpr std::string_view kRestoreContainer = "spillway-restore";

@@ -48,15 +48,17 @@ std::string_view to_string(Validity validity);
 struct Candidate {
   Key folder;             // ends with '/'
   AttemptNumber attempt;  // 0 = not below an attempt's prefix
+  RetryNumber retry;      // of a replica that retries alone; else 0
   TrainingStep step;
   std::vector<ObjectInfo> files;  // keys relative to `folder`
   // "latest" of DeepSpeed lies beside the folder; nullopt when there is none.
   std::optional<ObjectInfo> beside;
 };
 
-// The order of resuming: first the attempt, then the step. What an attempt commits after its
-// successor has committed anything never counts again, however many steps it did: a process that
-// outlives its attempt cannot commit over the one that replaced it.
+// The order of resuming: first the attempt, then the retry, then the step. What an attempt commits
+// after its successor has committed anything never counts again, however many steps it did: a
+// process that outlives its attempt cannot commit over the one that replaced it. So it is with the
+// pods of a replica that retries alone.
 bool newer_than(const Candidate& a, const Candidate& b);
 
 // What is known of the job; what is left out is not compared.
@@ -82,6 +84,7 @@ struct Judgement {
   std::string reason;  // one sentence: what is missing, or what it rests on
   TrainingStep step;
   AttemptNumber attempt;
+  RetryNumber retry;
   Bytes bytes;  // of all files
   std::int64_t files = 0;
   std::optional<Instant> committed_at;  // when the marker was written, by the store's clock

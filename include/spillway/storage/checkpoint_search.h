@@ -49,8 +49,12 @@ Task<FoundCheckpoint> verify_checkpoint(const Runtime& runtime, ObjectStore& sto
 // when there is none. A process that finds one has been replaced and writes nothing more.
 Task<Result<std::optional<AttemptNumber>>> successor_of(ObjectStore& store, Key job_prefix,
                                                         AttemptNumber attempt);
-// Says that `attempt` has begun: an object below its prefix. Calling again changes nothing.
-Task<Result<void>> announce_attempt(ObjectStore& store, Key job_prefix, AttemptNumber attempt);
+// The same of the pods of a replica that retries alone, below the prefix of the attempt.
+Task<Result<std::optional<RetryNumber>>> later_retry_of(ObjectStore& store, Key attempt_prefix,
+                                                        RetryNumber retry);
+// Says that who writes below this prefix has begun (attempt_prefix, retry_prefix): an object below
+// it. Calling again changes nothing.
+Task<Result<void>> announce(ObjectStore& store, Key writer_prefix);
 
 // Of valid checkpoints, newest first, those that may be removed: all but the newest `keep` (never
 // fewer than two) and all but the one that a running attempt resumed from or is resuming from.

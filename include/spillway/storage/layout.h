@@ -11,6 +11,12 @@
 //       step-000000001200/rank-00001/...                  and its files, named as on its disk
 //       checkpoint-1200/...                               native: whatever the program writes
 //
+// Replicas that retry alone have a prefix each, and below an attempt each of their pods has its
+// own:
+//
+//   <root>/<namespace>/<name>/<uid>/index-7/              of replica 7; as a job's from here on
+//     attempt-0003/retry-1-0/step-000000001200/...        what its second pod of attempt 3 writes
+//
 // Numbers are padded with zeros: the order of a listing is the order of steps.
 
 #include <optional>
@@ -19,6 +25,7 @@
 
 #include <spillway/core/ids.h>
 #include <spillway/core/object.h>
+#include <spillway/core/replica.h>
 #include <spillway/core/result.h>
 #include <spillway/storage/object_info.h>
 
@@ -39,8 +46,26 @@ Key job_prefix(std::string_view root, const ObjectKey& job, const Uid& uid);
 Key attempt_prefix(const Key& job_prefix, AttemptNumber attempt);
 Key step_prefix(const Key& attempt_prefix, TrainingStep step);
 
+// Of a replica that retries alone: to be used as a job's prefix is.
+Key replica_prefix(const Key& job_prefix, ReplicaIndex index);
+
+// The pods that a replica had before in the same attempt, as Kubernetes counts them: failures that
+// its limit of restarts counts, and those that its failure policy ignores (KEP-3850). Neither ever
+// shrinks, so their sum orders the pods.
+struct Retry {
+  std::int64_t counted = 0;
+  std::int64_t ignored = 0;
+  [[nodiscard]] RetryNumber number() const { return RetryNumber(counted + ignored); }
+  friend bool operator==(const Retry&, const Retry&) = default;
+};
+// "1-2"; a number that is left out is 0 ("1-": nothing was ignored so far).
+std::optional<Retry> parse_retry(std::string_view text);
+Key retry_prefix(const Key& attempt_prefix, const Retry& retry);
+
 // "attempt-0003" -> 3; nullopt for any other name.
 std::optional<AttemptNumber> parse_attempt_folder(std::string_view name);
+// "retry-1-2" -> 3; nullopt for any other name.
+std::optional<RetryNumber> parse_retry_folder(std::string_view name);
 // The number that a checkpoint's folder name ends with ("checkpoint-1200", "global_step1200",
 // "1200", "iter_0001200"), nullopt when there is none or it does not fit.
 std::optional<TrainingStep> step_of_folder(std::string_view name);

@@ -142,10 +142,10 @@ TEST_F(CheckpointSearch, an_attempt_that_has_begun_is_seen_by_the_one_before) {
     return run(successor_of(store_, kJob, AttemptNumber(attempt))).value();
   };
   EXPECT_EQ(successor(1), std::nullopt);
-  EXPECT_TRUE(run(announce_attempt(store_, kJob, AttemptNumber(1))));
-  EXPECT_TRUE(run(announce_attempt(store_, kJob, AttemptNumber(1))));
+  EXPECT_TRUE(run(announce(store_, attempt_prefix(kJob, AttemptNumber(1)))));
+  EXPECT_TRUE(run(announce(store_, attempt_prefix(kJob, AttemptNumber(1)))));
   EXPECT_EQ(successor(1), std::nullopt);
-  EXPECT_TRUE(run(announce_attempt(store_, kJob, AttemptNumber(2))));
+  EXPECT_TRUE(run(announce(store_, attempt_prefix(kJob, AttemptNumber(2)))));
   EXPECT_EQ(successor(1), AttemptNumber(2));
   EXPECT_EQ(successor(2), std::nullopt);
 }

@@ -428,6 +428,14 @@ TEST(Candidates, of_a_later_attempt_come_first_however_many_steps_an_earlier_one
                                 "attempt-0003/step-500/", "attempt-0002/step-900/", "step-9999/"}));
 }
 
+TEST(Candidates, of_a_later_pod_of_a_replica_come_first_however_many_steps_an_earlier_one_did) {
+  EXPECT_EQ(order_of({"attempt-0002/retry-5-0/step-900/a", "attempt-0003/retry-0-0/step-800/a",
+                      "attempt-0003/retry-1-9/step-10/a", "attempt-0003/retry-2-0/step-500/a"}),
+            (std::vector<std::string>{
+                "attempt-0003/retry-1-9/step-10/", "attempt-0003/retry-2-0/step-500/",
+                "attempt-0003/retry-0-0/step-800/", "attempt-0002/retry-5-0/step-900/"}));
+}
+
 TEST(Candidates, are_folders_that_say_a_step) {
   EXPECT_EQ(
       order_of({"attempt-0001/run/checkpoint-5/a/b", "attempt-0001/ATTEMPT", "attempt-0001/logs/x",

@@ -31,6 +31,18 @@ TEST(Layout, reads_attempts_back) {
     EXPECT_FALSE(parse_attempt_folder(other)) << other;
 }
 
+TEST(Layout, gives_each_pod_of_a_replica_that_retries_alone_a_prefix_of_its_own) {
+  const Key replica = replica_prefix(Key("job/"), ReplicaIndex(7));
+  EXPECT_EQ(replica.str(), "job/index-7/");
+  const Key attempt = attempt_prefix(replica, AttemptNumber(3));
+  EXPECT_EQ(retry_prefix(attempt, {.counted = 1}).str(), "job/index-7/attempt-0003/retry-1-0/");
+  EXPECT_EQ(parse_retry("1-2"), (Retry{.counted = 1, .ignored = 2}));
+  EXPECT_EQ(parse_retry("0-"), Retry{}) << "Kubernetes does not write what it has not counted";
+  EXPECT_EQ(parse_retry_folder("retry-1-2"), RetryNumber(3));
+  for (const char* other : {"retry-", "retry-x-0", "retry-1", "retry--1-0", "step-5", "1-2"})
+    EXPECT_FALSE(parse_retry_folder(other)) << other;
+}
+
 TEST(Layout, knows_the_folders_of_the_frameworks) {
   for (const char* name : {"step-000000001200", "checkpoint-1200", "global_step1200", "1200",
                            "iter_0001200", "step=1200", "epoch=3-step=1200", "ckpt_1200"})
