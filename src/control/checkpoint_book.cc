@@ -30,11 +30,11 @@ CheckpointBook::CheckpointBook(Runtime runtime, TaskGroup& tasks, std::function<
 
 void CheckpointBook::want(std::vector<CheckpointTarget> targets) {
   const MonotonicTime now = runtime_.clock.monotonic();
-  std::map<Uid, Entry> wanted;
+  std::map<Whose, Entry> wanted;
   bool sooner = false;
   for (CheckpointTarget& target : targets) {
-    const Uid job = target.job;
-    const auto known = entries_.find(job);
+    const Whose whose{target.job, target.replica};
+    const auto known = entries_.find(whose);
     Entry entry = known == entries_.end() ? Entry{.due = now} : std::move(known->second);
     const bool has_ended = target.ended.value() > 0 && target.ended != entry.target.ended;
     if (target.may_still_write || has_ended) entry.last_writers = now;
@@ -46,20 +46,21 @@ void CheckpointBook::want(std::vector<CheckpointTarget> targets) {
       entry.due = due;
     }
     entry.target = std::move(target);
-    wanted.emplace(job, std::move(entry));
+    wanted.emplace(whose, std::move(entry));
   }
   entries_ = std::move(wanted);
   if (sooner) wake_.notify();
 }
 
-const FoundCheckpoints* CheckpointBook::find(const Uid& job) const {
-  const auto at = entries_.find(job);
+const FoundCheckpoints* CheckpointBook::find(const Uid& job,
+                                             std::optional<ReplicaIndex> replica) const {
+  const auto at = entries_.find({job, replica});
   return at == entries_.end() ? nullptr : &at->second.found;
 }
 
 plan::StoreSight CheckpointBook::sight(const Uid& job, AttemptNumber ended,
                                        bool may_still_write) const {
-  const auto at = entries_.find(job);
+  const auto at = entries_.find({job, std::nullopt});
   if (at == entries_.end()) return plan::StoreSight::kBehind;
   const Entry& entry = at->second;
   const bool knows_end = ended.value() == 0 || entry.target.ended == ended;
@@ -86,34 +87,35 @@ void CheckpointBook::stop() {
 MonotonicTime CheckpointBook::start_due() {
   const MonotonicTime now = runtime_.clock.monotonic();
   MonotonicTime next = MonotonicTime::max();
-  std::vector<std::pair<MonotonicTime, Uid>> due;
-  for (const auto& [job, entry] : entries_) {
+  std::vector<std::pair<MonotonicTime, Whose>> due;
+  for (const auto& [whose, entry] : entries_) {
     if (entry.looking) continue;
     if (entry.due <= now) {
-      due.emplace_back(entry.due, job);
+      due.emplace_back(entry.due, whose);
     } else {
       next = std::min(next, entry.due);
     }
   }
   std::ranges::sort(due);
-  for (const auto& [at, job] : due) {
+  for (const auto& [at, whose] : due) {
     if (looking_ >= options_.max_looks) break;  // an end of one wakes us
     ++looking_;
-    entries_.at(job).looking = true;
-    tasks_.spawn(entries_.at(job).target.erase ? erase(job) : look(job));
+    Entry& entry = entries_.at(whose);
+    entry.looking = true;
+    tasks_.spawn(entry.target.erase ? erase(whose) : look(whose));
   }
   return next;
 }
 
-Task<void> CheckpointBook::look(Uid job) {
-  const CheckpointTarget target = entries_.at(job).target;
+Task<void> CheckpointBook::look(Whose whose) {
+  const CheckpointTarget target = entries_.at(whose).target;
   const MonotonicTime began = runtime_.clock.monotonic();
   ++metrics_.looks;
   auto result = co_await storage::find_newest_valid(runtime_, *target.store->objects, target.prefix,
                                                     target.format, target.expectation);
   --looking_;
   const bool found_all = result.has_value();
-  const auto at = entries_.find(job);
+  const auto at = entries_.find(whose);
   if (at != entries_.end()) {
     at->second.looking = false;
     note(at->second, std::move(result), began);
@@ -161,12 +163,12 @@ void CheckpointBook::note_failure(Entry& entry, const Error& error) {
 }
 
 // A failure, or the end of the process, leaves the rest to the next look.
-Task<void> CheckpointBook::erase(Uid job) {
-  const CheckpointTarget target = entries_.at(job).target;
+Task<void> CheckpointBook::erase(Whose whose) {
+  const CheckpointTarget target = entries_.at(whose).target;
   ++metrics_.looks;
   const auto removed = co_await remove_all(target);
   --looking_;
-  const auto at = entries_.find(job);
+  const auto at = entries_.find(whose);
   if (at != entries_.end()) {
     Entry& entry = at->second;
     entry.looking = false;

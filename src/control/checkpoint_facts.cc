@@ -6,6 +6,7 @@
 #include <spillway/control/keys.h>
 #include <spillway/core/text.h>
 
+#include "replica_checkpoints.h"
 #include "status_parts.h"
 #include "training_deletion.h"
 
@@ -37,7 +38,8 @@ storage::CheckpointFormat format_of(const api::CheckpointSpec& spec) {
 class Facts {
  public:
   Facts(const AttemptView& attempt, const Observed& observed, Instant now)
-      : job_(attempt.job),
+      : attempt_(attempt),
+        job_(attempt.job),
         spec_(*attempt.job.spec.checkpoint),
         children_(attempt.children),
         may_still_write_(attempt.may_still_write),
@@ -49,6 +51,7 @@ class Facts {
     if (job_.status.checkpoint) out_.status = *job_.status.checkpoint;
     take_spec();
     find_store();
+    if (!job_.spec.gang) return of_replicas();
     if (out_.store != nullptr) {
       take_target();
       take_found();
@@ -61,6 +64,44 @@ class Facts {
   }
 
  private:
+  // Each of them saves, and finds what it resumes from, by itself.
+  TrainingCheckpoint of_replicas() {
+    if (out_.store != nullptr) take_target();
+    if (const auto target = out_.target) {
+      if (!target->erase) out_.target.reset();
+      add_replicas(attempt_, observed_, *target, out_);
+    }
+    const bool reads = observed_.checkpoints != nullptr && out_.store != nullptr;
+    for (const ReplicaCheckpoint& replica : out_.replicas) {
+      const auto* found =
+          reads ? observed_.checkpoints->find(job_.meta.uid, replica.index) : nullptr;
+      if (found != nullptr && store_trouble_.empty()) store_trouble_ = found->trouble;
+    }
+    if (const auto* found = reads ? observed_.checkpoints->find(job_.meta.uid) : nullptr)
+      out_.erased = found->erased;
+    if (out_.facts.verified) out_.status.state = CheckpointState::kCommitted;
+    out_.progress = progress();
+    say_of_replicas();
+    return std::move(out_);
+  }
+
+  void say_of_replicas() {
+    if (!fix_.empty() || !store_trouble_.empty()) return say();
+    const api::Condition* before =
+        api::find_condition(job_.status.conditions, api::condition::kCheckpointed);
+    if (out_.replicas.empty() && before != nullptr && before->reason == "Verified") {
+      out_.verified = before->status;
+      out_.reason = before->reason;
+      out_.message = before->message;
+      return;
+    }
+    const bool all = out_.facts.verified.has_value();
+    out_.verified = all ? ConditionStatus::kTrue : ConditionStatus::kFalse;
+    out_.reason = all ? "Verified" : "NoCheckpoint";
+    out_.message = all ? "every replica that runs has a complete checkpoint"
+                       : "some replica that runs has no checkpoint in the store yet";
+  }
+
   void take_spec() {
     plan::Checkpointing& facts = out_.facts;
     facts.interval = spec_.interval;
@@ -107,8 +148,9 @@ class Facts {
     const bool by_rank = target.format == storage::CheckpointFormat::kTorchDistributed ||
                          target.format == storage::CheckpointFormat::kDeepSpeed;
     if (by_rank) {
-      target.expectation.world_size = spec_.world_size.value_or(static_cast<std::int32_t>(
-          job_.spec.replicas * job_.spec.accelerator.per_replica.value()));
+      const std::int64_t pods = job_.spec.gang ? job_.spec.replicas : 1;
+      target.expectation.world_size = spec_.world_size.value_or(
+          static_cast<std::int32_t>(pods * job_.spec.accelerator.per_replica.value()));
     }
     const bool saving = status.save && status.placement && status.save->attempt == status.attempt &&
                         status.save->state == api::SaveState::kRequested;
@@ -271,9 +313,12 @@ class Facts {
   }
 
   void take_save() {
-    if (!job_.status.save || observed_.requests == nullptr) return;
-    out_.progress = observed_.requests->progress(job_.meta.uid, save_id(*job_.status.save));
+    out_.progress = progress();
     out_.facts.answered = out_.progress.answered;
+  }
+  SaveProgress progress() const {
+    if (!job_.status.save || observed_.requests == nullptr) return {};
+    return observed_.requests->progress(job_.meta.uid, save_id(*job_.status.save));
   }
 
   void say() {
@@ -299,6 +344,7 @@ class Facts {
     set(ConditionStatus::kFalse, "NoCheckpoint", "there is none in the store yet");
   }
 
+  const AttemptView& attempt_;
   const api::TrainingJob& job_;
   const api::CheckpointSpec& spec_;
   const TrainingChildren& children_;

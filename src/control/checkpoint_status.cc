@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <spillway/control/replica_saves.h>
 #include <spillway/core/text.h>
 
 #include "status_parts.h"
@@ -16,6 +17,10 @@ constexpr std::string_view kAction = "Save";
 
 void set(NextTraining& next, api::Condition condition) {
   api::set_condition(next.status.conditions, std::move(condition));
+}
+
+std::string who(const api::TrainingJob& job) {
+  return job.spec.gang ? "rank" : "replica";
 }
 
 std::optional<std::int32_t> percent_of(std::int64_t step, const api::TrainingJob& job) {
@@ -70,8 +75,8 @@ void record_save(const SavedWorkload& saved, NextTraining& next) {
       switch (save.state) {
         case SaveState::kRequested:
           tell(next.notables, save.reason == api::SaveReason::kNotice, "SaveRequested", kAction,
-               "asking every rank of attempt " + std::to_string(save.attempt.value()) +
-                   " to save (" + why + "), until " + until);
+               "asking every " + who(saved.job) + " of attempt " +
+                   std::to_string(save.attempt.value()) + " to save (" + why + "), until " + until);
           break;
         case SaveState::kVerified:
           tell(next.notables, false, "SaveVerified", kAction,
@@ -87,26 +92,29 @@ void record_save(const SavedWorkload& saved, NextTraining& next) {
       }
     }
   }
-  const bool interrupted = step && step->state != InterruptionState::kUndisturbed;
+  const std::string replicas = describe_replicas(saved.checkpoint);
+  const bool whole = step && step->state != InterruptionState::kUndisturbed;
+  const bool interrupted = whole || !replicas.empty();
   const bool was_there =
       api::find_condition(saved.job.status.conditions, api::condition::kInterrupted) != nullptr;
   if (!interrupted && !was_there) return;
-  std::string message;
-  if (interrupted && next.status.save) {
+  std::string message = replicas;
+  if (whole && next.status.save) {
     const bool saving = step->state == InterruptionState::kSaving;
-    message = std::string(saving ? "every rank is asked to save" : "the attempt may end") +
+    message = (saving ? "every " + who(saved.job) + " is asked to save" : "the attempt may end") +
               "; until " + format_instant(next.status.save->deadline);
     if (saving && !saved.checkpoint.progress.trouble.empty())
       message += "; " + saved.checkpoint.progress.trouble;
   }
+  const plan::Cause cause = whole ? saved.decision.cause : plan::Cause::kNotice;
   set(next, condition(api::condition::kInterrupted, interrupted, saved.job.meta.generation,
-                      interrupted ? plan::to_string(saved.decision.cause) : "Undisturbed", message,
-                      saved.now));
+                      interrupted ? plan::to_string(cause) : "Undisturbed",
+                      shorten(message, kMaxSentence), saved.now));
 }
 
 void record_end(const SavedWorkload& saved, NextTraining& next) {
   const api::TrainingJobStatus& old = saved.job.status;
-  if (!old.placement || !old.started_at) return;
+  if (!old.placement || !old.started_at || !saved.job.spec.gang) return;
   next.status.ended = api::EndedAttempt{
       .attempt = old.placement->attempt,
       .ended_at = saved.now,

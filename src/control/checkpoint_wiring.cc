@@ -47,6 +47,44 @@ void set_variable(json& container, json entry) {
   environment.push_back(std::move(entry));
 }
 
+json with_annotation(std::string_view name, std::string_view annotation) {
+  return {
+      {"name", name},
+      {"valueFrom",
+       {{"fieldRef", {{"fieldPath", "metadata.annotations['" + std::string(annotation) + "']"}}}}}};
+}
+
+std::string expanded(std::string_view name) {
+  return "$(" + std::string(name) + ")";
+}
+
+// Which pod of which replica it is: the kubelet puts it in where other variables ask for it
+// ("$(NAME)"), so these come first. Kubernetes' own counts (KEP-3850).
+std::vector<json> replica_variables() {
+  return {with_annotation(variable::kReplica, annotation::kCompletionIndex),
+          with_annotation(variable::kRetriesCounted, annotation::kFailuresCounted),
+          with_annotation(variable::kRetriesIgnored, annotation::kFailuresIgnored),
+          with_value(variable::kRetry, expanded(variable::kRetriesCounted) + "-" +
+                                           expanded(variable::kRetriesIgnored))};
+}
+
+// Where the pods write, and where each replica that retries alone finds what it wrote.
+struct Places {
+  std::string write;    // of a program in mode Native: below its attempt
+  std::string replica;  // empty for a gang
+};
+
+Places places_of(const api::TrainingJob& job, const api::TrainingPlacement& placement,
+                 const StoreConfig& store) {
+  const bool native = spec_of(job).mode == api::CheckpointMode::kNative;
+  const std::string all = uri_of(store, job_key(store, job.meta.key, job.meta.uid));
+  const std::string attempt = storage::attempt_prefix(storage::Key(), placement.attempt).str();
+  if (job.spec.gang) return {.write = native ? all + attempt : all};
+  const std::string own = all + "index-" + expanded(variable::kReplica) + "/";
+  const std::string pod = attempt + "retry-" + expanded(variable::kRetry) + "/";
+  return {.write = native ? own + pod : own, .replica = own};
+}
+
 // What every container of the pod may know.
 std::vector<json> job_variables(const api::TrainingJob& job,
                                 const api::TrainingPlacement& placement) {
@@ -139,12 +177,13 @@ json agent_container(std::string_view name, std::string_view role, const std::st
        {{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", json::array({"ALL"})}}}}}};
 }
 
-json rank_variable() {
-  return {
-      {"name", variable::kRank},
-      {"valueFrom",
-       {{"fieldRef",
-         {{"fieldPath", "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}}}}};
+// Which of the pods that save together: one that retries alone saves for itself.
+std::vector<json> rank_variables(const api::TrainingJob& job) {
+  const std::string size = std::to_string(job.spec.gang ? job.spec.replicas : 1);
+  return {with_value(variable::kCheckpointWriters, std::to_string(checkpoint_writers(job))),
+          with_value(variable::kWorldSize, size),
+          job.spec.gang ? with_annotation(variable::kRank, annotation::kCompletionIndex)
+                        : with_value(variable::kRank, "0")};
 }
 
 void add_agent(json& pod_spec, const api::TrainingJob& job, const CheckpointWiring& wiring,
@@ -170,10 +209,8 @@ void add_agent(json& pod_spec, const api::TrainingJob& job, const CheckpointWiri
     set_variable(*container, with_value(variable::kCheckpointDirectory, spec.directory));
     set_variable(*container,
                  with_value(variable::kCheckpointFormat, std::string(api::to_string(spec.format))));
-    set_variable(*container,
-                 with_value(variable::kCheckpointWriters, std::to_string(checkpoint_writers(job))));
-    set_variable(*container, with_value(variable::kWorldSize, std::to_string(job.spec.replicas)));
-    set_variable(*container, rank_variable());
+    for (const json& entry : rank_variables(job))
+      set_variable(*container, entry);
     mount_access(*container, *wiring.store);
   }
   // Before the template's own: what they prepare may build on what was restored.
@@ -186,6 +223,7 @@ void add_agent(json& pod_spec, const api::TrainingJob& job, const CheckpointWiri
 }  // namespace
 
 std::int64_t checkpoint_writers(const api::TrainingJob& job) {
+  if (!job.spec.gang) return 1;
   const auto& size = spec_of(job).world_size;
   return size ? std::min<std::int64_t>(*size, job.spec.replicas) : job.spec.replicas;
 }
@@ -242,13 +280,18 @@ void wire_checkpoints(json& pod_template, const api::TrainingJob& job,
   const StoreConfig& store = *wiring.store;
   json& pod_spec = pod_template["spec"];
   const bool native = spec.mode == api::CheckpointMode::kNative;
-  const storage::Key prefix = job_key(store, job.meta.key, job.meta.uid);
-  const std::string uri =
-      uri_of(store, native ? storage::attempt_prefix(prefix, placement.attempt) : prefix);
+  const Places places = places_of(job, placement, store);
 
-  std::vector<json> known = job_variables(job, placement);
-  std::vector<json> access = store_variables(store, uri);
-  access.insert(access.end(), known.begin(), known.end());
+  std::vector<json> known = job.spec.gang ? std::vector<json>() : replica_variables();
+  std::vector<json> access = known;
+  const auto add = [](std::vector<json>& list, const std::vector<json>& more) {
+    list.insert(list.end(), more.begin(), more.end());
+  };
+  add(known, job_variables(job, placement));
+  add(access, store_variables(store, places.write));
+  add(access, known);
+  if (native && !places.replica.empty())
+    access.push_back(with_value(variable::kReplicaUri, places.replica));
   if (!store.pods.secret.empty()) {
     add_volume(pod_spec, {{"name", agent::kCredentialsVolume},
                           {"secret", {{"secretName", store.pods.secret}}}});

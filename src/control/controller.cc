@@ -4,6 +4,7 @@
 
 #include <spillway/api/codec.h>
 #include <spillway/control/keys.h>
+#include <spillway/control/replica_saves.h>
 #include <spillway/core/log.h>
 
 namespace spillway::control {
@@ -283,6 +284,7 @@ void Controller::pass() {
   save_record_.show(picture_);
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   save_record_.learn(picture_, plan_);
+  decide_replicas(picture_, plan_, now, options_.plan.interruption);
   const MonotonicTime planned = runtime_.clock.monotonic();
   memory_.learn(picture_, plan_, now);
   const auto trouble_of = [this](const kube::ObjectReference& subject) {

@@ -13,6 +13,7 @@
 #include <spillway/core/text.h>
 
 #include "checkpoint_facts.h"
+#include "replica_checkpoints.h"
 
 namespace spillway::control {
 namespace {
@@ -88,12 +89,16 @@ NoticeBook::Recorded Controller::recorded_deadlines() const {
     const auto name = pod->meta.labels.find(label::kTrainingJob);
     if (!name || pod->node.empty() || pod->terminal()) return;
     const auto job = world_.training_jobs.find({pod->meta.key.ns, ObjectName(*name)});
-    if (job == nullptr || !job->status.save) return;
-    const api::SaveStatus& save = *job->status.save;
-    if (save.reason != api::SaveReason::kNotice || save.attempt != job->status.attempt) return;
+    if (job == nullptr) return;
     const NodeName node(pod->node.str());
-    const auto [at, fresh] = recorded.emplace(node, save.deadline);
-    if (!fresh) at->second = std::min(at->second, save.deadline);
+    const auto note = [&](const std::optional<api::SaveStatus>& save) {
+      if (!save || save->reason != api::SaveReason::kNotice) return;
+      if (save->attempt != job->status.attempt) return;
+      const auto [at, fresh] = recorded.emplace(node, save->deadline);
+      if (!fresh) at->second = std::min(at->second, save->deadline);
+    };
+    note(job->status.save);
+    note(save_asked_of(*pod, job->status.attempt));
   });
   return recorded;
 }
@@ -102,14 +107,41 @@ void Controller::follow_checkpoints() {
   if (!book_) return;
   std::vector<CheckpointTarget> targets;
   for (const auto& checkpoint : picture_.checkpoints) {
-    if (checkpoint && checkpoint->target) targets.push_back(*checkpoint->target);
+    if (!checkpoint) continue;
+    if (checkpoint->target) targets.push_back(*checkpoint->target);
+    for (const ReplicaCheckpoint& replica : checkpoint->replicas)
+      targets.push_back(replica.target);
   }
   book_->want(std::move(targets));
   if (!options_.observe && !token_key_.empty()) requests_->want(save_orders());
 }
 
-std::vector<SaveOrder> Controller::save_orders() const {
+// Every pod that retries alone is asked for itself, once its own annotations say so.
+std::vector<SaveOrder> Controller::orders_of_replicas() const {
   std::vector<SaveOrder> orders;
+  for (std::size_t i = 0; i < picture_.checkpoints.size(); ++i) {
+    const api::TrainingJob& job = *picture_.training[i];
+    const std::optional<api::CheckpointSpec>& spec = job.spec.checkpoint;
+    if (!spec || !picture_.checkpoints[i]) continue;
+    for (const ReplicaCheckpoint& replica : picture_.checkpoints[i]->replicas) {
+      const auto& save = replica.facts.save;
+      if (!replica.step || !replica.step->ask || !save || replica.pod->ip.empty()) continue;
+      orders.push_back({.job = replica.pod->meta.uid,
+                        .id = save_id(*save),
+                        .attempt = save->attempt,
+                        .deadline = replica.step->save->deadline,
+                        .reason = std::string(api::to_string(save->reason)),
+                        .token = job_token(token_key_, job.meta.uid),
+                        .agent = spec->mode == api::CheckpointMode::kAgent,
+                        .pods = {address_of(*replica.pod, *spec)},
+                        .recorded = true});
+    }
+  }
+  return orders;
+}
+
+std::vector<SaveOrder> Controller::save_orders() const {
+  std::vector<SaveOrder> orders = orders_of_replicas();
   for (const plan::TrainingDecision& decision : plan_.training) {
     const auto& step = decision.interruption;
     if (!step || !step->ask) continue;

@@ -204,6 +204,7 @@ Task<Result<void>> Executor::perform(const Write& write) {
   if (const auto* marks = std::get_if<Annotate>(&write)) co_return co_await annotate(*marks);
   if (const auto* once = std::get_if<CreateOnce>(&write)) co_return co_await create_once(*once);
   if (const auto* hold = std::get_if<HoldDeletion>(&write)) co_return co_await hold_deletion(*hold);
+  if (const auto* mark = std::get_if<MarkDisrupted>(&write)) co_return co_await mark_pod(*mark);
   co_return co_await remove(std::get<DeleteObject>(write));
 }
 
@@ -337,6 +338,32 @@ Task<Result<void>> Executor::annotate(const Annotate& write) {
   if (patched.error().code == ErrorCode::kNotFound) co_return Result<void>();
   co_return fail(patched.error().in("annotating " + std::string(write.type.kind) + " " +
                                     write.key.to_string()));
+}
+
+// On what is there now: a merge patch replaces the whole list of conditions.
+Task<Result<void>> Executor::mark_pod(const MarkDisrupted& write) {
+  constexpr std::string_view kType = "DisruptionTarget";
+  TRY_CO(live, co_await read_live(kube::kPods, write.pod));
+  if (!live) co_return Result<void>();
+  json conditions = live->value("/status/conditions"_json_pointer, json::array());
+  std::erase_if(conditions.get_ref<json::array_t&>(),
+                [&](const json& entry) { return entry.value("type", "") == kType; });
+  conditions.push_back({{"type", kType},
+                        {"status", "True"},
+                        {"reason", "DeletionBySpillway"},
+                        {"message", write.why},
+                        {"lastTransitionTime", format_instant(write.at)}});
+  json patch = {{"status", {{"conditions", std::move(conditions)}}}};
+  const ResourceVersion version(live->at("metadata").value("resourceVersion", ""));
+  auto marked = co_await client_.merge_patch(
+      kube::kPods, write.pod, std::move(patch),
+      {.resource_version = version, .subresource = kube::Subresource::kStatus});
+  if (marked) {
+    absorb(kube::kPods, *marked);
+    co_return Result<void>();
+  }
+  if (marked.error().code == ErrorCode::kNotFound) co_return Result<void>();
+  co_return fail(marked.error().in("marking Pod " + write.pod.to_string() + " as disrupted"));
 }
 
 Task<Result<void>> Executor::create_once(const CreateOnce& write) {

@@ -402,10 +402,9 @@ class PictureBuilder::Pass {
     return demand;
   }
 
-  // Replicas that retry alone are not saved as one.
   void add_checkpoint(std::size_t i) {
     const api::TrainingJob& job = *picture_.training[i];
-    if (!job.spec.checkpoint || !job.spec.gang) return;
+    if (!job.spec.checkpoint) return;
     const TrainingChildren& children = picture_.training_children[i];
     picture_.checkpoints[i] = checkpoint_of({.job = job,
                                              .children = children,

@@ -6,6 +6,7 @@
 #include <spillway/api/codec.h>
 #include <spillway/control/children.h>
 #include <spillway/control/keys.h>
+#include <spillway/control/replica_saves.h>
 
 #include "inference_reconcile.h"
 #include "reconcile_parts.h"
@@ -147,6 +148,10 @@ class Reconciler::Pass {
       const bool begins = hold && picture_.training_children[decision.workload].current == nullptr;
       if (begins && !job->holds_deletion) hold_deletion(work, *job, true);
       training_children(work, decision, *job, status);
+      if (const auto& checkpoint = picture_.checkpoints[decision.workload]) {
+        write_replicas(work, *checkpoint, now_);
+        result_.wake_at = earlier(result_.wake_at, wake_for_replicas(*checkpoint));
+      }
       if (!begins && hold != job->holds_deletion) hold_deletion(work, *job, hold);
       if (!changed) confirm_current(work, kTrainingJobs, job->meta);
     }

@@ -58,7 +58,7 @@ Deletion next_of_deletion(const DeletedJob& deleted) {
 
 bool wants_deletion_held(const api::TrainingJob& job, const api::TrainingJobStatus& status) {
   const std::optional<api::CheckpointSpec>& spec = job.spec.checkpoint;
-  if (!spec || !job.spec.gang || status.attempt.value() == 0 || at_once(job)) return false;
+  if (!spec || status.attempt.value() == 0 || at_once(job)) return false;
   if (spec->deletion_policy == api::DeletionPolicy::kDelete) return true;
   const bool over = api::is_true(status.conditions, api::condition::kComplete) ||
                     api::is_true(status.conditions, api::condition::kFailed);

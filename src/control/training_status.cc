@@ -97,7 +97,8 @@ class TrainingStatus {
   }
 
   // What the attempt that ends leaves in the books. Without checkpoints all it did is lost; with
-  // them it is known when its successor starts.
+  // them it is known when its successor starts. Replicas that retry alone lose at most what came
+  // after the oldest of their newest checkpoints.
   void end_attempt() {
     if (!old_.placement) return;
     const bool had_children = children_.current != nullptr || children_.replica_lost;
@@ -108,8 +109,12 @@ class TrainingStatus {
                decision_.cause != Cause::kAsleep) {
       api::Interruptions interruptions = old_.interruptions.value_or(api::Interruptions{});
       ++interruptions.count;
-      if (!picture_.checkpoints[decision_.workload]) {
-        const Duration lost = std::max(now_ - *old_.started_at, Duration(0));
+      const auto& checkpoint = picture_.checkpoints[decision_.workload];
+      if (!checkpoint || !job_.spec.gang) {
+        Instant saved = *old_.started_at;
+        if (checkpoint && checkpoint->facts.verified)
+          saved = std::max(saved, checkpoint->facts.verified->committed_at);
+        const Duration lost = std::max(now_ - saved, Duration(0));
         interruptions.lost += std::chrono::duration_cast<std::chrono::seconds>(lost);
         if (old_.cost)
           interruptions.cost = interruptions.cost.value_or(Money()) + old_.cost->rate.over(lost);

@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kPodLabels = {"batch.kubernetes.io/job-name",
                                                         "batch.kubernetes.io/job-completion-index"};
-constexpr std::array<std::string_view, 1> kPodAnnotations = {
-    "controller.kubernetes.io/pod-deletion-cost"};
+constexpr std::array<std::string_view, 3> kPodAnnotations = {
+    "controller.kubernetes.io/pod-deletion-cost", "batch.kubernetes.io/job-index-failure-count",
+    "batch.kubernetes.io/job-index-ignored-failure-count"};
 
 // A request that is not written is the limit.
 Resources read_requests(const JsonReader& holder) {

@@ -12,12 +12,12 @@ using api::SaveReason;
 using api::SaveState;
 
 bool is_alive(const TrainingWorkload& workload) {
-  return workload.gang && workload.placement &&
+  return workload.placement &&
          (workload.state == AttemptState::kStarting || workload.state == AttemptState::kRunning);
 }
 
 bool lost_a_node(const Snapshot& snapshot, const TrainingWorkload& workload) {
-  return is_alive(workload) &&
+  return workload.gang && is_alive(workload) &&
          std::any_of(workload.bound.begin(), workload.bound.end(), [&](const Bound& at) {
            return snapshot.nodes[at.node].health == NodeHealth::kGone;
          });
@@ -27,7 +27,8 @@ namespace {
 
 AttemptFacts facts_of(const TrainingWorkload& workload) {
   return {.attempt = workload.placement ? workload.placement->attempt : AttemptNumber(),
-          .running = workload.state == AttemptState::kRunning,
+          .running = workload.state == AttemptState::kRunning &&
+                     (workload.gang || !workload.bound.empty()),
           .running_since = workload.running_since};
 }
 
@@ -44,7 +45,7 @@ bool finishes_before(const Pass& pass, const Job& job, Instant deadline) {
 }  // namespace
 
 std::optional<Leave> notice_for(const Pass& pass, const Job& job) {
-  if (pass.notices.empty() || !is_alive(*job.workload)) return std::nullopt;
+  if (pass.notices.empty() || !is_alive(*job.workload) || !job.workload->gang) return std::nullopt;
   std::optional<Leave> leave;
   std::optional<Instant> hint;
   for (const Bound& at : job.workload->bound) {

@@ -8,14 +8,16 @@
 
 namespace spillway::plan {
 
-// The attempt of a gang has children that can be asked or ended.
+// The attempt has children that can be asked or ended.
 bool is_alive(const TrainingWorkload& workload);
 
-// One of its replicas is on a node that is confirmed gone.
+// One of its replicas is on a node that is confirmed gone. Replicas that retry alone are no loss of
+// the attempt.
 bool lost_a_node(const Snapshot& snapshot, const TrainingWorkload& workload);
 
 // What the surroundings want of the attempt: to leave at a notice, or, at a hint or when it should
-// be done before the notice runs out, to save and go on.
+// be done before the notice runs out, to save and go on. Replicas that retry alone leave alone
+// (control/replica_saves.h).
 std::optional<Leave> notice_for(const Pass& pass, const Job& job);
 
 // The displacement or move that is under way: recorded, and not settled yet.

@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spillway/async/timers.h>
 #include <spillway/control/stores.h>
+#include <spillway/core/replica.h>
 #include <spillway/plan/checkpointing.h>
 #include <spillway/storage/checkpoint_search.h>
 
@@ -21,6 +23,8 @@ namespace spillway::control {
 // What a pass wants looked at.
 struct CheckpointTarget {
   Uid job;
+  // One that retries alone, with its own prefix; nullopt: the job as a whole.
+  std::optional<ReplicaIndex> replica;
   const Stores::Store* store = nullptr;  // never null; its `objects` neither; outlives the book
   storage::Key prefix;
   storage::CheckpointFormat format{};
@@ -80,7 +84,9 @@ class CheckpointBook {
   // Once a pass: looks at these, forgets all others.
   void want(std::vector<CheckpointTarget> targets);
   // What was found; nullptr for a job that nothing is known of.
-  [[nodiscard]] const FoundCheckpoints* find(const Uid& job) const;
+  [[nodiscard]] const FoundCheckpoints* find(const Uid& job) const { return find(job, {}); }
+  [[nodiscard]] const FoundCheckpoints* find(const Uid& job,
+                                             std::optional<ReplicaIndex> replica) const;
   // `ended` and `may_still_write` are what the target would have now. An attempt may have ended
   // since the last `want` together with all its pods: a look that began before its end was known
   // proves nothing about what it wrote.
@@ -102,8 +108,9 @@ class CheckpointBook {
     std::optional<MonotonicTime> succeeded;     // when the last good look began
     std::optional<MonotonicTime> last_writers;  // when somebody could last write
   };
-  Task<void> look(Uid job);
-  Task<void> erase(Uid job);
+  using Whose = std::pair<Uid, std::optional<ReplicaIndex>>;
+  Task<void> look(Whose whose);
+  Task<void> erase(Whose whose);
   Task<Result<void>> remove_all(const CheckpointTarget& target);
   void note_failure(Entry& entry, const Error& error);
   void note(Entry& entry, Result<storage::SearchResult> result, MonotonicTime began);
@@ -114,7 +121,7 @@ class CheckpointBook {
   TaskGroup& tasks_;
   std::function<void()> changed_;
   Options options_;
-  std::map<Uid, Entry> entries_;
+  std::map<Whose, Entry> entries_;
   std::size_t looking_ = 0;
   Signal wake_;
   CheckpointBookMetrics metrics_;

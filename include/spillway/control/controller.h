@@ -123,6 +123,7 @@ class Controller {
   void follow_checkpoints();
   void follow_gateway_pools();
   std::vector<SaveOrder> save_orders() const;
+  std::vector<SaveOrder> orders_of_replicas() const;
   Task<void> ask_when_recorded();
   Task<void> find_token_key();
   [[nodiscard]] MonotonicTime next_look() const;

@@ -84,6 +84,7 @@ class Executor {
   Task<Result<void>> remove(const DeleteObject& write);
   Task<Result<void>> confirm_gone(const ConfirmNodeGone& write);
   Task<Result<void>> annotate(const Annotate& write);
+  Task<Result<void>> mark_pod(const MarkDisrupted& write);
   Task<Result<void>> create_once(const CreateOnce& write);
   Task<Result<void>> hold_deletion(const HoldDeletion& write);
   // Reads the object live and takes it into the caches; used whenever an outcome is not certain.

@@ -27,6 +27,16 @@ inline constexpr std::string_view kPlacedAt = "spillway.dev/placed-at";
 inline constexpr std::string_view kResumedWork = "spillway.dev/resumed-compute-time";
 // Of a TrainingJob, "true" set by a person: when it is deleted, nothing is saved or removed first.
 inline constexpr std::string_view kDeleteNow = "spillway.dev/delete-now";
+// Of a pod that retries alone: when it was asked to save before its node goes, and until when. What
+// status.save is for a gang.
+inline constexpr std::string_view kSaveAskedAt = "spillway.dev/save-asked-at";
+inline constexpr std::string_view kSaveDeadline = "spillway.dev/save-deadline";
+// Kubernetes': the failures of earlier pods of the same completion index (KEP-3850).
+inline constexpr std::string_view kFailuresCounted = "batch.kubernetes.io/job-index-failure-count";
+inline constexpr std::string_view kFailuresIgnored =
+    "batch.kubernetes.io/job-index-ignored-failure-count";
+// Kubernetes': the completion index, also a label of the pod.
+inline constexpr std::string_view kCompletionIndex = "batch.kubernetes.io/job-completion-index";
 // Hash of what we last applied; another one means that the object has to be applied again.
 inline constexpr std::string_view kAppliedHash = "spillway.dev/applied-hash";
 // Kubernetes': of the pods of a ReplicaSet that shrinks, those with a lower cost end first; 0

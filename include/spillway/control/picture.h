@@ -50,14 +50,27 @@ struct TrainingChildren {
   std::vector<Shared<kube::Pod>> pods;  // of the current attempt: neither ended nor being ended
 };
 
-// What is known of a job's checkpoints, beside the plan's view of it (plan::Checkpointing).
+// A replica that retries alone, while it runs, and what is known of its checkpoints.
+struct ReplicaCheckpoint {
+  ReplicaIndex index;
+  Shared<kube::Pod> pod;
+  plan::Checkpointing facts;  // of it alone; `save` is what was asked of this pod
+  SaveProgress progress;      // of that
+  CheckpointTarget target;
+  // At a notice for its node: what it is to do, by itself (replica_saves.h). After the plan.
+  std::optional<plan::InterruptionStep> step;
+};
+
+// What is known of a job's checkpoints, beside the plan's view of it (plan::Checkpointing). Of
+// replicas that retry alone `facts` are those of all that run: the oldest of their newest counts.
 struct TrainingCheckpoint {
   plan::Checkpointing facts;
   const Stores::Store* store = nullptr;  // nullptr: not configured, or not usable
   api::CheckpointStatus status;          // what status.checkpoint should say now
   std::optional<CheckpointTarget> target;
-  SaveProgress progress;  // of the request in status.save
-  bool erased = false;    // a deleted job's: nothing is left of them in the store
+  std::vector<ReplicaCheckpoint> replicas;  // that retry alone; else none
+  SaveProgress progress;                    // of the request in status.save
+  bool erased = false;                      // a deleted job's: nothing is left of them in the store
   // The condition Checkpointed.
   api::ConditionStatus verified = api::ConditionStatus::kUnknown;
   std::string reason, message;

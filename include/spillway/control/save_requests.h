@@ -21,7 +21,7 @@ namespace spillway::control {
 
 // The same for all pods of one attempt and one decision.
 struct SaveOrder {
-  Uid job;
+  Uid job;         // or of the pod, where it is asked for itself alone
   std::string id;  // stays the same when it is repeated
   AttemptNumber attempt;
   Instant deadline{};

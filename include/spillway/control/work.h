@@ -87,8 +87,16 @@ struct HoldDeletion {
   Uid uid;
   bool hold = true;
 };
-using Write = std::variant<WriteStatus, ConfirmCurrent, ConfirmAttemptOver, CreateChild, ApplyChild,
-                           DeleteObject, ConfirmNodeGone, Annotate, CreateOnce, HoldDeletion>;
+// Says in the status of a pod, before it is deleted, that its end is not its own doing (condition
+// DisruptionTarget, KEP-3329): its Job then counts it as no failure of the replica.
+struct MarkDisrupted {
+  ObjectKey pod;
+  std::string why;  // a sentence
+  Instant at{};
+};
+using Write =
+    std::variant<WriteStatus, ConfirmCurrent, ConfirmAttemptOver, CreateChild, ApplyChild,
+                 DeleteObject, ConfirmNodeGone, Annotate, CreateOnce, HoldDeletion, MarkDisrupted>;
 
 struct Work {
   kube::ObjectReference subject;

@@ -48,7 +48,7 @@ std::string_view to_string(PodPhase phase);
 
 struct Pod {
   // Labels also: batch.kubernetes.io/job-name, batch.kubernetes.io/job-completion-index;
-  // annotations also: controller.kubernetes.io/pod-deletion-cost.
+  // annotations also: its -failure-counts of the index, controller.kubernetes.io/pod-deletion-cost.
   Meta meta;
   Interned node;   // spec.nodeName; empty while not bound
   std::string ip;  // status.podIP; empty before it has one

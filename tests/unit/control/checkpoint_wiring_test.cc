@@ -129,6 +129,47 @@ TEST_F(Wired, a_native_program_gets_the_store_and_nothing_is_injected) {
             "/var/run/spillway/store");
 }
 
+TEST_F(Wired, an_agent_of_a_replica_that_retries_alone_has_a_prefix_of_its_own) {
+  const json spec = pods(agent_mode(), {{"gang", false}});
+  for (const json& container : spec.at("initContainers")) {
+    const auto set = variables(container);
+    EXPECT_EQ(set.at("SPILLWAY_CHECKPOINT_URI"),
+              "s3://bucket/training/team-a/llama/uid-llama/index-$(SPILLWAY_REPLICA)/");
+    EXPECT_THAT(set.at("SPILLWAY_REPLICA"), ::testing::HasSubstr("job-completion-index"));
+    EXPECT_EQ(set.at("SPILLWAY_RETRY"), "$(SPILLWAY_RETRIES_COUNTED)-$(SPILLWAY_RETRIES_IGNORED)");
+    EXPECT_EQ(set.at("SPILLWAY_CHECKPOINT_WRITERS"), "1");
+    EXPECT_EQ(set.at("WORLD_SIZE"), "1");
+    EXPECT_EQ(set.at("RANK"), "0");
+  }
+}
+
+TEST_F(Wired, a_variable_comes_before_those_that_it_is_put_into) {
+  for (const json& mode : {agent_mode(), native_mode()}) {
+    const json spec = pods(mode, {{"gang", false}});
+    for (const json& container :
+         spec.value("initContainers", json::array({spec.at("containers")[0]}))) {
+      std::string before;
+      for (const json& entry : container.at("env")) {
+        const std::string value = entry.value("value", "");
+        for (std::size_t at = value.find("$("); at != std::string::npos;
+             at = value.find("$(", at + 1)) {
+          const std::string name = value.substr(at + 2, value.find(')', at) - at - 2);
+          EXPECT_THAT(before, ::testing::HasSubstr(" " + name + " ")) << entry;
+        }
+        before += " " + entry.at("name").get<std::string>() + " ";
+      }
+    }
+  }
+}
+
+TEST_F(Wired, a_native_replica_that_retries_alone_writes_below_its_own_pod) {
+  const json spec = pods(native_mode(), {{"gang", false}});
+  const auto set = variables(spec.at("containers")[0]);
+  const std::string own = "s3://bucket/training/team-a/llama/uid-llama/index-$(SPILLWAY_REPLICA)/";
+  EXPECT_EQ(set.at("SPILLWAY_CHECKPOINT_URI"), own + "attempt-0003/retry-$(SPILLWAY_RETRY)/");
+  EXPECT_EQ(set.at("SPILLWAY_REPLICA_URI"), own) << "below it is what it can resume from";
+}
+
 TEST_F(Wired, who_reaches_a_store_with_authorities_of_its_own_trusts_them) {
   authorities_ = "-----BEGIN CERTIFICATE-----";
   const std::string file = "/var/run/spillway/store-authorities/ca.crt";

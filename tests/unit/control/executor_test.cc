@@ -96,5 +96,40 @@ TEST_F(ExecutorTest, WhatIsUrgentGoesBeforeWhatWaits) {
   EXPECT_EQ(written(3), "third");
 }
 
+TEST_F(ExecutorTest, MarksAPodAsDisruptedAndLeavesItsOtherConditionsAlone) {
+  make({});
+  json pod = kube::object_json("sweep-1-0", "7");
+  pod["status"]["conditions"] = json::array({{{"type", "Ready"}, {"status", "True"}}});
+  transport.answer(200, pod);
+  transport.answer(200, pod);
+  Work marking = work("sweep");
+  marking.writes = {
+      MarkDisrupted{{Namespace("team-a"), ObjectName("sweep-1-0")}, "why", Instant{}}};
+  executor_->start(std::move(marking));
+  time.run_for(seconds(1));
+  ASSERT_EQ(transport.sent.size(), 2U);
+  const auto& request = transport.sent[1].request;
+  EXPECT_TRUE(request.target.starts_with("/api/v1/namespaces/team-a/pods/sweep-1-0/status"));
+  const json patch = json::parse(request.body);
+  EXPECT_EQ(patch.at("/metadata/resourceVersion"_json_pointer), "7") << "on what was read";
+  const json& conditions = patch.at("/status/conditions"_json_pointer);
+  ASSERT_EQ(conditions.size(), 2U);
+  EXPECT_EQ(conditions[0].at("type"), "Ready");
+  EXPECT_EQ(conditions[1].at("type"), "DisruptionTarget");
+  EXPECT_EQ(conditions[1].at("status"), "True");
+}
+
+TEST_F(ExecutorTest, APodThatIsGoneNeedsNoMark) {
+  make({});
+  transport.answer(404, {{"kind", "Status"}, {"reason", "NotFound"}, {"code", 404}});
+  Work marking = work("sweep");
+  marking.writes = {
+      MarkDisrupted{{Namespace("team-a"), ObjectName("sweep-1-0")}, "why", Instant{}}};
+  executor_->start(std::move(marking));
+  time.run_for(seconds(1));
+  EXPECT_EQ(transport.sent.size(), 1U);
+  EXPECT_EQ(executor_->metrics().failures, 0U);
+}
+
 }  // namespace
 }  // namespace spillway::control

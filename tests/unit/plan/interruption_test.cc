@@ -248,6 +248,32 @@ TEST_F(InterruptionScene, DeletionSavesBeforeItMayEnd) {
   EXPECT_TRUE(decision().interruption->may_end);
 }
 
+// Whose replicas retry alone.
+TEST_F(InterruptionScene, ANoticeOrALostNodeIsNoEndOfABatchWhoseReplicasRetryAlone) {
+  job().gang = false;
+  notice(0, 120s);
+  world_.snapshot.nodes[1].health = NodeHealth::kGone;
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kKeep);
+  EXPECT_FALSE(decision().interruption.has_value()) << "its replicas leave one by one";
+}
+
+TEST_F(InterruptionScene, ABatchWhoseReplicasRetryAloneSavesBeforeItIsSuspended) {
+  job().gang = false;
+  job().suspended = true;
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kKeep);
+  EXPECT_TRUE(decision().interruption->ask);
+  go(15s);
+  saved(42, 1s, 2h);
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kRelease);
+}
+
+TEST_F(InterruptionScene, ABatchOfWhichNothingRunsHasNothingToSave) {
+  job().gang = false;
+  job().suspended = true;
+  job().bound.clear();
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kRelease);
+}
+
 TEST_F(InterruptionScene, AMoveForThePriceSavesFirstAndCostsNextToNothingThen) {
   world_.set_price("spot-a", 20);
   EXPECT_EQ(decision().verdict, TrainingVerdict::kKeep);
