@@ -14,6 +14,7 @@ constexpr Duration kLatency = std::chrono::milliseconds(20);
 constexpr const char* kTracking = "batch.kubernetes.io/job-tracking";
 constexpr const char* kIndex = "batch.kubernetes.io/job-completion-index";
 constexpr const char* kFailures = "batch.kubernetes.io/job-index-failure-count";
+constexpr const char* kIgnored = "batch.kubernetes.io/job-index-ignored-failure-count";
 constexpr Duration kBackoff = std::chrono::seconds(10);
 constexpr Duration kLongestBackoff = std::chrono::minutes(10);
 
@@ -74,13 +75,14 @@ class JobController::Sync {
       return;
     }
     if (!status_.contains("startTime") && !suspended()) status_["startTime"] = controller_.stamp();
-    for (const Object& pod : pods_)
-      count(*pod);
+    for (const Object& pod : pods_) {
+      if (!waits_for_successor(*pod)) count(*pod);
+    }
     judge();
     manage();
     write_status();
     for (const Object& pod : pods_) {
-      if (has_ended(*pod)) release(*pod);
+      if (has_ended(*pod) && !waits_for_successor(*pod)) release(*pod);
     }
   }
 
@@ -91,6 +93,35 @@ class JobController::Sync {
   }
   [[nodiscard]] bool per_index() const { return spec_.contains("backoffLimitPerIndex"); }
 
+  // Where indexes have limits of their own the last failed pod of one is kept, uncounted, until its
+  // successor is there: that takes over its counts (KEP-3850, delayed deletion).
+  [[nodiscard]] bool waits_for_successor(const json& pod) const {
+    if (!per_index() || phase_in(pod) != "Failed" || !tracked(pod) || target() != nullptr)
+      return false;
+    const auto [action, rule] = action_for(pod);
+    if (action == "FailIndex" || action == "FailJob" || (action == "Count" && exhausted(pod)))
+      return false;
+    return std::ranges::none_of(pods_, [&](const Object& other) {
+      return index_of(*other) == index_of(pod) && generation_of(*other) > generation_of(pod);
+    });
+  }
+  static int generation_of(const json& pod) {
+    return annotation_number(pod, kFailures) + annotation_number(pod, kIgnored);
+  }
+  [[nodiscard]] bool exhausted(const json& pod) const {
+    return annotation_number(pod, kFailures) >= spec_["backoffLimitPerIndex"].get<int>();
+  }
+
+  // What the failure policy says of a failed pod, and by which of its rules.
+  [[nodiscard]] std::pair<std::string, std::size_t> action_for(const json& pod) const {
+    const json& rules = list_in(spec_, "podFailurePolicy", "rules");
+    std::size_t rule = 0;
+    for (; rule < rules.size(); ++rule) {
+      if (matches(rules[rule], pod)) return {rules[rule].at("action"), rule};
+    }
+    return {"Count", rule};
+  }
+
   // What a pod's end means, once: its finalizer stands for "not counted yet".
   void count(const json& pod) {
     if (!has_ended(pod) || !tracked(pod)) return;
@@ -98,23 +129,15 @@ class JobController::Sync {
       completed_.insert(index_of(pod));
       return;
     }
-    std::string action = "Count";
     const json& rules = list_in(spec_, "podFailurePolicy", "rules");
-    std::size_t rule = 0;
-    for (; rule < rules.size(); ++rule) {
-      if (!matches(rules[rule], pod)) continue;
-      action = rules[rule].at("action");
-      break;
-    }
+    const auto [action, rule] = action_for(pod);
     if (action == "Ignore") return;
     if (action == "FailJob") {
       fail("PodFailurePolicy", why(pod, rules[rule], rule));
     }
     status_["failed"] = status_.value("failed", 0) + 1;
     if (!per_index()) return;
-    const bool exhausted =
-        annotation_number(pod, kFailures) >= spec_["backoffLimitPerIndex"].get<int>();
-    if (exhausted || action == "FailIndex") failed_indexes_.insert(index_of(pod));
+    if (exhausted(pod) || action == "FailIndex") failed_indexes_.insert(index_of(pod));
   }
 
   [[nodiscard]] std::string why(const json& pod, const json& rule, std::size_t number) const {
@@ -166,7 +189,7 @@ class JobController::Sync {
         spec_.value("podReplacementPolicy", "TerminatingOrFailed") == "Failed";
     for (const Object& pod : pods_) {
       if (has_ended(*pod)) {
-        if (phase_in(*pod) == "Failed") latest_failure[index_of(*pod)] = pod.get();
+        if (phase_in(*pod) == "Failed") keep_later(latest_failure, *pod);
         continue;
       }
       if (is_deleting(*pod)) {
@@ -204,6 +227,11 @@ class JobController::Sync {
     number("succeeded", static_cast<int>(completed_.size()));
   }
 
+  static void keep_later(std::map<int, const json*>& latest, const json& pod) {
+    const auto [at, first] = latest.emplace(index_of(pod), &pod);
+    if (!first && generation_of(pod) >= generation_of(*at->second)) at->second = &pod;
+  }
+
   void succeed(int terminating) {
     const char* message = "Reached expected number of succeeded pods";
     set_condition(status_, "SuccessCriteriaMet", true, "CompletionsReached", message,
@@ -237,9 +265,14 @@ class JobController::Sync {
       if (taken.contains(index) || completed_.contains(index) || failed_indexes_.contains(index))
         continue;
       const auto failure = failures.find(index);
-      const int count =
-          failure == failures.end() ? 0 : annotation_number(*failure->second, kFailures) + 1;
-      if (failure != failures.end() && backing_off(*failure->second, count)) continue;
+      Failures count;
+      if (failure != failures.end()) {
+        count = {.counted = annotation_number(*failure->second, kFailures),
+                 .ignored = annotation_number(*failure->second, kIgnored)};
+        const bool ignored = action_for(*failure->second).first == "Ignore";
+        ++(ignored ? count.ignored : count.counted);
+        if (backing_off(*failure->second, count.counted + count.ignored)) continue;
+      }
       start(index, count);
       ++started;
     }
@@ -259,7 +292,11 @@ class JobController::Sync {
     return true;
   }
 
-  void start(int index, int failures) {
+  struct Failures {
+    int counted = 0;
+    int ignored = 0;
+  };
+  void start(int index, const Failures& failures) {
     const std::string name = job_.at("metadata").at("name");
     json pod = spec_.at("template");
     json& metadata = pod["metadata"];
@@ -270,7 +307,9 @@ class JobController::Sync {
     metadata["namespace"] = key_.ns.str();
     metadata["labels"][kIndex] = std::to_string(index);
     metadata["annotations"][kIndex] = std::to_string(index);
-    if (per_index()) metadata["annotations"][kFailures] = std::to_string(failures);
+    if (per_index()) metadata["annotations"][kFailures] = std::to_string(failures.counted);
+    if (per_index() && failures.ignored > 0)
+      metadata["annotations"][kIgnored] = std::to_string(failures.ignored);
     metadata["finalizers"] = json::array({kTracking});
     metadata["ownerReferences"] = json::array({controller_reference(job_, kube::kJobs)});
     pod["spec"]["hostname"] = name + "-" + std::to_string(index);

@@ -5,6 +5,7 @@
 #include <spillway/api/agent_protocol.h>
 #include <spillway/control/keys.h>
 #include <spillway/control/world.h>
+#include <spillway/storage/checkpoint.h>
 #include <spillway/storage/manifest.h>
 #include <spillway/storage/s3.h>
 
@@ -22,12 +23,27 @@ std::string label(const json& object, std::string_view name) {
   return object.at("metadata").value("labels", json::object()).value(std::string(name), "");
 }
 
-// Of any container: the operator gives it to those that need it.
+std::string annotation(const json& pod, const std::string& field_path) {
+  const std::size_t begin = field_path.find('\'') + 1;
+  const std::string name = field_path.substr(begin, field_path.rfind('\'') - begin);
+  return pod.at("metadata").value("annotations", json::object()).value(name, "");
+}
+
+// Of any container: the operator gives it to those that need it. As the kubelet fills it in: from
+// an annotation, and with other variables where it says "$(NAME)".
 std::string variable_of(const json& pod, std::string_view name) {
   for (const char* list : {"initContainers", "containers"}) {
     for (const json& container : pod.at("spec").value(list, json::array())) {
       for (const json& entry : container.value("env", json::array())) {
-        if (entry.value("name", "") == name) return entry.value("value", "");
+        if (entry.value("name", "") != name) continue;
+        const auto from = entry.value("/valueFrom/fieldRef/fieldPath"_json_pointer, "");
+        std::string value = from.empty() ? entry.value("value", "") : annotation(pod, from);
+        for (std::size_t at = value.find("$("); at != std::string::npos; at = value.find("$(")) {
+          const std::size_t end = value.find(')', at);
+          const std::string other = value.substr(at + 2, end - at - 2);
+          value.replace(at, end - at + 1, variable_of(pod, other));
+        }
+        return value;
       }
     }
   }
@@ -159,7 +175,7 @@ void SavingPrograms::note_job(const Change& change) {
     newest.uri = checkpoint.value("uri", "");
   }
   const auto attempt = job.value("/status/placement/attempt"_json_pointer, std::int64_t{0});
-  if (attempt > 0) verified_when_placed_.try_emplace({uid, attempt}, verified_[uid].step);
+  if (attempt > 0) verified_when_placed_.try_emplace(RunKey{uid, attempt}, verified_[uid].step);
   check_newest_is_there(uid);
 }
 
@@ -188,22 +204,64 @@ void SavingPrograms::note_pod(const Change& change) {
 void SavingPrograms::join(const ObjectKey& key, const json& pod) {
   const auto uri = storage::parse_s3_uri(variable_of(pod, variable::kCheckpointUri));
   if (!uri) return;  // of a job without checkpoints
+  const std::string uid = pod.at("metadata").at("uid");
+  const auto retry = storage::parse_retry(variable_of(pod, variable::kRetry));
   const RunKey of{variable_of(pod, variable::kJobUid),
-                  number(variable_of(pod, variable::kAttempt), 0)};
+                  number(variable_of(pod, variable::kAttempt), 0), retry ? uid : ""};
   Run& run = runs_[of];
   if (run.over) return;
   run.job = {.ns = key.ns, .name = ObjectName(label(pod, control::label::kTrainingJob))};
-  run.uid = of.first;
-  run.attempt = of.second;
+  run.uid = of.job;
+  run.attempt = of.attempt;
+  run.pod = of.pod;
+  if (retry) run.replica = rank_of(pod);
   run.prefix = uri->key;
+  run.writes_below = storage::attempt_prefix(run.prefix, AttemptNumber(run.attempt));
+  if (retry) run.writes_below = storage::retry_prefix(run.writes_below, *retry);
   run.ranks = number(variable_of(pod, variable::kWorldSize), 1);
   run.writers = number(variable_of(pod, variable::kCheckpointWriters), run.ranks);
-  const int rank = rank_of(pod);
-  const std::string uid = pod.at("metadata").at("uid");
+  const int rank = retry ? 0 : rank_of(pod);
   run.seats[rank] = {.pod = key, .uid = uid, .node = pod.value("/spec/nodeName"_json_pointer, "")};
   by_pod_[uid] = {of, rank};
   by_address_[pod.value("/status/podIP"_json_pointer, "")] = uid;
-  if (static_cast<int>(run.seats.size()) == run.ranks && !run.since) begin(run, pod);
+  if (static_cast<int>(run.seats.size()) == run.ranks && !run.since) resume(run, pod);
+}
+
+// A gang is told what to begin with; who retries alone asks the store until it answers.
+void SavingPrograms::resume(Run& run, const json& pod) {
+  run.first_step = number(variable_of(pod, variable::kResumeStep), 0);
+  if (run.replica < 0) return begin(run, pod);
+  if (store_reachable_) {
+    run.first_step = newest_below(run.prefix);
+    check_replica(run);
+    return begin(run, pod);
+  }
+  const RunKey key{run.uid, run.attempt, run.pod};
+  time_.after(kStoreRetry, [this, key, pod] {
+    Run& waiting = runs_.at(key);
+    if (!waiting.over) resume(waiting, pod);
+  });
+}
+
+std::int64_t SavingPrograms::newest_below(const storage::Key& prefix) const {
+  std::vector<storage::ObjectInfo> listing;
+  const auto& objects = store_.objects(options_.bucket);
+  for (auto at = objects.lower_bound(prefix.str());
+       at != objects.end() && at->first.starts_with(prefix.str()); ++at)
+    listing.push_back({.key = storage::Key(at->first)});
+  for (const storage::Candidate& candidate : storage::find_candidates(prefix, listing)) {
+    if (complete(candidate.folder)) return candidate.step.value();
+  }
+  return 0;
+}
+
+void SavingPrograms::check_replica(const Run& run) {
+  Committed& last = committed_[{run.uid, run.replica}];
+  if (run.first_step < last.step)
+    complain(run.job.to_string() + ", replica " + std::to_string(run.replica) +
+             " began with step " + std::to_string(run.first_step) + " although step " +
+             std::to_string(last.step) + " was committed");
+  last = {.pod = run.pod, .step = run.first_step};
 }
 
 void SavingPrograms::leave(const std::string& pod_uid) {
@@ -255,17 +313,16 @@ void SavingPrograms::begin(Run& run, const json& pod) {
   run.step_time = std::max(Duration(1), all / run.total_steps);
   const auto interval = parse_duration(spec.value("/checkpoint/interval"_json_pointer, "30m"));
   run.interval = interval.value_or(std::chrono::minutes(30));
-  run.first_step = number(variable_of(pod, variable::kResumeStep), 0);
   check_beginning(run, variable_of(pod, variable::kResumeFrom));
-  store_.put(options_.bucket,
-             storage::attempt_prefix(run.prefix, AttemptNumber(run.attempt)).str() + "ATTEMPT", "");
+  store_.put(options_.bucket, run.writes_below.str() + "ATTEMPT", "");
   run.since = time_.monotonic();
   run.record = records_.size();
   records_.push_back({.job = run.job.name.str(),
                       .attempt = run.attempt,
                       .from_step = run.first_step,
-                      .to_step = run.first_step});
-  const RunKey key{run.uid, run.attempt};
+                      .to_step = run.first_step,
+                      .replica = run.replica});
+  const RunKey key{run.uid, run.attempt, run.pod};
   time_.after(run.step_time * (run.total_steps - run.first_step), [this, key] { finish(key); });
   time_.after(run.interval, [this, key] { save_at_interval(key); });
 }
@@ -279,7 +336,7 @@ void SavingPrograms::check_beginning(const Run& run, const std::string& resume_f
     if (uri && uri->key.str().find("/" + run.uid + "/") == std::string::npos)
       complain(who + " resumed from what another job wrote: " + resume_from);
   }
-  const std::int64_t verified = verified_when_placed_[{run.uid, run.attempt}];
+  const std::int64_t verified = verified_when_placed_[RunKey{run.uid, run.attempt}];
   if (run.first_step < verified)
     complain(who + " began with step " + std::to_string(run.first_step) + " although step " +
              std::to_string(verified) + " was verified");
@@ -342,9 +399,7 @@ void SavingPrograms::write_rank(const RunKey& key, std::uint64_t save_number, st
   }
   const storage::Rank who{.index = rank, .world_size = run.writers};
   const std::string folder =
-      storage::step_prefix(storage::attempt_prefix(run.prefix, AttemptNumber(run.attempt)),
-                           storage::TrainingStep(step))
-          .str();
+      storage::step_prefix(run.writes_below, storage::TrainingStep(step)).str();
   const std::string part = storage::rank_folder(who) + "model.bin";
   store_.put_sized(options_.bucket, folder + part, options_.bytes_per_rank);
   const storage::Manifest manifest{.job = run.job,
@@ -368,6 +423,8 @@ void SavingPrograms::write_rank(const RunKey& key, std::uint64_t save_number, st
   run.saving = false;
   run.saved = save_number;
   run.saved_step = step;
+  const auto last = committed_.find({run.uid, run.replica});
+  if (last != committed_.end() && last->second.pod == run.pod) last->second.step = step;
   if (std::exchange(run.again, false)) save(key);
 }
 

@@ -111,8 +111,9 @@ void Trainer::begin(const RunKey& key, Run& run, const json& pod) {
   run.speed_percent = speed_on(program, meta_text(pod, "labels", control::label::kPool));
   ++run.starts;
   if (!program.progress.first_started) program.progress.first_started = time_.now();
-  if (program.saves) {
-    const std::int64_t ranks = program.gang ? program.progress.replicas : 1;
+  // What a replica that retries alone begins with stands in the store, not in its pod.
+  if (program.saves && program.gang) {
+    const std::int64_t ranks = program.progress.replicas;
     run.begun_with = program.work * resume_step_of(pod) / program.total_steps;
     const Duration again = std::max(program.reached - run.begun_with, Duration(0));
     program.progress.rank_time_lost += again * 100 / run.speed_percent * ranks;

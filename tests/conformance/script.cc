@@ -350,6 +350,18 @@ void pods(Script& s) {
              {"conditions", json::array({{{"type", "Ready"},
                                           {"status", "True"},
                                           {"lastTransitionTime", "2026-01-01T00:00:00Z"}}})}}}});
+  const auto marked = [](const char* version) {
+    return json{
+        {"metadata", {{"resourceVersion", version}}},
+        {"status",
+         {{"conditions", json::array({{{"type", "DisruptionTarget"},
+                                       {"status", "True"},
+                                       {"reason", "DeletionBySpillway"},
+                                       {"message", "its node is about to go"},
+                                       {"lastTransitionTime", "2026-01-01T00:00:00Z"}}})}}}};
+  };
+  s.merge("pod marked on an old version", kPods + "/p/status", marked("${pod on a node.version}"));
+  s.merge("pod marked as disrupted", kPods + "/p/status", marked("${pod runs.version}"));
   s.remove("pod of another uid", kPods + "/p",
            {{"preconditions", {{"uid", "00000000-0000-4000-8000-000000000000"}}}});
   s.remove("pod that nobody runs", kPods + "/w");

@@ -68,5 +68,6 @@ Scenario with_notice(Scenario story, const NoticePlan& plan);
 std::vector<Scenario> checkpoint_scenarios();
 std::vector<Scenario> deletion_scenarios();
 std::vector<Scenario> resume_scenarios();
+std::vector<Scenario> replica_scenarios();
 
 }  // namespace spillway::sim

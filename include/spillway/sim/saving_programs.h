@@ -2,11 +2,14 @@
 // The programs of jobs with checkpoints, and the agents beside them: a gang computes in steps while
 // all of its ranks run, saves at its interval and when it is asked to over HTTP
 // (api/agent_protocol.h), and begins with what SPILLWAY_RESUME_FROM names. Checkpoints go to the S3
-// model in the layout of `storage`, rank by rank, the manifest of a rank last.
+// model in the layout of `storage`, rank by rank, the manifest of a rank last. Replicas that retry
+// alone do all of that for themselves, and each begins with the newest complete checkpoint below
+// its own prefix.
 //
 // What it watches over (violations()): a checkpoint that was verified is never gone while it is the
 // newest, an attempt never begins with less than what was verified when it was placed, and never on
-// top of something that is not complete or that another job wrote.
+// top of something that is not complete or that another job wrote. A replica that retries alone
+// never begins with less than its predecessor had committed.
 
 #include <map>
 #include <memory>
@@ -35,6 +38,7 @@ struct RunRecord {
   std::int64_t attempt = 0;
   std::int64_t from_step = 0;
   std::int64_t to_step = 0;  // reached so far
+  int replica = -1;          // one that retries alone; -1: the gang
   friend bool operator==(const RunRecord&, const RunRecord&) = default;
 };
 
@@ -71,9 +75,12 @@ class SavingPrograms final : public Model {
     ObjectKey job;
     std::string uid;  // of the job
     std::int64_t attempt = 0;
+    int replica = -1;  // one that retries alone
+    std::string pod;   // its uid
     int ranks = 0;
     int writers = 0;
-    storage::Key prefix;        // of the job
+    storage::Key prefix;        // of the job, or of the replica
+    storage::Key writes_below;  // of the attempt, or of the pod
     std::map<int, Seat> seats;  // by rank: running
     std::optional<MonotonicTime> since;
     bool over = false;
@@ -89,7 +96,12 @@ class SavingPrograms final : public Model {
     std::int64_t saved_step = -1;
     std::map<std::string, std::uint64_t> asked;  // request id -> the save that answers it
   };
-  using RunKey = std::pair<std::string, std::int64_t>;  // uid of the job, attempt
+  struct RunKey {
+    std::string job;  // its uid
+    std::int64_t attempt = 0;
+    std::string pod;  // the uid of one that retries alone; of a gang ""
+    friend auto operator<=>(const RunKey&, const RunKey&) = default;
+  };
 
   void note(const Change& change);
   void note_job(const Change& change);
@@ -98,6 +110,9 @@ class SavingPrograms final : public Model {
   void join(const ObjectKey& key, const nlohmann::json& pod);
   void leave(const std::string& pod_uid);
   void begin(Run& run, const nlohmann::json& pod);
+  void resume(Run& run, const nlohmann::json& pod);
+  [[nodiscard]] std::int64_t newest_below(const storage::Key& prefix) const;
+  void check_replica(const Run& run);
   [[nodiscard]] std::int64_t speed_percent(const nlohmann::json& spec,
                                            const nlohmann::json& pod) const;
   void stop(Run& run);
@@ -127,6 +142,11 @@ class SavingPrograms final : public Model {
   };
   std::map<std::string, Verified> verified_;  // by job uid: the newest
   std::map<RunKey, std::int64_t> verified_when_placed_;
+  struct Committed {
+    std::string pod;
+    std::int64_t step = 0;
+  };
+  std::map<std::pair<std::string, int>, Committed> committed_;  // by job uid and replica: the last
   std::vector<RunRecord> records_;
   std::vector<std::string> violations_;
   std::int64_t requests_ = 0;

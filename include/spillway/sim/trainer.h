@@ -4,9 +4,9 @@
 // goes stops the others; what was computed since the start of the attempt is lost.
 //
 // A job with spec.checkpoint is left to the programs that save (saving_programs.h), and only
-// watched: what it lost is what its next attempt does again after the step it resumed from. So is a
-// template with the annotation simulate.spillway.dev/run-seconds, which the kubelet ends
-// (kubelets.h).
+// watched: what it lost is what its next attempt does again after the step it resumed from (of
+// replicas that retry alone nothing is told of that, and nothing counted as lost). So is a template
+// with the annotation simulate.spillway.dev/run-seconds, which the kubelet ends (kubelets.h).
 
 #include <map>
 #include <memory>
