@@ -20,11 +20,12 @@ struct Described<TrainingJobSpec> {
             {.required = true}),
       field("replicas", &TrainingJobSpec::replicas, "Pods of an attempt: the ranks of a gang.",
             {.defaulted = true, .minimum = 1, .maximum = kMaxReplicas}),
-      field("gang", &TrainingJobSpec::gang,
-            "true: the replicas start together in one zone and any lost rank ends the attempt. "
-            "false: replicas start and are "
-            "retried alone, as for batch inference and preprocessing.",
-            {.defaulted = true}),
+      field(
+          "gang", &TrainingJobSpec::gang,
+          "true: the replicas start together in one zone and any lost rank ends the attempt. "
+          "false: replicas start, save and are retried alone, as for sweeps of experiments, batch "
+          "inference and preprocessing.",
+          {.defaulted = true}),
       field("accelerator", &TrainingJobSpec::accelerator, "Accelerators that a replica needs.",
             {.required = true}),
       field("tiers", &TrainingJobSpec::tiers, "Tiers that the job may run on.",

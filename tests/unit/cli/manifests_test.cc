@@ -75,7 +75,8 @@ TEST_F(Manifests, what_is_not_there_is_said_with_what_to_write) {
 }
 
 TEST_F(Manifests, the_examples_of_the_project_are_read) {
-  for (const char* name : {"pools", "chat", "experiment", "finetune", "search", "report"}) {
+  for (const char* name :
+       {"pools", "chat", "experiment", "finetune", "search", "sweep", "report"}) {
     const auto read = read_manifests({std::string(SPILLWAY_SOURCE_DIR "/examples/") + name});
     EXPECT_TRUE(read) << name << ": " << read.error().message;
   }
