@@ -240,33 +240,15 @@ TEST(PictureOfLostNodes, a_pod_that_ended_before_its_node_went_is_not_lost) {
   EXPECT_TRUE(picture_of(builder.world).training_children.at(0).lost_pods.empty());
 }
 
-std::optional<std::int64_t> floor_of(const json& survives, const json& min_available) {
-  json object = testing::inference_json("chat", 7);
-  object["spec"]["capacity"] = {{"spotPercent", 100}};
-  if (!survives.is_null()) object["spec"]["capacity"]["survives"] = survives;
-  if (!min_available.is_null()) object["spec"]["disruption"]["minAvailable"] = min_available;
-  WorldBuilder builder = one_pool();
-  builder.inference(object);
-  return picture_of(builder.world).snapshot.inference.at(0).floor_through_zone_loss;
-}
-
-TEST(PictureOfServices, what_is_promised_through_a_zone_loss_is_min_available_or_all) {
-  EXPECT_EQ(floor_of(nullptr, "50%"), std::nullopt);
-  EXPECT_EQ(floor_of("Spare", 3), std::nullopt);
-  EXPECT_EQ(floor_of("ZoneLoss", nullptr), 7);
-  EXPECT_EQ(floor_of("ZoneLoss", 3), 3);
-  EXPECT_EQ(floor_of("ZoneLoss", 9), 7);
-  EXPECT_EQ(floor_of("ZoneLoss", "50%"), 4);  // rounded up
-  EXPECT_EQ(floor_of("ZoneLoss", "100%"), 7);
-}
-
 TEST(Picture, a_job_that_is_over_leaves_the_pass_unless_it_is_still_to_be_deleted_or_let_go) {
   const auto picture_with = [](const std::function<void(json&)>& change) {
     json over = testing::placed_json("llama", 1);
     over["status"]["finishedAt"] = "2026-11-21T11:30:00Z";
     over["status"]["conditions"] = json::array({{{"type", "Complete"},
                                                  {"status", "True"},
+                                                 {"observedGeneration", 1},
                                                  {"reason", "Succeeded"},
+                                                 {"message", ""},
                                                  {"lastTransitionTime", "2026-11-21T11:30:00Z"}}});
     change(over);
     WorldBuilder builder = one_pool();
@@ -295,7 +277,9 @@ TEST(Picture, a_pod_of_a_job_that_is_over_takes_its_room_until_it_has_ended) {
   json over = testing::placed_json("llama", 1);
   over["status"]["conditions"] = json::array({{{"type", "Failed"},
                                                {"status", "True"},
+                                               {"observedGeneration", 1},
                                                {"reason", "ProgramFailed"},
+                                               {"message", ""},
                                                {"lastTransitionTime", "2026-11-21T11:30:00Z"}}});
   WorldBuilder builder = one_pool();
   builder.training(over).pod(pod_json("llama", 1, 0, "n1", "Running"));
@@ -304,6 +288,26 @@ TEST(Picture, a_pod_of_a_job_that_is_over_takes_its_room_until_it_has_ended) {
   ended["metadata"]["resourceVersion"] = "100";
   builder.pod(ended);
   EXPECT_EQ(picture_of(builder.world).snapshot.nodes[0].free.accelerators, AcceleratorCount(4));
+}
+
+std::optional<std::int64_t> floor_of(const json& survives, const json& min_available) {
+  json object = testing::inference_json("chat", 7);
+  object["spec"]["capacity"] = {{"spotPercent", 100}};
+  if (!survives.is_null()) object["spec"]["capacity"]["survives"] = survives;
+  if (!min_available.is_null()) object["spec"]["disruption"]["minAvailable"] = min_available;
+  WorldBuilder builder = one_pool();
+  builder.inference(object);
+  return picture_of(builder.world).snapshot.inference.at(0).floor_through_zone_loss;
+}
+
+TEST(PictureOfServices, what_is_promised_through_a_zone_loss_is_min_available_or_all) {
+  EXPECT_EQ(floor_of(nullptr, "50%"), std::nullopt);
+  EXPECT_EQ(floor_of("Spare", 3), std::nullopt);
+  EXPECT_EQ(floor_of("ZoneLoss", nullptr), 7);
+  EXPECT_EQ(floor_of("ZoneLoss", 3), 3);
+  EXPECT_EQ(floor_of("ZoneLoss", 9), 7);
+  EXPECT_EQ(floor_of("ZoneLoss", "50%"), 4);  // rounded up
+  EXPECT_EQ(floor_of("ZoneLoss", "100%"), 7);
 }
 
 }  // namespace
