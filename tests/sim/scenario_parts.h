@@ -31,5 +31,6 @@ std::vector<Scenario> loss_scenarios();
 std::vector<Scenario> inference_scenarios();
 std::vector<Scenario> serving_scenarios();
 std::vector<Scenario> off_hours_scenarios();
+std::vector<Scenario> off_switch_scenarios();
 
 }  // namespace spillway::sim

@@ -104,9 +104,10 @@ void usual_market(World& world) {
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> stories;
-    for (const auto& some : {training_scenarios(), loss_scenarios(), inference_scenarios(),
-                             checkpoint_scenarios(), resume_scenarios(), deletion_scenarios(),
-                             serving_scenarios(), off_hours_scenarios(), replica_scenarios()})
+    for (const auto& some :
+         {training_scenarios(), loss_scenarios(), inference_scenarios(), checkpoint_scenarios(),
+          resume_scenarios(), deletion_scenarios(), serving_scenarios(), off_hours_scenarios(),
+          replica_scenarios(), off_switch_scenarios()})
       stories.insert(stories.end(), some.begin(), some.end());
     return stories;
   }();
