@@ -19,8 +19,7 @@ Scenario stock_out() {
           .duration = hours(3),
           .expectations =
               [](World& world) {
-                Problems problems;
-                expect_equal(problems, "phase", world.phase("train"), "Succeeded");
+                Problems problems = succeeded(world);
                 expect_equal(problems, "pool", world.pool_of("train"), "spot-b");
                 return problems;
               }};
@@ -38,19 +37,12 @@ Scenario lost_rank() {
           .script =
               [](World& world) {
                 world.submit(training_job({.replicas = 4, .run_seconds = 4 * 3600}));
-                world.time().after(minutes(30), [&world] {
-                  const auto pods = world.pods_on("spot-a");
-                  if (!pods.empty())
-                    world.nodes().remove_node(pods.front()->at("spec").at("nodeName"));
-                });
+                world.time().after(minutes(30), [&world] { take_node_of(world, "spot-a"); });
               },
           .duration = hours(6),
           .expectations =
               [](World& world) {
-                Problems problems;
-                expect_equal(problems, "phase", world.phase("train"), "Succeeded");
-                expect(problems, attempt_of(world, "train") == 2,
-                       "it is not the second attempt that succeeded");
+                Problems problems = succeeded(world, 2);
                 const Object job = world.find(control::kTrainingJobs, "train");
                 expect(problems, job->value("/status/restartsCounted"_json_pointer, 0) == 0,
                        "the program was blamed for a lost node");
@@ -66,19 +58,10 @@ Scenario lone_replicas() {
               [](World& world) {
                 world.submit(training_job(
                     {.replicas = 4, .run_seconds = 2 * 3600, .spec = {{"gang", false}}}));
-                world.time().after(minutes(30), [&world] {
-                  const auto pods = world.pods_on("spot-a");
-                  if (!pods.empty())
-                    world.nodes().remove_node(pods.front()->at("spec").at("nodeName"));
-                });
+                world.time().after(minutes(30), [&world] { take_node_of(world, "spot-a"); });
               },
           .duration = hours(8),
-          .expectations =
-              [](World& world) {
-                Problems problems;
-                expect_equal(problems, "phase", world.phase("train"), "Succeeded");
-                return problems;
-              }};
+          .expectations = [](World& world) { return succeeded(world); }};
 }
 
 Scenario silent_node() {
@@ -97,14 +80,7 @@ Scenario silent_node() {
                 });
               },
           .duration = hours(6),
-          .expectations =
-              [](World& world) {
-                Problems problems;
-                expect_equal(problems, "phase", world.phase("train"), "Succeeded");
-                expect(problems, attempt_of(world, "train") == 2,
-                       "it is not the second attempt that succeeded");
-                return problems;
-              },
+          .expectations = [](World& world) { return succeeded(world, 2); },
           .nodes_lost = 1};
 }
 

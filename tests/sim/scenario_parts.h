@@ -1,6 +1,7 @@
 #pragma once
 // What the stories are told with.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ inline void expect_equal(Problems& problems, const std::string& what, const std:
 }
 // Of a TrainingJob in the namespace "default"; 0 when it never had one.
 int attempt_of(World& world, const std::string& name);
+// The TrainingJob "train" has succeeded, in so many attempts where that is told.
+Problems succeeded(World& world, std::optional<int> attempts = std::nullopt);
+// A node of the pool that pods of ours are on goes, if there is one.
+void take_node_of(World& world, const std::string& pool);
 // Of all services: their pods that are ready and stay.
 std::vector<Object> serving(World& world);
 // Two spot zones, on demand above them; spot-a is the cheapest.

@@ -75,6 +75,21 @@ int attempt_of(World& world, const std::string& name) {
   return job ? job->value("/status/attempt"_json_pointer, 0) : 0;
 }
 
+Problems succeeded(World& world, std::optional<int> attempts) {
+  Problems problems;
+  expect_equal(problems, "phase", world.phase("train"), "Succeeded");
+  const int took = attempt_of(world, "train");
+  expect(problems, took == attempts.value_or(took),
+         "it took " + std::to_string(took) + " attempts instead of " +
+             std::to_string(attempts.value_or(took)));
+  return problems;
+}
+
+void take_node_of(World& world, const std::string& pool) {
+  const auto pods = world.pods_on(pool);
+  if (!pods.empty()) world.nodes().remove_node(pods.front()->at("spec").at("nodeName"));
+}
+
 std::vector<Object> serving(World& world) {
   std::vector<Object> pods;
   for (const auto& [key, pod] : world.server().all(kube::kPods)) {
