@@ -197,24 +197,29 @@ Arrangement standstill(std::uint64_t write, bool tells) {
 
 enum StaleKind : std::size_t { kTimeTravel, kPastLists, kDelayed, kGap, kStaleKinds };
 
+Cell restart_into_the_past(std::uint64_t write, std::uint64_t from, StaleKind kind) {
+  const bool breaks_its_word = kind == kPastLists;
+  return {.write = write,
+          .kind = kind,
+          .what = std::string("was the last before a restart that ") +
+                  (breaks_its_word ? "lists" : "watches") + " what was before write " +
+                  std::to_string(from),
+          .arrange = time_travel(from, write, breaks_its_word),
+          .crashes = 1,
+          .away = kUntilFollowing,
+          .seen_from = from,
+          .decides_anew = breaks_its_word};
+}
+
 std::vector<Cell> stale_views(std::uint64_t writes) {
   std::vector<Cell> cells;
   for (std::uint64_t write = 1; write <= writes; ++write) {
-    for (std::uint64_t from = 1; from <= write; ++from) {
-      for (const StaleKind kind : {kTimeTravel, kPastLists}) {
-        const bool breaks_its_word = kind == kPastLists;
-        cells.push_back({.write = write,
-                         .kind = kind,
-                         .what = std::string("was the last before a restart that ") +
-                                 (breaks_its_word ? "lists" : "watches") +
-                                 " what was before write " + std::to_string(from),
-                         .arrange = time_travel(from, write, breaks_its_word),
-                         .crashes = 1,
-                         .away = kUntilFollowing,
-                         .seen_from = from,
-                         .decides_anew = breaks_its_word});
-      }
-    }
+    // Who keeps his word and is behind says no more than that until he has caught up, however far
+    // behind he is: since the write itself, or since the first.
+    cells.push_back(restart_into_the_past(write, write, kTimeTravel));
+    if (write > 1) cells.push_back(restart_into_the_past(write, 1, kTimeTravel));
+    for (std::uint64_t from = 1; from <= write; ++from)
+      cells.push_back(restart_into_the_past(write, from, kPastLists));
     cells.push_back({.write = write,
                      .kind = kDelayed,
                      .what = "and what follows is seen a minute late",
@@ -302,11 +307,11 @@ template <std::size_t kinds>
 bool in_turn_at_every_second_write(const Cell& cell, std::size_t story) {
   return (cell.write + story) % 2 == 0 && ((cell.write + story) / 2) % kinds == cell.kind;
 }
-// Time travel to the write itself, the one before, the one before that, and so on.
+// Lists of the write itself, the one before, the one before that, and so on.
 bool in_turn_from_one_past(const Cell& cell, std::size_t story) {
   if (!in_turn_at_every_second_write<kStaleKinds>(cell, story)) return false;
-  const bool restarts = cell.kind == kTimeTravel || cell.kind == kPastLists;
-  return !restarts || cell.seen_from == cell.write - cell.write / 2 % cell.write;
+  if (cell.kind == kTimeTravel) return cell.seen_from == 1;
+  return cell.kind != kPastLists || cell.seen_from == cell.write - cell.write / 2 % cell.write;
 }
 
 }  // namespace
