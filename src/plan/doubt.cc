@@ -17,42 +17,58 @@ double in_hours_of_gap(Duration time) {
   return HoursOfGap(time).count();
 }
 
-bool is_doubted(const Pool& pool) {
-  return pool.tier == api::Tier::kSpot && pool.seen_state == MarketState::kGap;
-}
-
-Instant after(const Pool& pool, double hours) {
-  return pool.seen_at + std::chrono::ceil<Duration>(HoursOfGap(hours));
+Instant after(Instant seen_at, double hours) {
+  return seen_at + std::chrono::ceil<Duration>(HoursOfGap(hours));
 }
 
 }  // namespace
 
-Instant likely_back_at(const Pool& pool) {
-  if (!is_doubted(pool)) return Instant::min();
-  return after(pool,
-               ends_within(pool.hazard.gap, in_hours_of_gap(pool.seen_age), 0.5, kLongestHours));
+std::optional<Doubt> doubt_of(const Pool& pool) {
+  if (pool.tier != api::Tier::kSpot || pool.seen_state != MarketState::kGap) return std::nullopt;
+  const double age = in_hours_of_gap(pool.seen_age);
+  const double stay = mean_rest(pool.hazard.window, 0);
+  return Doubt{.seen_at = pool.seen_at,
+               .age = age,
+               .gap_rate = pool.hazard.gap,
+               .gap_rest = typical_rest(pool.hazard.gap, age),
+               .stay = stay,
+               .share = stay / (stay + mean_rest(pool.hazard.gap, 0))};
 }
 
-double chance_of_launch(const Pool& pool, Instant now, Duration launch_timeout) {
-  const Duration ago = std::max(now - pool.seen_at, Duration(0));
-  if (!is_doubted(pool) || in_hours_of_gap(ago) >= kLongestHours) return 1;
-  return chance_served(pool.hazard, in_hours_of_gap(pool.seen_age),
+Instant Doubt::likely_back_at() const {
+  return after(seen_at, ends_within(gap_rate, age, 0.5, kLongestHours));
+}
+
+double chance_of_launch(const Doubt& doubt, Instant now, Duration launch_timeout) {
+  const Duration ago = std::max(now - doubt.seen_at, Duration(0));
+  if (in_hours_of_gap(ago) >= kLongestHours) return 1;
+  return chance_served(doubt.gap_rate, doubt.share, doubt.age,
                        in_hours_of_gap(ago + launch_timeout));
 }
 
-Instant worth_a_try_at(const Pool& pool, const Stake& stake, Duration launch_timeout) {
-  if (!is_doubted(pool)) return Instant::min();
-  const double age = in_hours_of_gap(pool.seen_age);
-  const double gap = typical_rest(pool.hazard.gap, age);
-  const double pause = pause_between_tries(stake.refusal, stake.saving, gap);
-  const double gain = stake.saving * mean_rest(pool.hazard.window, 0) - stake.start;
-  const double needed =
-      stake.refusal / (std::max(gain, 0.0) + stake.refusal) / long_run_share(pool.hazard);
-  double likely = kLongestHours;
-  if (needed < 1)
-    likely =
-        ends_within(pool.hazard.gap, age, needed, kLongestHours) - in_hours_of_gap(launch_timeout);
-  return after(pool, std::clamp(std::max(pause, likely), 0.0, kLongestHours));
+namespace {
+
+double pause_of(const Doubt& doubt, const Stake& stake) {
+  return std::min(pause_between_tries(stake.refusal, stake.saving, doubt.gap_rest), kLongestHours);
+}
+
+}  // namespace
+
+Instant next_try_at(const Doubt& doubt, const Stake& stake) {
+  return after(doubt.seen_at, pause_of(doubt, stake));
+}
+
+Instant worth_a_try_at(const Doubt& doubt, const Stake& stake, Duration launch_timeout) {
+  const double pause = pause_of(doubt, stake);
+  const double gain = std::max(stake.saving * doubt.stay - stake.start, 0.0);
+  const double needed = stake.refusal / (gain + stake.refusal);
+  const double timeout = in_hours_of_gap(launch_timeout);
+  if (chance_served(doubt.gap_rate, doubt.share, doubt.age, pause + timeout) >= needed)
+    return after(doubt.seen_at, pause);
+  if (needed >= doubt.share) return after(doubt.seen_at, kLongestHours);
+  const double ended =
+      ends_within(doubt.gap_rate, doubt.age, needed / doubt.share, kLongestHours + timeout);
+  return after(doubt.seen_at, std::clamp(ended - timeout, pause, kLongestHours));
 }
 
 std::map<std::size_t, Instant> pools_taken_back(const Snapshot& snapshot) {

@@ -4,22 +4,33 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 
 #include <spillway/core/time.h>
 #include <spillway/plan/snapshot.h>
 
 namespace spillway::plan {
 
-// The instant from which on the pool is more likely than not to have capacity again: its gap has
-// lasted `seen_age` at `seen_at`, and ends by the same hazard that the spot policy reckons with
-// (hazard.h), at the rate that was learnt of it. Time alone brings it back. The distant past for a
-// pool that was not seen without.
-Instant likely_back_at(const Pool& pool);
+// What is reckoned with of a spot pool that was last seen in a gap, by the hazard that the spot
+// policy reckons with (hazard.h), at the rates that were learnt of it. Times in hours.
+struct Doubt {
+  Instant seen_at{};
+  double age = 0;       // of the gap when last seen
+  double gap_rate = 1;  // HazardScale::gap
+  double gap_rest = 0;  // typical, from then on
+  double stay = 0;      // expected length of a window
+  double share = 1;     // of the time that it is there
 
-// Chance that a launch begun now is served before it times out: by what was last seen of the pool
-// and its hazard. A launch is an order that stands, so that a gap may end under it. One where
-// nothing speaks against the pool.
-double chance_of_launch(const Pool& pool, Instant now, Duration launch_timeout);
+  // More likely than not it has capacity again: time alone brings it back.
+  [[nodiscard]] Instant likely_back_at() const;
+};
+
+// Nullopt where nothing speaks against the pool.
+std::optional<Doubt> doubt_of(const Pool& pool);
+
+// Chance that a launch begun now is served before it times out. A launch is an order that stands,
+// so that a gap may end under it. One where the last sight was a day ago.
+double chance_of_launch(const Doubt& doubt, Instant now, Duration launch_timeout);
 
 // What hangs on a launch for which something that runs is given up, in dollars.
 struct Stake {
@@ -28,11 +39,14 @@ struct Stake {
   double refusal = 0;  // of one that is not
 };
 
-// The instant from which on it pays to give up what runs for a launch on a pool that was lately
-// without capacity: not more often than the saving is worth the refusals, and not before the launch
-// is likely enough to be served. The distant past where nothing speaks against the pool; a day
-// after the last sight at the latest, so that no pool is given up for ever.
-Instant worth_a_try_at(const Pool& pool, const Stake& stake, Duration launch_timeout);
+// The instant from which on what runs may be given up for a launch there, to be not more often than
+// the saving is worth the refusals.
+Instant next_try_at(const Doubt& doubt, const Stake& stake);
+
+// The instant from which on that pays: from next_try_at on, and not before the launch is likely
+// enough to be served. A day after the last sight at the latest, so that no pool is given up for
+// ever.
+Instant worth_a_try_at(const Doubt& doubt, const Stake& stake, Duration launch_timeout);
 
 // Spot pools of which the cloud has said that it takes every node back, and since when: what is
 // launched there from then on finds the gap that these nodes are taken for.

@@ -2,22 +2,27 @@
 
 #include <algorithm>
 
-#include "doubt.h"
 #include "training.h"
 
 namespace spillway::plan {
 
+bool LaunchRisk::serves(const Offer& offer) const {
+  const Demand& demand = job_.workload->demand;
+  return offer.price_known && offer.slots_when_empty >= demand.replicas &&
+         !over_limit(pass_, demand, offer);
+}
+
+// What is bought is sorted by price.
 double LaunchRisk::worth_of_an_hour() {
   if (worth_) return *worth_;
-  const Demand& demand = job_.workload->demand;
-  worth_ = 0;
-  for (const Offer& offer : pass_.kind(job_).bought) {
-    if (!offer.price_known || offer.slots_when_empty < demand.replicas) continue;
-    if (over_limit(pass_, demand, offer)) continue;
-    worth_ = offer.floor;
-    if (offer.tier == api::Tier::kOnDemand) break;
+  const DemandKind& kind = pass_.kind(job_);
+  for (const std::size_t at : kind.on_demand) {
+    if (serves(kind.bought[at])) return worth_.emplace(kind.bought[at].floor);
   }
-  return *worth_;
+  for (auto offer = kind.bought.rbegin(); offer != kind.bought.rend(); ++offer) {
+    if (serves(*offer)) return worth_.emplace(offer->floor);
+  }
+  return worth_.emplace(0);
 }
 
 // Nothing is done while it starts, and what it could not save is done again.
@@ -34,9 +39,9 @@ double LaunchRisk::cost_of_refusal(const Offer& offer) {
 }
 
 double LaunchRisk::of(const Offer& offer, double cost) {
-  if (offer.tier != api::Tier::kSpot || !offer.price_known) return 0;
-  const double chance =
-      chance_of_launch(pass_.pool(offer.pool), pass_.now, job_.workload->launch_timeout);
+  const Doubt* doubt = offer.price_known ? pass_.doubt(offer.pool) : nullptr;
+  if (doubt == nullptr) return 0;
+  const double chance = pass_.chance_of_launch(offer.pool, job_.workload->launch_timeout);
   if (chance >= 1) return 0;
   const Hours needed(cost / offer.rates.usd);
   const double stays = std::max(needed / offer.rates.fresh_life, 1.0);
@@ -44,11 +49,15 @@ double LaunchRisk::of(const Offer& offer, double cost) {
 }
 
 bool LaunchRisk::is_worth_a_try(const Offer& offer) {
-  if (gives_up_ == nullptr) return true;
+  const Doubt* doubt =
+      gives_up_ != nullptr && offer.price_known ? pass_.doubt(offer.pool) : nullptr;
+  if (doubt == nullptr) return true;
   const Stake stake{.saving = gives_up_->floor - offer.floor,
                     .start = cost_of_start(),
                     .refusal = cost_of_refusal(offer)};
-  const Instant at = worth_a_try_at(pass_.pool(offer.pool), stake, job_.workload->launch_timeout);
+  // What is likely is reckoned when the pause is over: most are held back by that.
+  Instant at = next_try_at(*doubt, stake);
+  if (at <= pass_.now) at = worth_a_try_at(*doubt, stake, job_.workload->launch_timeout);
   pass_.wake.consider(at);  // nothing, where that is past
   return at <= pass_.now;
 }

@@ -23,11 +23,13 @@ class LaunchRisk {
   // against the pool.
   [[nodiscard]] double of(const Offer& offer, double cost);
 
-  // Whether it pays to give up what runs for a launch there, by now; if it will later, the plan
+  // Whether it pays to give up what runs for a launch there, by now; if it may later, the plan
   // wakes then.
   [[nodiscard]] bool is_worth_a_try(const Offer& offer);
 
  private:
+  // It could take it at a known price within its limit.
+  [[nodiscard]] bool serves(const Offer& offer) const;
   // Dollars, of one replica.
   [[nodiscard]] double worth_of_an_hour();
   [[nodiscard]] double cost_of_start();

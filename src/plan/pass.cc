@@ -108,7 +108,9 @@ Pass::Pass(const Snapshot& the_snapshot, Instant the_now, const Config& the_conf
       works(the_snapshot.training.size()),
       wake(the_now),
       stocked_out_(the_snapshot.pools.size(), false),
-      gap_until_(the_snapshot.pools.size()),
+      gap_until_(the_snapshot.pools.size(), Instant::min()),
+      doubts_(the_snapshot.pools.size()),
+      chances_(the_snapshot.pools.size()),
       repacks_(the_snapshot.pools.size(), true) {
   open_pools();
   open_jobs();
@@ -122,15 +124,31 @@ void Pass::open_pools() {
     const market::Offering& offering = snapshot.pools[i].offering;
     stocked_out_[i] = offering.availability == market::Availability::kStockedOut &&
                       offering.retry_at && *offering.retry_at > now;
-    gap_until_[i] = likely_back_at(snapshot.pools[i]);
+    note_doubt(i, snapshot.pools[i]);
   }
   for (const auto& [pool, since] : pools_taken_back(snapshot)) {
     Pool gap = snapshot.pools[pool];
     gap.seen_state = MarketState::kGap;
     gap.seen_at = past(since);
     gap.seen_age = {};
-    gap_until_[pool] = std::max(gap_until_[pool], likely_back_at(gap));
+    note_doubt(pool, gap);
   }
+}
+
+// The gap that lasts longer counts.
+void Pass::note_doubt(std::size_t index, const Pool& seen) {
+  const std::optional<Doubt> doubt = doubt_of(seen);
+  if (!doubt || (doubts_[index] && doubt->likely_back_at() <= gap_until_[index])) return;
+  doubts_[index] = doubt;
+  gap_until_[index] = doubt->likely_back_at();
+}
+
+double Pass::chance_of_launch(std::size_t pool, Duration launch_timeout) {
+  if (!doubts_[pool]) return 1;
+  Chance& known = chances_[pool];
+  if (known.launch_timeout != launch_timeout)
+    known = {launch_timeout, plan::chance_of_launch(*doubts_[pool], now, launch_timeout)};
+  return known.chance;
 }
 
 void Pass::open_jobs() {

@@ -13,6 +13,7 @@
 
 #include "catalogue.h"
 #include "deadline.h"
+#include "doubt.h"
 #include "exposure.h"
 #include "room.h"
 #include "spot_markets.h"
@@ -167,6 +168,12 @@ class Pass {
   [[nodiscard]] bool stocked_out(std::size_t pool) const { return stocked_out_[pool]; }
   // Seen without capacity, and more likely than not still without: the older the gap, the longer.
   [[nodiscard]] bool doubtful(std::size_t pool) const { return gap_until_[pool] > now; }
+  // Null: nothing speaks against the pool.
+  [[nodiscard]] const Doubt* doubt(std::size_t pool) const {
+    return doubts_[pool] ? &*doubts_[pool] : nullptr;
+  }
+  // Of a launch that is begun now (doubt.h). Remembered: most workloads have one timeout.
+  [[nodiscard]] double chance_of_launch(std::size_t pool, Duration launch_timeout);
   [[nodiscard]] Instant gap_until(std::size_t pool) const { return gap_until_[pool]; }
   [[nodiscard]] Hours restart_delay() const { return Hours(config.restart_delay); }
 
@@ -191,6 +198,7 @@ class Pass {
  private:
   std::deque<InferenceWorkload> sleepers_;  // those without replicas; addresses stay
   void open_pools();
+  void note_doubt(std::size_t index, const Pool& seen);
   void open_jobs();
   void open_services();
   void open_job(Job& job);
@@ -206,8 +214,14 @@ class Pass {
   std::int64_t keep_leaving(const Need& need, Share& share, std::int64_t replicas);
 
   std::vector<bool> stocked_out_;
-  std::vector<Instant> gap_until_;  // by pool
-  std::vector<bool> repacks_;       // by pool: something changed since it was packed
+  std::vector<Instant> gap_until_;            // by pool
+  std::vector<std::optional<Doubt>> doubts_;  // by pool
+  struct Chance {
+    Duration launch_timeout{-1};
+    double chance = 1;
+  };
+  std::vector<Chance> chances_;  // by pool
+  std::vector<bool> repacks_;    // by pool: something changed since it was packed
 };
 
 // Asks for the memory of a workload that has its turn soon. Turns are in no order of memory, and a

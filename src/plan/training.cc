@@ -278,12 +278,12 @@ std::optional<Choice> best_bought(Pass& pass, const Job& job, const Work& work,
     if (offer.slots_when_empty < job.workload->demand.replicas || !has_room(pass, job, offer))
       continue;
     if (offer.price_known && least_cost_from_start(offer.rates, effort) > bar) continue;
+    if (!risk.is_worth_a_try(offer)) continue;
     const double cost = cost_from_start(offer.rates, effort);
     if (!(cost < search.limit)) continue;  // what is hopeless costs more than any limit, or NaN
     if (over_limit(pass, job.workload->demand, offer)) continue;
     const auto cause = not_now(pass, job, work, offer, deadline, search.patience);
     if (cause && cause != Cause::kDeadline) continue;
-    if (!risk.is_worth_a_try(offer)) continue;
     const int late = offer.tier == api::Tier::kSpot ? 2 : 1;
     const Choice choice{
         .offer = &offer, .cost = cost, .risk = risk.of(offer, cost), .urgency = cause ? late : 0};

@@ -192,7 +192,8 @@ class SpotDecision {
   [[nodiscard]] double refusals(std::size_t offer) const {
     if (!may_be_refused(offer)) return 0;
     const SpotSight& sight = market_.offers[offer].sight;
-    const double chance = chance_served(market_.offers[offer].scale, in_hours(sight.age),
+    const HazardScale& scale = market_.offers[offer].scale;
+    const double chance = chance_served(scale.gap, long_run_share(scale), in_hours(sight.age),
                                         in_hours(sight.seen_ago + job_.refused_after));
     return refusal() * (1 - chance) / chance;
   }

@@ -28,11 +28,11 @@ double long_run_share(const HazardScale& scale) {
   return window / (window + mean_rest(scale.gap, 0));
 }
 
-double chance_served(const HazardScale& scale, double gap_age_hours, double hours) {
+double chance_served(double gap_scale, double share, double gap_age_hours, double hours) {
   constexpr double kLeastChance = 0.01;
   const double ended =
-      -std::expm1(-scale.gap * base_exposure(gap_age_hours, gap_age_hours + hours));
-  return std::max(ended * long_run_share(scale), kLeastChance);
+      -std::expm1(-gap_scale * base_exposure(gap_age_hours, gap_age_hours + hours));
+  return std::max(ended * share, kLeastChance);
 }
 
 double ends_within(double scale, double age_hours, double chance, double limit) {

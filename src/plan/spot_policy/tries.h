@@ -18,8 +18,10 @@ namespace spillway::plan {
 [[nodiscard]] double long_run_share(const HazardScale& scale);
 
 // Chance that a launch is served within `hours` from the moment that a gap had this age: it has
-// ended, and the offering is there. A launch is an order that stands. Never zero.
-[[nodiscard]] double chance_served(const HazardScale& scale, double gap_age_hours, double hours);
+// ended, and the offering is there, for which its share of the time stands. A launch is an order
+// that stands. Never zero. `gap_scale` is HazardScale::gap.
+[[nodiscard]] double chance_served(double gap_scale, double share, double gap_age_hours,
+                                   double hours);
 
 // The hours within which a period of this age ends with this chance, below one; at most `limit`.
 [[nodiscard]] double ends_within(double scale, double age_hours, double chance, double limit);

@@ -23,34 +23,37 @@ Pool lost(Duration ago, Duration age = {}) {
   return pool;
 }
 
+double chance(const Pool& pool, Duration timeout = kTimeout) {
+  return chance_of_launch(doubt_of(pool).value(), kNow, timeout);
+}
+
 Duration pause(const Pool& pool, const Stake& stake) {
-  return worth_a_try_at(pool, stake, kTimeout) - pool.seen_at;
+  return worth_a_try_at(doubt_of(pool).value(), stake, kTimeout) - pool.seen_at;
 }
 
 TEST(Doubt, WithoutASightOfAGapNothingIsDoubted) {
   Pool pool{.tier = api::Tier::kSpot};
-  EXPECT_EQ(chance_of_launch(pool, kNow, kTimeout), 1);
-  EXPECT_EQ(worth_a_try_at(pool, {.saving = 1, .start = 1, .refusal = 1}, kTimeout),
-            Instant::min());
+  EXPECT_FALSE(doubt_of(pool));
   pool.seen_state = MarketState::kWindow;
   pool.seen_at = kNow - 5h;
-  EXPECT_EQ(chance_of_launch(pool, kNow, kTimeout), 1);
+  EXPECT_FALSE(doubt_of(pool));
+  pool.seen_state = MarketState::kGap;
+  EXPECT_TRUE(doubt_of(pool));
+  pool.tier = api::Tier::kOnDemand;
+  EXPECT_FALSE(doubt_of(pool));
 }
 
 TEST(Doubt, ALaunchIsLikelierTheLongerAgoTheLastRefusalWas) {
   double last = 0;
   for (const Duration ago : {0min, 10min, 60min, 300min}) {
-    const double chance = chance_of_launch(lost(ago), kNow, kTimeout);
-    EXPECT_GT(chance, last);
-    EXPECT_LT(chance, 1);
-    last = chance;
+    const double now = chance(lost(ago));
+    EXPECT_GT(now, last);
+    EXPECT_LT(now, 1);
+    last = now;
   }
-  EXPECT_LT(chance_of_launch(lost(10min, 6h), kNow, kTimeout),
-            chance_of_launch(lost(10min), kNow, kTimeout))
-      << "an old gap lasts";
-  EXPECT_GT(chance_of_launch(lost(10min), kNow, 1h), chance_of_launch(lost(10min), kNow, kTimeout))
-      << "a launch is an order that stands";
-  EXPECT_EQ(chance_of_launch(lost(24h), kNow, kTimeout), 1) << "nothing is doubted for ever";
+  EXPECT_LT(chance(lost(10min, 6h)), chance(lost(10min))) << "an old gap lasts";
+  EXPECT_GT(chance(lost(10min), 1h), chance(lost(10min))) << "a launch is an order that stands";
+  EXPECT_EQ(chance(lost(24h)), 1) << "nothing is doubted for ever";
 }
 
 TEST(Doubt, WhatIsLearntOfThePoolCounts) {
@@ -58,7 +61,7 @@ TEST(Doubt, WhatIsLearntOfThePoolCounts) {
   often.hazard = {.window = 0.6, .gap = 1.5};
   Pool seldom = lost(20min);
   seldom.hazard = {.window = 1.5, .gap = 0.6};
-  EXPECT_GT(chance_of_launch(often, kNow, kTimeout), 2 * chance_of_launch(seldom, kNow, kTimeout));
+  EXPECT_GT(chance(often), 2 * chance(seldom));
   const Stake stake{.saving = 10, .start = 1, .refusal = 2};
   EXPECT_LT(pause(often, stake), pause(seldom, stake));
 }
