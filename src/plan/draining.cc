@@ -136,6 +136,7 @@ class Serving {
 }  // namespace
 
 // Without replicas that load nothing takes anybody's place: what is beyond a share goes at once.
+// One that is ill takes nobody's either, however long it is.
 std::vector<Kept> kept_of(const Pass& pass, const Service& service) {
   Serving serving(pass, service);
   std::vector<Kept> surplus;
@@ -143,7 +144,7 @@ std::vector<Kept> kept_of(const Pass& pass, const Service& service) {
   for (const InferenceAllocation& allocation : service.workload->allocations) {
     const Share* share = service.find(allocation.pool);
     const std::int64_t wanted = share != nullptr ? share->replicas : 0;
-    const std::int64_t there = std::min(serving_on(pass, allocation), wanted);
+    const std::int64_t there = std::min(allocation.ready, wanted);
     serving.add(allocation.pool, there);
     serves += there;
     const std::int64_t beyond = allocation.ready - wanted;

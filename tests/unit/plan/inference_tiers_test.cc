@@ -262,6 +262,8 @@ TEST_F(InferenceTiers, WhatServesIsGivenUpWhenAsManyServeInItsPlace) {
   on("spot-b").ready = 3;
   EXPECT_EQ(world.plan().service("api").kept,
             (std::vector<Kept>{{.pool = world.index_of("spot-a"), .replicas = 1}}));
+  on("spot-b").loading = {world.now - 5h};
+  EXPECT_EQ(world.plan().service("api").kept.size(), 1U) << "it is ill, and serves nobody";
   on("spot-b").ready = 4;
   EXPECT_TRUE(world.plan().service("api").kept.empty());
 }
