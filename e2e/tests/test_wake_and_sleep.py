@@ -2,7 +2,7 @@
 that: services go to zero and come back, whoever is away when it is asked for.
 """
 
-import datetime
+from datetime import timedelta
 
 import pytest
 
@@ -28,7 +28,7 @@ def nights(world):
     name = f"nights-{world.id}"
     labels = {"metadata": {"labels": {"e2e": world.id}}}
     world.api.patch(f"/api/v1/namespaces/{world.namespace}", labels)
-    day = (now() + datetime.timedelta(days=3)).strftime("%a")
+    day = (now() + timedelta(days=3)).strftime("%a")
     manifest = {
         "apiVersion": "spillway.dev/v1alpha1",
         "kind": "CostPolicy",
@@ -85,7 +85,7 @@ def test_services_go_to_zero_and_come_back_by_command_and_status_says_who_asked(
     print("awake:", reason)
     assert "ada" in reason
     until = parse_time(chat.status["nextTransition"])
-    assert datetime.timedelta(hours=3) <= until - asked < datetime.timedelta(hours=3, minutes=1)
+    assert timedelta(hours=3) <= until - asked < timedelta(hours=3, minutes=1)
     assert embed.status["awake"] is False
 
     # It is put to sleep while nobody is there to hear it.
@@ -110,18 +110,17 @@ def test_services_go_to_zero_and_come_back_by_command_and_status_says_who_asked(
     for pool, replicas in ((chat, 2), (embed, 1)):
         assert "ada" in wait_awake(world, pool, replicas)
         left = parse_time(pool.status["nextTransition"]) - now()
-        assert datetime.timedelta(hours=1, minutes=55) < left <= datetime.timedelta(hours=2)
+        # The end is a whole second, rounded up.
+        assert timedelta(hours=1, minutes=55) < left < timedelta(hours=2, seconds=1)
     world.show("awake at the request of ada")
     assert ada("wake", here, "--clear").code == 0
     for pool, replicas in ((chat, 2), (embed, 1)):
         assert nights in wait_asleep(world, pool)
         assert pool.get()["spec"]["replicas"] == replicas, "what the user asked for stays"
-    written = {(write.verb, write.resource, write.name) for write in ada.writes()}
-    assert written == {
-        ("create", "selfsubjectreviews", ""),
-        ("patch", "inferencepools", "chat"),
-        ("patch", "namespaces", world.namespace),
-    }
+    patched = {(write.resource, write.name) for write in ada.writes() if write.verb == "patch"}
+    assert patched == {("inferencepools", "chat"), ("namespaces", world.namespace)}
+    others = {write.resource for write in ada.writes() if write.verb != "patch"}
+    assert others == {"selfsubjectreviews"}, "who she is, and nothing else"
 
 
 def test_schedule_foretells_two_weeks_and_agrees_with_what_the_operator_says(world, nights, ada):
@@ -138,7 +137,7 @@ def test_schedule_foretells_two_weeks_and_agrees_with_what_the_operator_says(wor
     )
     assert all(change["workloads"] == [f"ipool {world.namespace}/chat"] for change in changes)
     opens, closes = (parse_time(change["at"]) for change in changes[:2])
-    assert closes - opens == datetime.timedelta(minutes=5)
+    assert closes - opens == timedelta(minutes=5)
     assert "10:00" in changes[0]["localTime"]
     assert chat.status["nextTransition"] == changes[0]["at"]
 
