@@ -71,23 +71,4 @@ Instant worth_a_try_at(const Doubt& doubt, const Stake& stake, Duration launch_t
   return after(doubt.seen_at, std::clamp(ended - timeout, pause, kLongestHours));
 }
 
-std::map<std::size_t, Instant> pools_taken_back(const Snapshot& snapshot) {
-  std::map<std::size_t, Instant> since;
-  std::map<std::size_t, std::int64_t> left;
-  for (const Notice& notice : snapshot.notices) {
-    const std::size_t pool = snapshot.nodes[notice.node].pool;
-    if (notice.kind != NoticeKind::kInterruption || snapshot.pools[pool].tier != api::Tier::kSpot)
-      continue;
-    const auto [at, first] = since.try_emplace(pool, notice.first_seen);
-    if (!first) at->second = std::max(at->second, notice.first_seen);
-    --left[pool];
-  }
-  if (since.empty()) return since;
-  for (const Node& node : snapshot.nodes) {
-    if (node.health != NodeHealth::kGone) ++left[node.pool];
-  }
-  std::erase_if(since, [&](const auto& entry) { return left[entry.first] > 0; });
-  return since;
-}
-
 }  // namespace spillway::plan

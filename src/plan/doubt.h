@@ -2,8 +2,6 @@
 // Spot pools that were lately seen without capacity: how much they are doubted, and for how long.
 // Pure.
 
-#include <cstddef>
-#include <map>
 #include <optional>
 
 #include <spillway/core/time.h>
@@ -47,9 +45,5 @@ Instant next_try_at(const Doubt& doubt, const Stake& stake);
 // enough to be served. A day after the last sight at the latest, so that no pool is given up for
 // ever.
 Instant worth_a_try_at(const Doubt& doubt, const Stake& stake, Duration launch_timeout);
-
-// Spot pools of which the cloud has said that it takes every node back, and since when: what is
-// launched there from then on finds the gap that these nodes are taken for.
-std::map<std::size_t, Instant> pools_taken_back(const Snapshot& snapshot);
 
 }  // namespace spillway::plan

@@ -124,23 +124,9 @@ void Pass::open_pools() {
     const market::Offering& offering = snapshot.pools[i].offering;
     stocked_out_[i] = offering.availability == market::Availability::kStockedOut &&
                       offering.retry_at && *offering.retry_at > now;
-    note_doubt(i, snapshot.pools[i]);
+    doubts_[i] = doubt_of(snapshot.pools[i]);
+    if (doubts_[i]) gap_until_[i] = doubts_[i]->likely_back_at();
   }
-  for (const auto& [pool, since] : pools_taken_back(snapshot)) {
-    Pool gap = snapshot.pools[pool];
-    gap.seen_state = MarketState::kGap;
-    gap.seen_at = past(since);
-    gap.seen_age = {};
-    note_doubt(pool, gap);
-  }
-}
-
-// The gap that lasts longer counts.
-void Pass::note_doubt(std::size_t index, const Pool& seen) {
-  const std::optional<Doubt> doubt = doubt_of(seen);
-  if (!doubt || (doubts_[index] && doubt->likely_back_at() <= gap_until_[index])) return;
-  doubts_[index] = doubt;
-  gap_until_[index] = doubt->likely_back_at();
 }
 
 double Pass::chance_of_launch(std::size_t pool, Duration launch_timeout) {
@@ -277,8 +263,6 @@ void Pass::open_service(Service& service) {
       note_stock_out(allocation.pool, allocation.starting_since);
       share.replicas = bound;
     }
-    // What waits for a node of a pool that was lost meanwhile need not wait for the launch timeout.
-    if (unbound && !workload.terminating && doubtful(allocation.pool)) share.replicas = bound;
     if (share.replicas > 0 || share.leaving > 0) service.shares.push_back(std::move(share));
   }
   std::sort(service.shares.begin(), service.shares.end(), [&](const Share& a, const Share& b) {

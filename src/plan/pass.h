@@ -198,7 +198,6 @@ class Pass {
  private:
   std::deque<InferenceWorkload> sleepers_;  // those without replicas; addresses stay
   void open_pools();
-  void note_doubt(std::size_t index, const Pool& seen);
   void open_jobs();
   void open_services();
   void open_job(Job& job);

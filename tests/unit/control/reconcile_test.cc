@@ -192,9 +192,10 @@ TEST(Reconcile, a_job_that_cannot_be_placed_as_written_is_told_so_and_gets_nothi
   ASSERT_EQ(work[0].notables.size(), 1U);
 }
 
-// What a pass asks of the Deployments of a pool of two replicas that moves from spot-a to spot-b.
+// What a pass asks of the Deployments of a pool of two replicas that moves from spot-a to spot-b,
+// of which the plan says how many of those on spot-a are kept until their successors serve.
 std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready,
-                                              std::optional<int> new_ready) {
+                                              std::optional<int> new_ready, int kept) {
   WorldBuilder builder = base();
   builder.pool(pool_json("spot-b", "Spot", 2, "3.00")).inference(inference_json("chat"));
   builder.node(node_json("n2", "spot-b"));
@@ -208,6 +209,7 @@ std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready,
   add_pods("spot-b", "n2", new_ready.value_or(0));
   plan::Plan plan;
   plan.inference.push_back({.workload = 0, .shares = {{.pool = 1, .replicas = 2}}});
+  if (kept > 0) plan.inference.back().kept = {{.pool = 0, .replicas = kept}};
   std::map<std::string, int> asked;
   const std::vector<Work> work = work_for("InferencePool", builder.world, plan);
   for (const Write& write : work.at(0).writes) {
@@ -223,13 +225,14 @@ std::map<std::string, int> replicas_asked_for(int old_replicas, int old_ready,
 
 TEST(Reconcile, replicas_that_serve_stay_until_those_that_replace_them_are_ready) {
   using Asked = std::map<std::string, int>;
-  EXPECT_EQ(replicas_asked_for(2, 2, std::nullopt),
+  EXPECT_EQ(replicas_asked_for(2, 2, std::nullopt, 2),
             (Asked{{"chat-spot-a", 2}, {"chat-spot-b", 2}}));
-  EXPECT_EQ(replicas_asked_for(2, 2, 0).at("chat-spot-a"), 2);
-  EXPECT_EQ(replicas_asked_for(2, 2, 1).at("chat-spot-a"), 1);
-  EXPECT_EQ(replicas_asked_for(2, 2, 2).at("chat-spot-a"), 0);
-  EXPECT_EQ(replicas_asked_for(2, 0, 0).at("chat-spot-a"),
+  EXPECT_EQ(replicas_asked_for(2, 2, 0, 2).at("chat-spot-a"), 2);
+  EXPECT_EQ(replicas_asked_for(2, 2, 1, 1).at("chat-spot-a"), 1);
+  EXPECT_EQ(replicas_asked_for(2, 2, 2, 0).at("chat-spot-a"), 0);
+  EXPECT_EQ(replicas_asked_for(2, 0, 0, 0).at("chat-spot-a"),
             0);  // what does not serve protects nobody
+  EXPECT_EQ(replicas_asked_for(1, 1, 0, 2).at("chat-spot-a"), 1) << "never more than there are";
 }
 
 TEST(Reconcile, a_finished_job_goes_when_its_time_to_live_has_passed) {

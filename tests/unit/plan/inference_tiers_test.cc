@@ -224,33 +224,6 @@ TEST_F(InferenceTiers, APlaceThatLostIsAvoidedUntilItsGapHasProbablyEnded) {
   EXPECT_EQ(world.plan().shares_of("api"), "spot-b:4");
 }
 
-TEST_F(InferenceTiers, APoolThatIsTakenBackAsAWholeGetsNothingNew) {
-  world.set_price("spot-a", 6);
-  world.service("api", {.replicas = 2, .spot_percent = 100});
-  world.serves("api", "spot-a", 2);
-  on("spot-a").ready = 0;
-  for (std::size_t node = 0; node < world.snapshot.nodes.size(); ++node) {
-    if (world.snapshot.nodes[node].pool == world.index_of("spot-a")) world.notice(node);
-  }
-  EXPECT_EQ(world.plan().shares_of("api"), "spot-b:2");
-  world.snapshot.notices.pop_back();  // one node stays: so does what is to be had
-  EXPECT_EQ(world.plan().shares_of("api"), "spot-a:2");
-}
-
-TEST_F(InferenceTiers, WhatWaitsInAPoolThatWasLostGoesElsewhereAtOnce) {
-  world.set_price("spot-a", 6);
-  world.service("api", {.replicas = 4, .spot_percent = 100});
-  world.serves("api", "spot-a", 4);
-  on("spot-a").bound.clear();
-  on("spot-a").ready = 0;
-  on("spot-a").starting_since = world.now;
-  EXPECT_EQ(world.plan().shares_of("api"), "spot-a:4");
-  world.pool_named("spot-a").seen_state = MarketState::kGap;
-  world.pool_named("spot-a").seen_at = world.now;
-  EXPECT_EQ(world.plan().shares_of("api"), "spot-b:4");
-  EXPECT_TRUE(world.plan().plan().stock_outs.empty()) << "it was not asked in vain";
-}
-
 TEST_F(InferenceTiers, WhatServesIsGivenUpWhenAsManyServeInItsPlace) {
   world.service("api", {.replicas = 4, .spot_percent = 100});
   world.serves("api", "spot-a", 4);

@@ -124,6 +124,9 @@ TEST_F(ZoneLoss, AfterALossTheOthersTakeOverAndOnDemandCoversThem) {
   close("spot-a");
   on("spot-a").bound.clear();
   on("spot-a").ready = 0;
+  on("spot-a").starting_since = world.now;
+  EXPECT_EQ(world.plan().shares_of("api"), "od:2 spot-a:2 spot-b:2 spot-c:2") << "covered at once";
+  world.now += 10min;  // the launch timeout
   EXPECT_EQ(world.plan().shares_of("api"), "od:2 spot-b:4 spot-c:4");
   carry_out();
   EXPECT_EQ(world.plan().shares_of("api"), "od:2 spot-b:4 spot-c:4");
