@@ -15,6 +15,9 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr int kReplicas = 3;  // on a node each
+// A step a second: what a save takes, and what is computed on while nobody can end the attempt
+// because the API server is away for three minutes.
+constexpr std::int64_t kSaveAndOutage = 40 + 180 + 30;
 
 json sweep(const json& checkpoint = json::object()) {
   json job = saving_job({{"gang", false}, {"replicas", kReplicas}});
@@ -102,10 +105,15 @@ Scenario noticed() {
   return told;
 }
 
+// The pods cannot be asked meanwhile: whoever hears a minute late that it was taken back has had no
+// checkpoint to act on, either.
 Scenario cancelled() {
   Scenario story_of = story(
       "a_notice_that_is_taken_back_leaves_a_replica_where_it_is",
       [](World& world) {
+        const auto stage = stage_of(world);
+        stage->programs.set_listening(false);
+        world.time().after(minutes(4), [stage] { stage->programs.set_listening(true); });
         const std::string node = node_of_rank(world);
         give_notice(world, node, minutes(15));
         world.time().after(seconds(3), [&world, node] { take_notice_back(world, node); });
@@ -137,7 +145,7 @@ Scenario suspended() {
           world.patch(control::kTrainingJobs, "train", {{"spec", {{"suspend", false}}}});
         });
       },
-      [](World& world) { return all_is_done(world, 2, 200); });
+      [](World& world) { return all_is_done(world, 2, kSaveAndOutage); });
 }
 
 Scenario store_away() {
