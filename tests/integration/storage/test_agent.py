@@ -326,8 +326,8 @@ def test_killed_at_any_request_it_leaves_no_half_state(gateway, agents, tmp_path
             if number < killed_at or (number == killed_at and when != moment and moment == "after"):
                 return
             wait_until(lambda: holder, "agent")
+            killed.set()  # first: who sees it dead asks whether it was killed
             holder[0].process.kill()
-            killed.set()
             raise ConnectionResetError
 
         proxy.at_request = kill_at
