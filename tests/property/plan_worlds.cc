@@ -151,6 +151,18 @@ std::int64_t count(const std::vector<Bound>& bound) {
   return sum;
 }
 
+// Replicas on nodes that are about to go: others are asked for in their place while they last.
+std::int64_t count_leaving(const Snapshot& snapshot, const std::vector<Bound>& bound) {
+  std::int64_t leaving = 0;
+  for (const Bound& at : bound) {
+    const bool goes = std::any_of(
+        snapshot.notices.begin(), snapshot.notices.end(),
+        [&](const Notice& notice) { return notice.node == at.node && must_leave(notice.kind); });
+    leaving += goes ? at.replicas : 0;
+  }
+  return leaving;
+}
+
 std::vector<Unbound> unbound_of(Snapshot& snapshot) {
   std::vector<Unbound> list;
   for (TrainingWorkload& job : snapshot.training) {
@@ -161,7 +173,8 @@ std::vector<Unbound> unbound_of(Snapshot& snapshot) {
   for (InferenceWorkload& service : snapshot.inference) {
     if (service.terminating) continue;
     for (InferenceAllocation& allocation : service.allocations) {
-      const std::int64_t missing = allocation.desired - count(allocation.bound);
+      const std::int64_t missing =
+          allocation.desired - count(allocation.bound) + count_leaving(snapshot, allocation.bound);
       if (missing > 0)
         list.push_back({&service.demand, allocation.pool, missing, &allocation.bound});
     }
