@@ -119,6 +119,7 @@ Scenario noticed_late() {
           .script = departure(seen, plan, true),
           .duration = hours(3),
           .competes = true,  // as above
+          .in_steps = true,  // who hears late ends the replica at once, and its place is taken
           .expectations =
               [seen](World& world) {
                 Problems problems = on_spot_again(world, 1);
