@@ -171,8 +171,8 @@ Result<plan::Config> read_placement(const Value& value) {
 }
 
 Result<OperatorConfig> read_document(const YAML::Node& document) {
-  TRY(top, Section::open({document, ""},
-                         {"feeds", "onDemandCatalogue", "placement", "stores", "agent", "notices"}));
+  TRY(top, Section::open({document, ""}, {"feeds", "onDemandCatalogue", "placement", "stores",
+                                          "agent", "notices"}));
   OperatorConfig config;
   TRY_VOID(for_each(top["feeds"], [&](const Value& element) -> Result<void> {
     TRY(feed, read_feed(element));
