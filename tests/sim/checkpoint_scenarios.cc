@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "checkpoint_stage.h"
+#include "matrix.h"
 
 namespace spillway::sim {
 namespace {
@@ -46,15 +47,23 @@ Scenario unannounced() {
       work_since_the_last_checkpoint_is_lost);
 }
 
+Act notice_taken_back_after(Duration delay) {
+  return [delay](World& world) {
+    const std::string node = node_of_rank(world);
+    give_notice(world, node, minutes(15));
+    world.time().after(delay, [&world, node] { take_notice_back(world, node); });
+  };
+}
+
+// Who has saved before he hears that it is taken back has ended the attempt.
 Scenario cancelled() {
-  return checkpoint_story(
-      "a_notice_that_is_taken_back_does_not_end_the_attempt",
-      [](World& world) {
-        const std::string node = node_of_rank(world);
-        give_notice(world, node, minutes(15));
-        world.time().after(seconds(3), [&world, node] { take_notice_back(world, node); });
-      },
-      [](World& world) { return work_is_done(world, 1); });
+  Scenario story = checkpoint_story("a_notice_that_is_taken_back_does_not_end_the_attempt",
+                                    notice_taken_back_after(seconds(3)),
+                                    [](World& world) { return work_is_done(world, 1); });
+  story.unheard = Scenario::Unheard{.after = seconds(40),
+                                    .script = at_forty_minutes(notice_taken_back_after(minutes(5))),
+                                    .expectations = done_again_at_most(200)};
+  return story;
 }
 
 // On one pool: whether another one is taken after a loss depends on whether the loss is known when
@@ -88,8 +97,9 @@ Scenario zombie() {
   return story;
 }
 
+// Whoever is told to end minutes after it has saved computes in vain for as long.
 Scenario suspended() {
-  return checkpoint_story(
+  Scenario story = checkpoint_story(
       "a_suspended_job_saves_first_and_resumes_where_it_was",
       [](World& world) {
         world.patch(control::kTrainingJobs, "train", {{"spec", {{"suspend", true}}}});
@@ -98,6 +108,11 @@ Scenario suspended() {
         });
       },
       done_again_at_most(200));
+  constexpr std::int64_t kStepsOfAnOutage = kMinutesOfAnOutage / seconds(1);
+  story.unheard = Scenario::Unheard{.after = kMinutesOfAnOutage,
+                                    .script = story.script,
+                                    .expectations = done_again_at_most(200 + kStepsOfAnOutage)};
+  return story;
 }
 
 Scenario store_away() {

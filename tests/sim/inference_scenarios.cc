@@ -78,6 +78,8 @@ Scenario service_loses_a_node() {
             });
           },
       .duration = hours(3),
+      .competes = true,  // on-demand stands in for what of spot is not seen to serve
+      .in_steps = true,  // and is scaled down as that is seen to serve again
       .expectations =
           [](World& world) {
             Problems problems;
