@@ -279,14 +279,15 @@ void Controller::pass() {
   picture_ = builder_.build(world_, executor_->assumptions(), price_of, now, observed());
   const MonotonicTime built = runtime_.clock.monotonic();
   follow_gateway_pools();
-  memory_.show_market(picture_);
+  memory_.learn_from_picture(picture_, now);
+  memory_.show(picture_);
   if (facts_.passes == 0) save_record_.recall(picture_);
   save_record_.show(picture_);
   plan_ = plan::make_plan(picture_.snapshot, now, options_.plan);
   save_record_.learn(picture_, plan_);
   decide_replicas(picture_, plan_, now, options_.plan.interruption);
   const MonotonicTime planned = runtime_.clock.monotonic();
-  memory_.learn(picture_, plan_, now);
+  memory_.learn_from_plan(picture_, plan_, now);
   const auto trouble_of = [this](const kube::ObjectReference& subject) {
     return executor_->trouble_of(subject);
   };

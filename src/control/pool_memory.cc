@@ -17,7 +17,27 @@ Duration whole_seconds(Duration time) {
 
 }  // namespace
 
-void PoolMemory::learn(const Picture& picture, const plan::Plan& plan, Instant now) {
+void PoolMemory::learn_from_picture(const Picture& picture, Instant now) {
+  learn_pools(picture, now);
+  const Use use = use_of(picture);
+  std::set<PoolName> losses = learn_nodes(picture, use, now);
+  if (!looked_) losses.merge(learn_unseen(picture, now));
+  looked_ = true;
+  learn_launches(picture);
+  learn_market(picture, use, losses, now);
+  forget_interruptions(now);
+}
+
+void PoolMemory::learn_from_plan(const Picture& picture, const plan::Plan& plan, Instant now) {
+  for (const plan::StockOut& failure : plan.stock_outs) {
+    const plan::Pool& pool = picture.snapshot.pools[failure.pool];
+    Known& known = pools_.at(pool.name);
+    known.stock_outs = market::after_launch_failure(known.stock_outs, failure.since, now);
+    if (pool.tier == api::Tier::kSpot) see(known, plan::MarketState::kGap, now);
+  }
+}
+
+void PoolMemory::learn_pools(const Picture& picture, Instant now) {
   std::map<PoolName, Known> current;
   for (std::size_t i = 0; i < picture.pools.size(); ++i) {
     const api::CapacityPool& pool = *picture.pools[i];
@@ -37,13 +57,9 @@ void PoolMemory::learn(const Picture& picture, const plan::Plan& plan, Instant n
     current.emplace(name, std::move(fresh));
   }
   pools_ = std::move(current);
-  const Use use = use_of(picture);
-  std::set<PoolName> losses = learn_nodes(picture, use, now);
-  if (!looked_) losses.merge(learn_unseen(picture, now));
-  looked_ = true;
-  learn_failures(picture, plan, now);
-  learn_launches(picture);
-  learn_market(picture, plan, use, losses, now);
+}
+
+void PoolMemory::forget_interruptions(Instant now) {
   for (auto& [name, known] : pools_) {
     while (!known.interruptions.empty() && now - known.interruptions.front() >= kDay)
       known.interruptions.pop_front();
@@ -167,10 +183,10 @@ std::set<PoolName> PoolMemory::learn_unseen(const Picture& picture, Instant now)
   return losses;
 }
 
-// A spot pool is there while it has a node that works or could, and is not there when a launch
-// failed or its last node was taken. An idle node from before a gap says nothing of what is on
-// offer since. Between sightings nothing is assumed (plan/hazard.h).
-void PoolMemory::learn_market(const Picture& picture, const plan::Plan& plan, const Use& use,
+// A spot pool is there while it has a node that works or could, and is not there when its last node
+// was taken (or when a launch failed, which the plan tells). An idle node from before a gap says
+// nothing of what is on offer since. Between sightings nothing is assumed (plan/hazard.h).
+void PoolMemory::learn_market(const Picture& picture, const Use& use,
                               const std::set<PoolName>& losses, Instant now) {
   std::vector<bool> is_there(picture.snapshot.pools.size());
   for (std::size_t i = 0; i < picture.snapshot.nodes.size(); ++i) {
@@ -183,37 +199,43 @@ void PoolMemory::learn_market(const Picture& picture, const plan::Plan& plan, co
         losses.contains(pool.name) || (in_gap && picture.node_created_at[i] <= market.seen_at());
     is_there[node.pool] = is_there[node.pool] || use.works[i] || !is_old;
   }
-  std::vector<bool> failed(picture.snapshot.pools.size());
-  for (const plan::StockOut& failure : plan.stock_outs)
-    failed[failure.pool] = true;
   for (std::size_t i = 0; i < picture.snapshot.pools.size(); ++i) {
     const plan::Pool& pool = picture.snapshot.pools[i];
     if (pool.tier != api::Tier::kSpot) continue;
-    plan::HazardMemory& market = pools_.at(pool.name).market;
-    if (failed[i] || (!is_there[i] && losses.contains(pool.name))) {
-      market.see(plan::MarketState::kGap, now);
-    } else if (is_there[i]) {
-      market.see(plan::MarketState::kWindow, now);
+    Known& known = pools_.at(pool.name);
+    if (is_there[i]) {
+      see(known, plan::MarketState::kWindow, now);
+    } else if (losses.contains(pool.name)) {
+      see(known, plan::MarketState::kGap, now);
     }
   }
 }
 
-void PoolMemory::show_market(Picture& picture) const {
-  for (plan::Pool& pool : picture.snapshot.pools) {
+// A pass sees a pool once: when its plan tells of a failed launch, or a loss comes in the same
+// second, the pool was not there after all.
+void PoolMemory::see(Known& pool, plan::MarketState state, Instant now) {
+  const bool again = pool.market.state() && now == pool.market.seen_at();
+  if (!again) {
+    pool.market_before = pool.market;
+  } else if (state == plan::MarketState::kGap && pool.market.state() != state) {
+    pool.market = pool.market_before;
+  }
+  pool.market.see(state, now);
+}
+
+void PoolMemory::show(Picture& picture) const {
+  for (std::size_t i = 0; i < picture.snapshot.pools.size(); ++i) {
+    plan::Pool& pool = picture.snapshot.pools[i];
     const auto known = pools_.find(pool.name);
-    if (known == pools_.end() || !known->second.market.state()) continue;
+    if (pool.tier != api::Tier::kSpot || known == pools_.end()) continue;
+    const Duration age = picture.oldest_node_age[i].value_or(Duration(0));
+    pool.offering.life = market::estimate_life(known->second.life, age);
     const plan::HazardMemory& market = known->second.market;
+    if (!market.state()) continue;
     pool.seen_state = market.state();
     pool.seen_at = market.seen_at();
     pool.seen_age = market.age();
     pool.hazard = market.scale();
-  }
-}
-
-void PoolMemory::learn_failures(const Picture& picture, const plan::Plan& plan, Instant now) {
-  for (const plan::StockOut& failure : plan.stock_outs) {
-    Known& pool = pools_.at(picture.snapshot.pools[failure.pool].name);
-    pool.stock_outs = market::after_launch_failure(pool.stock_outs, failure.since, now);
   }
 }
 

@@ -71,7 +71,8 @@ class Protocol : public ::testing::Test {
     const Picture built = picture();
     plan.pools.resize(built.pools.size());
     PoolMemory memory;
-    memory.learn(built, plan, kNow);
+    memory.learn_from_picture(built, kNow);
+    memory.learn_from_plan(built, plan, kNow);
     Reconciler reconciler(false, {.token_key = Secret("key")});
     auto result = reconciler.reconcile(
         world_.world, built, plan, memory, [](const auto&) { return Trouble(); }, kNow);

@@ -61,7 +61,8 @@ class Drains : public ::testing::Test {
     reread(seen);
     const plan::Plan plan = plan::make_plan(seen.snapshot, kNow, {});
     PoolMemory memory;
-    memory.learn(seen, plan, kNow);
+    memory.learn_from_picture(seen, kNow);
+    memory.learn_from_plan(seen, plan, kNow);
     Reconciler reconciler(false);
     const auto result = reconciler.reconcile(
         builder.world, seen, plan, memory, [](const auto&) { return Trouble(); }, kNow);

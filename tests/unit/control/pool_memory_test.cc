@@ -26,6 +26,7 @@ class Market : public ::testing::Test {
     pool.meta.uid = Uid(name);
     picture_.pools.push_back(std::make_shared<const api::CapacityPool>(std::move(pool)));
     picture_.snapshot.pools.push_back({.name = PoolName(name), .tier = tier});
+    picture_.oldest_node_age.emplace_back();
   }
   // Nodes of the spot pool; work of ours runs on the first.
   void nodes(std::size_t count) {
@@ -68,10 +69,18 @@ class Market : public ::testing::Test {
   [[nodiscard]] std::int32_t interruptions() const {
     return memory_.interruptions_last_day(PoolName("spot"));
   }
-  void look(Duration later) {
+  // A pass up to its plan, and its end.
+  void begin_pass(Duration later) {
     now_ += later;
-    memory_.learn(picture_, plan_, now_);
-    memory_.show_market(picture_);
+    memory_.learn_from_picture(picture_, now_);
+    memory_.show(picture_);
+  }
+  void end_pass() { memory_.learn_from_plan(picture_, plan_, now_); }
+  // A whole pass; shown is what is known after it.
+  void look(Duration later) {
+    begin_pass(later);
+    end_pass();
+    memory_.show(picture_);
   }
   [[nodiscard]] const plan::Pool& spot() const { return picture_.snapshot.pools[0]; }
 
@@ -106,6 +115,42 @@ TEST_F(Market, TheLossOfTheLastNodeIsAGap) {
   look(1min);
   EXPECT_EQ(spot().seen_state, MarketState::kGap);
   EXPECT_EQ(spot().seen_age, 1min);  // since it was seen up, at most
+}
+
+TEST_F(Market, ALossIsKnownToThePlanThatIsMadeOfThePictureInWhichItIsFirstSeen) {
+  nodes(1);
+  look(0s);
+  const market::LifeEstimate before = spot().offering.life;
+  nodes(0);
+  begin_pass(1min);
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+  EXPECT_EQ(spot().seen_at, now_);
+  ASSERT_TRUE(before.fresh && spot().offering.life.fresh);
+  EXPECT_LT(*spot().offering.life.fresh, *before.fresh);
+}
+
+TEST_F(Market, ALaunchThatAPlanFindsFailedMakesAGapOfTheWindowThatItsPictureShowed) {
+  nodes(2);
+  look(0s);
+  plan_.stock_outs.push_back({.pool = 0, .since = kNow});
+  begin_pass(1min);
+  EXPECT_EQ(spot().seen_state, MarketState::kWindow);
+  end_pass();
+  memory_.show(picture_);
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+  EXPECT_EQ(spot().seen_at, now_);
+  EXPECT_EQ(spot().seen_age, 1min);
+}
+
+TEST_F(Market, ALossInTheSecondInWhichThePoolWasSeenIsAGap) {
+  nodes(1);
+  look(0s);
+  look(10min);
+  nodes(0);
+  look(0s);
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+  EXPECT_EQ(spot().seen_at, now_);
+  EXPECT_EQ(interruptions(), 1);
 }
 
 TEST_F(Market, ALaunchThatFailedIsAGapThoughOtherNodesAreThere) {

@@ -40,7 +40,8 @@ std::vector<Work> work_for(const std::string& kind, const World& world,
   plan::Plan plan = plan_of_training;
   plan.pools.resize(picture.pools.size());
   PoolMemory memory;
-  memory.learn(picture, plan, kNow);
+  memory.learn_from_picture(picture, kNow);
+  memory.learn_from_plan(picture, plan, kNow);
   Reconciler reconciler(observe);
   auto result = reconciler.reconcile(
       world, picture, plan, memory, [](const auto&) { return Trouble(); }, kNow);
@@ -413,7 +414,8 @@ TEST(ReconcilePool, counts_alone_are_written_at_most_once_a_second) {
     plan::Plan plan;
     plan.pools.push_back({.used = AcceleratorCount(used)});
     PoolMemory memory;
-    memory.learn(picture, plan, now);
+    memory.learn_from_picture(picture, now);
+    memory.learn_from_plan(picture, plan, now);
     return reconciler.reconcile(
         builder.world, picture, plan, memory, [](const auto&) { return Trouble(); }, now);
   };
