@@ -164,7 +164,9 @@ EvidenceByPool evidence_of(const Picture& picture) {
 
 // A node that is given back leaves neither a pod behind that has not ended nor an attempt that was
 // lost: fewer nodes alone are no loss. When the pods have been cleared away, nothing says any more
-// that the attempt was lost with its node, but a node less does.
+// that the attempt was lost with its node, but a node less does, or that there is none any more.
+// What is written down already is not counted again, but was lost all the same: the decision that
+// follows from it may still have to be made.
 std::set<PoolName> PoolMemory::learn_unseen(const Picture& picture, Instant now) {
   const EvidenceByPool found = evidence_of(picture);
   std::set<PoolName> losses;
@@ -172,7 +174,9 @@ std::set<PoolName> PoolMemory::learn_unseen(const Picture& picture, Instant now)
     const auto& recorded = picture.pools[i]->status.nodes;
     const PoolName& name = picture.snapshot.pools[i].name;
     const auto evidence = found.find(name);
-    if (!recorded || evidence == found.end()) continue;
+    if (evidence == found.end()) continue;
+    if (!evidence->second.nodes.empty() || picture.ready_nodes[i] == 0) losses.insert(name);
+    if (!recorded) continue;
     const std::int64_t fewer = recorded->ready - picture.ready_nodes[i];
     const std::int64_t lost = std::min(fewer, static_cast<std::int64_t>(evidence->second.count()));
     const Duration life = std::max(now - evidence->second.since.value_or(now), Duration(0));

@@ -66,8 +66,8 @@ Scenario cancelled() {
   return story;
 }
 
-// On one pool: whether another one is taken after a loss depends on whether the loss is known when
-// it is decided, which is not what this is about.
+// On one pool: where the successor goes depends on how long after the loss it is decided, and with
+// an outage in between that is minutes later. It is not what this is about.
 Scenario zombie() {
   Scenario story = checkpoint_story(
       "an_attempt_that_is_cut_off_commits_nothing_over_its_successor",

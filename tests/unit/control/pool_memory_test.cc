@@ -244,6 +244,29 @@ TEST_F(Market, WhatAnEarlierLifeHasCountedIsNotCountedAgain) {
   EXPECT_EQ(interruptions(), 1);
 }
 
+// The operator ended between the record of the loss and the decision that follows from it.
+TEST_F(Market, ALossThatAnEarlierLifeHasCountedIsAGapAllTheSame) {
+  nodes(0);
+  recorded(0, 1);
+  lost_pod("node-7");
+  begin_pass(0s);
+  EXPECT_EQ(interruptions(), 1);
+  EXPECT_EQ(spot().seen_state, MarketState::kGap);
+}
+
+TEST_F(Market, AnAttemptThatWasLostWithoutANamedNodeIsNoGapWhileNodesAreThere) {
+  nodes(1);
+  recorded(1, 0);
+  pods_leave();
+  plan::TrainingWorkload job;
+  job.placement = {.pool = 0, .attempt = AttemptNumber(1), .since = kNow - 5h};
+  job.state = plan::AttemptState::kLost;
+  picture_.snapshot.training = {job};
+  picture_.training_children.resize(1);
+  begin_pass(0s);
+  EXPECT_EQ(spot().seen_state, MarketState::kWindow);
+}
+
 TEST_F(Market, FewerNodesAloneAreNoLoss) {
   nodes(1);
   recorded(4, 0);
