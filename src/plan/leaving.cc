@@ -32,27 +32,33 @@ AttemptFacts facts_of(const TrainingWorkload& workload) {
           .running_since = workload.running_since};
 }
 
-// The attempt should be done, by its estimate, before the notice runs out.
-bool finishes_before(const Pass& pass, const Job& job, Instant deadline) {
+// When the attempt should be done, by its estimate.
+std::optional<Instant> estimated_end(const Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
-  if (workload.state != AttemptState::kRunning || !workload.duration) return false;
-  const Hours left = Hours(*workload.duration) - work_done(pass, job);
+  if (workload.state != AttemptState::kRunning || !workload.duration) return std::nullopt;
+  const Duration resumed =
+      workload.checkpointing ? workload.checkpointing->resumed_work : Duration(0);
   const Offer* offer = pass.kind(job).find(job.pool);
   const double speed = offer != nullptr ? offer->rates.speed : 1.0;
-  return left.count() > 0 && pass.now + std::chrono::ceil<Duration>(left / speed) < deadline;
+  return pass.past(workload.running_since.value_or(job.placed_at())) +
+         std::chrono::ceil<Duration>(Hours(*workload.duration - resumed) / speed);
 }
 
-}  // namespace
-
-std::optional<Leave> notice_for(const Pass& pass, const Job& job) {
-  if (pass.notices.empty() || !is_alive(*job.workload) || !job.workload->gang) return std::nullopt;
-  std::optional<Leave> leave;
+// What is said of its nodes, all of them together.
+struct Said {
+  std::optional<Leave> notice;
   std::optional<Instant> hint;
+};
+
+Said said_of_nodes(const Pass& pass, const Job& job) {
+  Said said;
+  if (pass.notices.empty() || !is_alive(*job.workload) || !job.workload->gang) return said;
+  std::optional<Leave>& leave = said.notice;
   for (const Bound& at : job.workload->bound) {
     const Notice* notice = pass.notices[at.node];
     if (notice == nullptr) continue;
     if (notice->kind == NoticeKind::kRebalance) {
-      hint = std::min(hint.value_or(notice->first_seen), notice->first_seen);
+      said.hint = std::min(said.hint.value_or(notice->first_seen), notice->first_seen);
       continue;
     }
     if (!leave) leave = Leave{.reason = SaveReason::kNotice, .since = notice->first_seen};
@@ -60,11 +66,30 @@ std::optional<Leave> notice_for(const Pass& pass, const Job& job) {
     if (notice->deadline)
       leave->deadline = std::min(leave->deadline.value_or(*notice->deadline), *notice->deadline);
   }
-  if (leave && leave->deadline && finishes_before(pass, job, *leave->deadline))
-    leave->reason = SaveReason::kPrecaution;
-  if (leave) return leave;
-  if (hint) return Leave{.reason = SaveReason::kPrecaution, .since = *hint};
+  return said;
+}
+
+// Until then it stays in spite of the notice: it should be done before that runs out.
+std::optional<Instant> stays_until(const Pass& pass, const Job& job, const Leave& notice) {
+  const auto end = notice.deadline ? estimated_end(pass, job) : std::nullopt;
+  return end && pass.now < *end && *end < *notice.deadline ? end : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Leave> notice_for(const Pass& pass, const Job& job) {
+  Said said = said_of_nodes(pass, job);
+  if (said.notice) {
+    if (stays_until(pass, job, *said.notice)) said.notice->reason = SaveReason::kPrecaution;
+    return said.notice;
+  }
+  if (said.hint) return Leave{.reason = SaveReason::kPrecaution, .since = *said.hint};
   return std::nullopt;
+}
+
+std::optional<Instant> obeys_notice_at(const Pass& pass, const Job& job) {
+  const Said said = said_of_nodes(pass, job);
+  return said.notice ? stays_until(pass, job, *said.notice) : std::nullopt;
 }
 
 bool is_being_displaced(const TrainingWorkload& workload) {

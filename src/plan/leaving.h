@@ -20,6 +20,9 @@ bool lost_a_node(const Snapshot& snapshot, const TrainingWorkload& workload);
 // (control/replica_saves.h).
 std::optional<Leave> notice_for(const Pass& pass, const Job& job);
 
+// When a notice that the attempt should be done before makes it leave after all: it was not done.
+std::optional<Instant> obeys_notice_at(const Pass& pass, const Job& job);
+
 // The displacement or move that is under way: recorded, and not settled yet.
 bool is_being_displaced(const TrainingWorkload& workload);
 

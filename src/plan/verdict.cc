@@ -327,6 +327,7 @@ void consider_job(Pass& pass, const Job& job) {
   const TrainingWorkload& workload = *job.workload;
   if (job.hours) pass.wake.consider(job.hours->next);
   if (!job.waiting() && !job.placed()) return;
+  if (job.continues) pass.wake.consider(obeys_notice_at(pass, job));
   const DemandKind& kind = pass.kind(job);
   if (job.continues && workload.state == AttemptState::kStarting) {
     const std::int64_t bound =

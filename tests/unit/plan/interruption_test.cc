@@ -191,6 +191,20 @@ TEST_F(InterruptionScene, AnAttemptThatIsDoneBeforeTheNodeGoesStays) {
   EXPECT_EQ(decision().interruption->save->reason, SaveReason::kPrecaution);
 }
 
+// What the notice changes comes at an instant that the plan has told.
+TEST_F(InterruptionScene, AnAttemptThatIsNotDoneWhenItShouldBeObeysTheNoticeAfterAll) {
+  job().duration = 2h + 1min;
+  job().checkpointing.reset();
+  notice(0, 120s);
+  ASSERT_EQ(decision().verdict, TrainingVerdict::kKeep);
+  EXPECT_EQ(planned_->plan().wake_at, world_.now + 1min);
+  world_.now += 1min - 1ms;
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kKeep);
+  world_.now += 1ms;
+  EXPECT_EQ(decision().verdict, TrainingVerdict::kPlace);
+  EXPECT_EQ(decision().cause, Cause::kNotice);
+}
+
 TEST_F(InterruptionScene, AHintIsASaveAndNoFarewell) {
   notice(0, 0s, NoticeKind::kRebalance);
   world_.snapshot.notices[0].deadline.reset();
