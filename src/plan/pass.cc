@@ -405,10 +405,43 @@ void Pass::repack() {
   claim_unbound();
 }
 
+// All of the bound replicas on the nodes that they are on, or none.
+bool Pass::take_again(const Need& need, const std::vector<Bound>& bound) {
+  std::vector<Bound> held;
+  for (const Bound& at : bound) {
+    for (std::int64_t replica = 0; replica < at.replicas; ++replica) {
+      if (!room.take_on(at.node, need)) {
+        room.release(need, held);
+        return false;
+      }
+      held.push_back({.node = at.node, .replicas = 1});
+    }
+  }
+  return true;
+}
+
+// Whoever lost its slots and gets the same ones back has lost nothing. Others on the same pool are
+// not the same: what is to have its own would find no room.
+bool Pass::regain(Job& job, std::size_t where) {
+  const TrainingWorkload& workload = *job.workload;
+  const bool lost_here = workload.placement && workload.placement->pool == where &&
+                         (job.ended == Cause::kDisplaced || job.ended == Cause::kPriceMove);
+  if (!lost_here) return false;
+  if (!job.stays_until_saved() && !take_again(kind(job).need, workload.bound)) return false;
+  job.continues = true;
+  job.saving = false;
+  job.step.reset();
+  job.ended.reset();
+  job.displaced_by.reset();
+  return true;
+}
+
 void Pass::place(Job& job, const Offer& offer, Cause cause) {
   const Demand& demand = job.workload->demand;
-  job.taken = room.take(offer.pool, kind(job).need, demand.replicas);
-  SPILLWAY_CHECK(count(job.taken) ==
+  const bool regained = cause == Cause::kReservedBaseline && regain(job, offer.pool);
+  const std::int64_t held = regained ? count(job.workload->bound) : 0;
+  job.taken = room.take(offer.pool, kind(job).need, demand.replicas - held);
+  SPILLWAY_CHECK(held + count(job.taken) ==
                  demand.replicas);  // all or nothing: whoever places has asked for room
   job.standing = Job::Standing::kPlaced;
   job.pool = offer.pool;

@@ -207,6 +207,8 @@ class Pass {
   void occupy();
   void claim_unbound();
   void note_stock_out(std::size_t pool, Instant since);
+  bool regain(Job& job, std::size_t where);
+  bool take_again(const Need& need, const std::vector<Bound>& bound);
   // Every change of what is held on a pool passes here.
   void account(std::size_t pool, const Demand& demand, std::int64_t replicas);
   Share& share_on(Service& service, std::size_t pool);

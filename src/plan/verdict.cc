@@ -129,14 +129,6 @@ Cause keep_cause(const Pass& pass, const Job& job) {
                                                           : Cause::kCheapest;
 }
 
-// Whoever lost its slots and got the same ones back in one pass has lost nothing.
-bool has_regained(const Job& job) {
-  const auto& before = job.workload->placement;
-  return job.placed() && before && job.ended && before->pool == job.pool &&
-         job.chosen == Cause::kReservedBaseline &&
-         (job.ended == Cause::kDisplaced || job.ended == Cause::kPriceMove);
-}
-
 // It is to leave and has not saved yet: what was chosen is for afterwards.
 void report_saving(Pass& pass, const Job& job, TrainingDecision& decision) {
   decision.verdict = TrainingVerdict::kKeep;
@@ -149,7 +141,7 @@ void report_saving(Pass& pass, const Job& job, TrainingDecision& decision) {
 
 void report_placed(Pass& pass, const Job& job, TrainingDecision& decision) {
   const auto& before = job.workload->placement;
-  if (job.continues || has_regained(job)) {
+  if (job.continues) {
     decision.verdict = TrainingVerdict::kKeep;
     decision.cause = keep_cause(pass, job);
     decision.placement = before;
@@ -199,10 +191,6 @@ TrainingDecision decide_training(Pass& pass, std::size_t index) {
   Job& job = pass.jobs[index];
   TrainingDecision decision{
       .workload = index, .hours = job.hours, .counts_as_user_failure = job.user_failure};
-  if (has_regained(job)) {
-    job.step.reset();
-    job.saving = false;
-  }
   cancel_what_is_not_wanted(pass, job);
   report(pass, job, decision);
   report_checkpointing(pass, job, decision);

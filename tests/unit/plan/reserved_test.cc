@@ -194,6 +194,26 @@ TEST_F(AmongJobs, AServiceIsNeverDisplacedByAJobOfItsPriority) {
   EXPECT_EQ(world.plan().shares_of("api"), "od:8");
 }
 
+// Three slots of a half node each are to be had only when the small job's replicas come together:
+// where they run there is room for two. It stays on the pool, on other nodes, and so anew.
+TEST(Reserved, WhoHasToMoveToOtherNodesOfItsPoolStartsAnew) {
+  World world;
+  world.reserved("own", {.nodes = 2});
+  world.job("small", {.replicas = 3, .per_replica = 1});
+  world.runs("small", "own");
+  const std::size_t first = world.job_named("small").bound.front().node;
+  const std::size_t second = first == 0 ? 1 : 0;
+  world.job_named("small").bound = {{.node = first, .replicas = 2},
+                                    {.node = second, .replicas = 1}};
+  world.job("gang", {.replicas = 3, .per_replica = 4, .priority = 1});
+  const Planned planned = world.plan();
+  EXPECT_EQ(planned.pool_of("gang"), "own");
+  EXPECT_EQ(planned.pool_of("small"), "own");
+  EXPECT_EQ(planned.job("small").verdict, TrainingVerdict::kPlace);
+  EXPECT_EQ(planned.job("small").cause, Cause::kDisplaced);
+  EXPECT_EQ(planned.attempt_of("small"), AttemptNumber(2));
+}
+
 // The operator ended after the winner's placement was written and before the loser's.
 TEST(Reserved, ADisplacementThatWasInterruptedHalfWayIsFinished) {
   World world;
