@@ -67,16 +67,28 @@ class PlaceList {
     std::int64_t movable = 0;
     if (service_.whole) movable = movable_on(pass_, service_, api::Tier::kOnDemand);
     const std::int64_t stays = std::max<std::int64_t>(stand_ins.held - movable, 0);
-    const double settled_cost = with_margin(pass_, stand_ins.cost);
     places.push_back({.replicas = stays, .cost = 0});
-    if (std::isinf(stand_ins.cost)) return;
-    places.push_back({.replicas = stand_ins.held - stays, .cost = settled_cost});
-    places.push_back({.replicas = replicas, .cost = stand_ins.cost});
+    const bool for_sale = !std::isinf(stand_ins.cost);
+    const double cost = for_sale ? stand_ins.cost : cost_of_held_on_demand();
+    if (std::isinf(cost)) return;
+    places.push_back({.replicas = stand_ins.held - stays, .cost = with_margin(pass_, cost)});
+    if (for_sale) places.push_back({.replicas = replicas, .cost = cost});
   }
 
   std::vector<Places> places;
 
  private:
+  // What is held is there although no more of it is to be had; infinite when its price is unknown.
+  [[nodiscard]] double cost_of_held_on_demand() const {
+    double lowest = kInfinite;
+    for (const Offer& offer : pass_.kind(service_).bought) {
+      const bool held = offer.tier == api::Tier::kOnDemand && offer.price_known &&
+                        service_.find(offer.pool) != nullptr;
+      if (held) lowest = std::min(lowest, fresh_cost(pass_, offer));
+    }
+    return lowest;
+  }
+
   Pass& pass_;
   const Service& service_;
 };

@@ -345,6 +345,9 @@ void upset(World& world, const Limits& limits) {
   for (InferenceWorkload& service : world.snapshot.inference) {
     if (one_in(10)) service.terminating = true;
     if (one_in(2)) service.demand.replicas = number(0, 12);
+    if (service.floor_through_zone_loss)  // never above what is asked for (snapshot.h)
+      service.floor_through_zone_loss =
+          std::min(*service.floor_through_zone_loss, service.demand.replicas);
     for (InferenceAllocation& allocation : service.allocations) {
       if (!one_in(6)) continue;
       allocation.bound.clear();

@@ -233,7 +233,7 @@ struct InferenceWorkload {
   std::int64_t overprovision = 0;
   api::OnDemandFallback fallback = api::OnDemandFallback::kWhileNotReady;
   // So many replicas have to be ready even after all spot capacity of any one zone was lost without
-  // a word; nullopt: nobody asks for that.
+  // a word; nullopt: nobody asks for that. Never more than demand.replicas.
   std::optional<std::int64_t> floor_through_zone_loss;
   Duration drain = std::chrono::seconds(30);  // what a replica gets to finish its requests
   Duration launch_timeout{};

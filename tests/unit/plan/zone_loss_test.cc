@@ -173,5 +173,17 @@ TEST_F(ZoneLoss, WithoutASpotShareNothingIsSpread) {
   EXPECT_EQ(world.plan().shares_of("api"), "od:3");
 }
 
+// No zone takes what is on on-demand. That no more of it is to be had is no reason to buy spot
+// beside it.
+TEST_F(ZoneLoss, WhatStandsInIsEnoughThoughNoMoreOfItIsToBeHad) {
+  serve(1, 1);
+  world.serves("api", "od", 1);
+  for (const char* pool : {"spot-b", "spot-c", "od"}) {
+    world.pool_named(pool).offering.availability = market::Availability::kStockedOut;
+    world.pool_named(pool).offering.retry_at = world.now + 2min;
+  }
+  EXPECT_EQ(world.plan().shares_of("api"), "od:1");
+}
+
 }  // namespace
 }  // namespace spillway::plan::test
