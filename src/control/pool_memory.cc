@@ -160,22 +160,30 @@ EvidenceByPool evidence_of(const Picture& picture) {
   return found;
 }
 
+bool names_what_went(const Evidence& evidence, const std::set<NodeName>& present) {
+  if (evidence.attempts > 0 && present.empty()) return true;
+  return !std::ranges::includes(present, evidence.nodes);
+}
+
 }  // namespace
 
 // A node that is given back leaves neither a pod behind that has not ended nor an attempt that was
 // lost: fewer nodes alone are no loss. When the pods have been cleared away, nothing says any more
 // that the attempt was lost with its node, but a node less does, or that there is none any more.
 // What is written down already is not counted again, but was lost all the same: the decision that
-// follows from it may still have to be made.
+// follows from it may still have to be made. A node that is silent is not gone.
 std::set<PoolName> PoolMemory::learn_unseen(const Picture& picture, Instant now) {
   const EvidenceByPool found = evidence_of(picture);
+  std::vector<std::set<NodeName>> present(picture.pools.size());
+  for (const plan::Node& node : picture.snapshot.nodes)
+    present[node.pool].insert(node.name);
   std::set<PoolName> losses;
   for (std::size_t i = 0; i < picture.pools.size(); ++i) {
     const auto& recorded = picture.pools[i]->status.nodes;
     const PoolName& name = picture.snapshot.pools[i].name;
     const auto evidence = found.find(name);
     if (evidence == found.end()) continue;
-    if (!evidence->second.nodes.empty() || picture.ready_nodes[i] == 0) losses.insert(name);
+    if (names_what_went(evidence->second, present[i])) losses.insert(name);
     if (!recorded) continue;
     const std::int64_t fewer = recorded->ready - picture.ready_nodes[i];
     const std::int64_t lost = std::min(fewer, static_cast<std::int64_t>(evidence->second.count()));

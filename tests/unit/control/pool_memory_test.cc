@@ -267,6 +267,18 @@ TEST_F(Market, AnAttemptThatWasLostWithoutANamedNodeIsNoGapWhileNodesAreThere) {
   EXPECT_EQ(spot().seen_state, MarketState::kWindow);
 }
 
+// The attempt on it was given up; the node may come back, and its pool was not taken from anybody.
+TEST_F(Market, ASilentNodeThatIsStillThereIsNoGap) {
+  nodes(1);
+  pods_leave();
+  picture_.snapshot.nodes[0].usable = false;
+  picture_.ready_nodes = {0, 0};
+  recorded(0, 0);
+  lost_pod("node-0");
+  begin_pass(0s);
+  EXPECT_NE(spot().seen_state, MarketState::kGap);
+}
+
 TEST_F(Market, FewerNodesAloneAreNoLoss) {
   nodes(1);
   recorded(4, 0);
