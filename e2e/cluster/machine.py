@@ -19,7 +19,7 @@ PAUSE_IMAGE = "spillway.dev/pause:1"
 START_TIMEOUT = 60  # seconds
 END_TIMEOUT = 10
 # Debian packages with the programs of a node (scripts/setup test).
-PROGRAMS = ("containerd", "runc", "ctr", "iptables", "ip", "unshare")
+PROGRAMS = ("containerd", "runc", "ctr", "iptables", "ip", "unshare", "nsenter")
 
 CONTAINERD = """\
 version = 2
@@ -149,6 +149,14 @@ class Machine:
         partial.write_text(json.dumps(said))
         partial.replace(self._metadata)
 
+    def run(self, *command):
+        """What a command of this machine prints in the node's network."""
+        inside = ["nsenter", f"--net=/proc/{self._first_process}/ns/net", *command]
+        result = subprocess.run(inside, capture_output=True, text=True)
+        if result.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)} on {self.name}: {result.stderr.strip()}")
+        return result.stdout
+
     def load_image(self, archive):
         """Makes an image known on this node; `archive` is one of images.write_image."""
         self._ctr("images", "import", str(archive))
@@ -203,6 +211,7 @@ class Machine:
         self._write_json("kube-proxy.json", self._kube_proxy())
         network = {
             "bridge": BRIDGE,
+            "hardware_address": self._network.node_hardware_address(self.index),
             "address": self.address,
             "prefix": self._network.prefix_length,
             "gateway": self._network.address,

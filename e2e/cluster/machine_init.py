@@ -84,7 +84,7 @@ def set_up_network(network):
     bridge = network["bridge"]
     run("ip", "link", "set", "lo", "up")
     run("ip", "address", "add", f"{network['metadata']}/32", "dev", "lo")
-    run("ip", "link", "add", bridge, "type", "bridge")
+    run("ip", "link", "add", bridge, "address", network["hardware_address"], "type", "bridge")
     run("ip", "link", "set", "eth0", "master", bridge, "up")
     run("ip", "address", "add", f"{network['address']}/{network['prefix']}", "dev", bridge)
     run("ip", "link", "set", bridge, "up")

@@ -35,7 +35,8 @@ class Network:
         self.bridge = f"spillway{number}"
         self.address = f"10.{number}.0.1"
         # A bridge without one of its own takes the lowest of its ports: whenever a node came or went,
-        # all others could be cut off from this machine for the ten seconds until they asked again.
+        # all others could be cut off from this machine for the ten seconds until they asked again;
+        # and whenever a pod came or went, its node from all others.
         self.hardware_address = f"02:73:77:00:00:{number:02x}"
         self.prefix_length = 16
         self.service_addresses = f"10.{number + COUNT}.0.0/16"
@@ -69,6 +70,10 @@ class Network:
     def pod_addresses(self, index):
         """First and last address of the pods of node `index`, which counts from 1."""
         return f"10.{self.number}.{index}.2", f"10.{self.number}.{index}.254"
+
+    def node_hardware_address(self, index):
+        """Of the bridge of node `index`: see `hardware_address`."""
+        return f"02:73:77:00:{index:02x}:{self.number:02x}"
 
     def cgroup(self, node):
         """The control group, in every hierarchy, of all that runs on a node."""

@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from cluster import wait_until
+from cluster.machine import BRIDGE
 from cluster.network import ip
 
 WAIT = 60  # seconds: far above what is needed
@@ -276,21 +277,27 @@ def test_what_runs_on_a_disconnected_node_goes_on_alone(machines, busybox, run, 
     assert processes_with("87654") == before
 
 
-def test_a_port_that_comes_or_goes_leaves_the_machines_own_address_alone(cluster):
-    """Else nodes would speak for ten seconds to an address that is no more: at random, whenever
-    another node came.
+def test_a_port_that_comes_or_goes_leaves_the_address_of_its_bridge_alone(cluster, machines):
+    """Else others would speak for up to ten seconds to an address that is no more: at random, to this
+    machine whenever a node came or went, and to a node whenever a pod of it did.
     """
-    bridge = cluster.network.bridge
+    for bridge, run in (
+        (cluster.network.bridge, ip),
+        (BRIDGE, lambda *arguments: machines["node-a"].run("ip", *arguments)),
+    ):
+        _check_address_stays(bridge, run)
 
+
+def _check_address_stays(bridge, run):
     def address():
-        return json.loads(ip("-json", "link", "show", bridge))[0]["address"]
+        return json.loads(run("-json", "link", "show", bridge))[0]["address"]
 
     before = address()
     port = f"{bridge}low"
-    ip("link", "add", port, "address", "02:00:00:00:00:01", "type", "veth", "peer", f"{bridge}end")
+    run("link", "add", port, "address", "02:00:00:00:00:01", "type", "veth", "peer", f"{bridge}end")
     try:
-        ip("link", "set", port, "master", bridge, "up")
-        assert address() == before
+        run("link", "set", port, "master", bridge, "up")
+        assert address() == before, bridge
     finally:
-        ip("link", "delete", port)
-    assert address() == before
+        run("link", "delete", port)
+    assert address() == before, bridge
