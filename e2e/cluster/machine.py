@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from . import metadata_service, tools
+from . import kube_proxy, metadata_service, tools
 from .network import ip
 from .processes import Process, process_start_time
 from .waiting import wait_until
@@ -156,6 +156,22 @@ class Machine:
         if result.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} on {self.name}: {result.stderr.strip()}")
         return result.stdout
+
+    def service_backends(self, address):
+        """The addresses of pods to which this node sends what is asked of the Service with that
+        cluster IP: what kube-proxy has made of the endpoints so far.
+        """
+        return kube_proxy.backends(self.run("iptables-save", "-t", "nat"), address)
+
+    def unanswered(self, address):
+        """Address of a pod -> connections to the Service with that cluster IP which this node has
+        sent there in the last two minutes, and which were never answered. None where the kernel does
+        not show its connections.
+        """
+        connections = pathlib.Path(f"/proc/{self._first_process}/net/nf_conntrack")
+        if not connections.exists():
+            return None
+        return kube_proxy.unanswered(connections.read_text(), address)
 
     def load_image(self, archive):
         """Makes an image known on this node; `archive` is one of images.write_image."""

@@ -119,10 +119,11 @@ def test_pods_of_two_nodes_and_the_machine_reach_a_service_by_address_and_pods_b
         service("web", {"app": "web"}, 8000),
         service("ranks", {"app": "web"}, 8000, clusterIP="None", publishNotReadyAddresses=True),
     )
-    wait_pod("server", "Running")
+    server = wait_pod("server", "Running")
     address = kubectl.json("get", "service", "web", f"--namespace={namespace}")["spec"]["clusterIP"]
     fetch = f"http://{address}:8000/index.html"
     wait_until(lambda: urllib.request.urlopen(fetch, timeout=2).read() == b"hello\n", WAIT, fetch)
+    assert machines["node-a"].service_backends(address) == {server["status"]["podIP"]}
     for node in ("node-a", "node-b"):
         script = f"wget -q -O - {fetch} && wget -q -O - http://server.ranks:8000/index.html"
         run(pod(f"client-{node}", [container("main", busybox, script)], node=node))

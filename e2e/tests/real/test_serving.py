@@ -1,6 +1,6 @@
 """A model server under load while the node of one of its replicas goes: after a notice no request
 fails; without a word those that the dead replica is asked for, until Kubernetes takes it out of the
-endpoints.
+endpoints and kube-proxy has followed.
 """
 
 import datetime
@@ -23,7 +23,6 @@ NOTICE = 60  # seconds
 # docs/inference.md states the bound: as long as a kubelet may be silent, and this: until the node
 # controller looks, the endpoints follow, and kube-proxy follows them.
 AFTER_GRACE = 10  # seconds
-KUBE_PROXY = 5  # seconds of these
 
 
 @pytest.fixture(scope="session")
@@ -79,11 +78,15 @@ def chat(world, pools, server_image):
 
 
 @pytest.fixture
-def load(world, chat):
-    """Twenty requests a second to the address of the Service, from outside the nodes."""
+def service_address(world, chat):
     services = world.services(chat.selector)
-    address = next(s["spec"]["clusterIP"] for s in services if s["spec"]["clusterIP"] != "None")
-    started = Load(address, 80)
+    return next(s["spec"]["clusterIP"] for s in services if s["spec"]["clusterIP"] != "None")
+
+
+@pytest.fixture
+def load(chat, service_address):
+    """Twenty requests a second to the address of the Service, from outside the nodes."""
+    started = Load(service_address, 80)
 
     def all_answer():  # those that stood in until spot was ready may have answered before them
         serve = set(serving(chat))
@@ -167,24 +170,37 @@ def test_a_node_that_goes_after_a_notice_costs_no_request(machines, pools, chat,
 
 
 def test_a_node_that_dies_without_a_word_costs_requests_for_a_bounded_time(
-    cluster, world, pools, chat, load
+    cluster, world, machines, pools, chat, service_address, load
 ):
+    entrance = machines["node-a"]
     name, victim = replica_on_spot(chat)
     address = next(p["status"]["podIP"] for p in chat.pods() if p["metadata"]["name"] == name)
     assert address in ready_addresses(world)
+    assert address in entrance.service_backends(service_address)
     before = len(load.requests())
     cut = time.monotonic()
     pools["spot"].lose_silently(victim)
     wait_until(lambda: address not in ready_addresses(world), WAIT, "it to leave the endpoints")
     out = time.monotonic()
+    wait_until(
+        lambda: address not in entrance.service_backends(service_address),
+        WAIT,
+        "it to be forgotten",
+    )
+    forgotten = time.monotonic()
     replaced_at = wait_replaced(chat, victim)
     wait_until(lambda: len(load.requests(replaced_at)) >= 40, WAIT, "two more seconds of requests")
     requests = load.stop()
     failed = report("without a word", requests, cut)
+    in_vain = entrance.unanswered(service_address)
+    print(f"asked in vain: {in_vain}; the dead replica was {address}")
     print(f"out of the endpoints at most {out - cut:.1f} s after the power cut")
+    print(f"out of the rules of kube-proxy at most {forgotten - out:.1f} s later")
     print(f"three serve again {replaced_at - cut:.1f} s after it, of which 3 s are loading")
     assert before and failed, "the dead replica was never asked: the test shows nothing"
     # What it had in hand is lost with it; before that nothing failed.
     assert not [request for request in failed if request.began + request.seconds < cut]
-    assert not [request for request in failed if request.began > out + KUBE_PROXY]
+    # As soon as kube-proxy has heard of it nothing more is sent there.
+    assert not [request for request in failed if request.began > forgotten]
+    assert in_vain is None or set(in_vain) == {address}, "another was asked in vain"
     assert failed[-1].began - cut <= cluster.lost_node_seconds + AFTER_GRACE
