@@ -18,6 +18,8 @@ from support.trainer import TOLD_TO_END, WAIT, Gang
 RANKS = 2
 STEPS = 400
 MODEL = [f"--steps={STEPS}", "--interval=50", "--hidden=256", "--peer-seconds=20"]
+# Whom something is to happen to in between: four seconds from the first step to the last.
+PACE = "--step-milliseconds=10"
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(start, expected):
     attempt, saved = 0, 0
     while attempt < 20:
         attempt += 1
-        gang = start(attempt, "--step-milliseconds=2")
+        gang = start(attempt, *([PACE] if attempt <= 4 else []))
         if attempt <= 4:
             gang.wait_step(min(saved + draw.randrange(20, 120), STEPS - 10))
             victim = draw.randrange(RANKS)
@@ -72,7 +74,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(start, expected):
 
 
 def test_sigterm_to_one_rank_makes_all_save_the_same_step_and_end(start, expected):
-    gang = start(1, "--step-milliseconds=2")
+    gang = start(1, PACE)
     gang.wait_step(70)
     gang.processes[1].signal(signal.SIGTERM)
     assert gang.wait_end() == [TOLD_TO_END, TOLD_TO_END]
@@ -85,7 +87,7 @@ def test_sigterm_to_one_rank_makes_all_save_the_same_step_and_end(start, expecte
 
 
 def test_sigusr1_to_one_rank_makes_all_save_the_same_step_and_go_on(start, expected):
-    gang = start(1, "--step-milliseconds=2")
+    gang = start(1, PACE)
     gang.wait_step(60)
     gang.processes[0].signal(signal.SIGUSR1)
     assert gang.wait_end() == [0, 0]
@@ -112,7 +114,7 @@ def ask(port, token, body=None):
 
 
 def test_a_save_is_asked_for_over_http_once_and_with_the_token(start):
-    flags = ["--step-milliseconds=5", "--http-port={http_port}", "--http-path=/save"]
+    flags = [PACE, "--http-port={http_port}", "--http-path=/save"]
     gang = start(3, *flags, environment={"SPILLWAY_TOKEN": "ours"})
     gang.wait_step(60)
     port = gang.http_ports[1]

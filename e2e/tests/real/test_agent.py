@@ -15,6 +15,8 @@ from support.object_store import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 WAIT = 90  # seconds: far above what is needed
 STEPS = 300
 FLAGS = [f"--steps={STEPS}", "--interval=1000", "--hidden=4096", "--peer-seconds=10"]
+# Half a minute from the first step to the last: nobody ends before something has happened to him.
+PACE = "--step-milliseconds=100"
 JOB = "training/{namespace}/fit/uid-1/"
 
 
@@ -77,7 +79,7 @@ def test_a_gang_saves_when_asked_and_resumes_on_another_node_with_the_same_bits(
 ):
     expected = expected_weights(*FLAGS)
     machines.add("node-c")
-    gang = start(1, "--step-milliseconds=20")
+    gang = start(1, PACE)
     wait_until(lambda: gang.journal(0).step >= 20, WAIT, "some steps")
 
     deadline = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=60)
@@ -158,7 +160,7 @@ def test_an_attempt_that_was_cut_off_commits_nothing_after_its_successor_has_beg
 
 
 def test_a_deleted_gang_saves_within_its_grace(start, store, namespace):
-    gang = start(1, "--step-milliseconds=20")
+    gang = start(1, PACE)
     wait_until(lambda: gang.journal(0).step >= 20, WAIT, "some steps")
     gang.delete()
     folder = f"{JOB.format(namespace=namespace)}attempt-0001/"

@@ -37,7 +37,7 @@ def test_a_gang_whose_node_loses_power_ends_elsewhere_with_the_same_bits(machine
     assert undisturbed.journal(1).fingerprint == expected
 
     machines.add("node-c")
-    gang = start(2, "--step-milliseconds=20")
+    gang = start(2, "--step-milliseconds=100")  # 30 s: it is not to end before it is cut off
     wait_until(lambda: gang.journal(0).step >= 70, WAIT, "some steps")
     lost = gang.pods()[1]["spec"]["nodeName"]
     machines.kill(lost)

@@ -63,11 +63,12 @@ def test_at_a_notice_one_replica_moves_and_goes_on_where_it_was(
         checkpoint=CHECKPOINT,
         totalSteps=STEPS,
     )
+    wait_until(lambda: job.journal(1, 0).step and job.journal(1, 1).step, WAIT, "both to compute")
+    pool.take("node-c")
     wait_until(lambda: job.journal(1, 0).step >= 130, WAIT, "some steps of the first")
     wait_until(lambda: job.journal(1, 1).step >= 30, WAIT, "some steps of the second")
     before = job.pods(1)
     victim = before[0]["spec"]["nodeName"]
-    pool.take("node-c")
     told_at = datetime.datetime.now(datetime.timezone.utc)
     told = job.journal(1, 0).step
     machines[victim].announce_interruption(told_at + datetime.timedelta(seconds=60))

@@ -35,7 +35,7 @@ def test_a_gang_runs_and_after_the_loss_of_a_node_runs_again_elsewhere(
     expected = undisturbed.journal(1, 0).fingerprint
 
     pool.take("node-c")
-    slow = [*FLAGS, "--step-milliseconds=20"]
+    slow = [*FLAGS, "--step-milliseconds=60"]  # 12 s: it is not to end before it is interrupted
     job = TrainerJob(world, machines, trainer_image, "unlucky", slow, pod_spec=SCRATCH)
     job.wait_step(1, 50, WAIT)
     lost = job.pods(1)[1]["spec"]["nodeName"]
