@@ -6,7 +6,7 @@ import subprocess
 
 from cluster import wait_until
 from support.programs import built
-from support.world import condition, now
+from support.world import WAIT, condition, now
 
 ZONE = "us-east-1a"
 POLICIES = "/apis/spillway.dev/v1alpha1/costpolicies"
@@ -30,16 +30,19 @@ def hours(awake_for, **more):
 
 def wait_asleep(world, pool):
     pool.wait(lambda status: status.get("awake") is False, "the pool to sleep", 60)
-    wait_until(lambda: not pool.pods(), 30, "no pod to be left")
+    wait_until(lambda: not pool.pods(), WAIT, "no pod to be left")
 
 
 def test_a_pool_sleeps_at_the_edge_and_wakes_by_command_whoever_is_away(world):
     world.pool("spot", tier="Spot", zone=ZONE, fixed="0.90", nodes=2, per_node=4)
     operator = world.start_operator(*FLAGS)
-    pool = world.serve("chat", replicas=3, capacity={"spotPercent": 100}, schedule=hours(15))
-    status = pool.wait_ready(3)
+    pool = world.serve("chat", replicas=3, capacity={"spotPercent": 100})
+    pool.wait_ready(3)
+    schedule = hours(15)
+    edge = schedule["exceptUntil"]
+    pool.patch({"spec": {"schedule": schedule}})
+    status = pool.wait(lambda s: s.get("nextTransition") == edge, "to know when it is to sleep")
     assert status["awake"] is True
-    edge = status["nextTransition"]
 
     wait_asleep(world, pool)
     assert now() >= datetime.datetime.strptime(edge, "%Y-%m-%dT%H:%M:%SZ").replace(
@@ -104,7 +107,7 @@ def test_a_policy_suspends_training_of_its_namespaces_and_shows_what_it_does(wor
         def status():
             return world.api.get(f"{POLICIES}/{policy}").get("status", {})
 
-        wait_until(lambda: status().get("asleep"), 30, "the policy to count")
+        wait_until(lambda: status().get("asleep"), WAIT, "the policy to count")
         assert status()["selected"]["trainingJobs"] == 1
         assert status()["awake"] is False and status()["nextTransition"]
         assert condition(status(), "Ready")["reason"] == "Audited"
@@ -113,7 +116,7 @@ def test_a_policy_suspends_training_of_its_namespaces_and_shows_what_it_does(wor
 
         world.api.patch(f"{POLICIES}/{policy}", {"spec": {"mode": "Enforce"}})
         job.wait(lambda each: each["phase"] == "Suspended", "the job to be suspended", 60)
-        wait_until(lambda: not job.pods(), 30, "no pod to be left")
+        wait_until(lambda: not job.pods(), WAIT, "no pod to be left")
         placed = condition(job.status, "Placed")
         print("asleep:", placed["message"])
         assert placed["reason"] == "Asleep" and policy in placed["message"]
@@ -185,7 +188,7 @@ def test_windows_that_contradict_each_other_are_told_and_stop_nothing_that_runs(
         world.kubectl.apply(manifest)
         ready = wait_until(
             lambda: condition(world.api.get(f"{POLICIES}/{policy}").get("status", {}), "Ready"),
-            30,
+            WAIT,
             "the policy to be judged",
         )
         print("policy:", ready["message"])
@@ -201,7 +204,7 @@ def test_windows_that_contradict_each_other_are_told_and_stop_nothing_that_runs(
     status = chat.wait(lambda s: OVERLAP in s.get("awakeReason", ""), "to say what is wrong")
     print("service:", status["awakeReason"])
     assert status["awake"] is True and len(chat.pods()) == 2
-    wait_until(lambda: world.events("chat", "HoursUnreadable"), 30, "an event")
+    wait_until(lambda: world.events("chat", "HoursUnreadable"), WAIT, "an event")
     chat.patch_scale(3)
     chat.wait_ready(3)
 
