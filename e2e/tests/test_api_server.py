@@ -4,7 +4,7 @@ import time
 
 from cluster import wait_until
 from support.installation import wait_established
-from support.world import is_true
+from support.world import WAIT, is_true
 
 ZONE_A = "us-east-1a"
 # What a client may say at level error when its server is gone.
@@ -64,7 +64,7 @@ def test_an_api_server_that_does_not_answer_costs_leadership_and_nothing_else(wo
     assert operator.process.exit_code == 1
     operator.expect_errors(UNREACHABLE)
     wait_until(
-        lambda: cluster.api.request("GET", "/readyz")[0] == 200, 30, "the API server to answer"
+        lambda: cluster.api.request("GET", "/readyz")[0] == 200, WAIT, "the API server to answer"
     )
     operator.start()  # as the kubelet does
     after = world.train("after", replicas=2)
@@ -89,7 +89,7 @@ def test_a_short_silence_of_the_api_server_is_survived(world, cluster):
         cluster.resume("kube-apiserver")
     after = world.train("after")
     after.wait_running(pool, attempt=1, timeout=60)
-    wait_until(lambda: lease_renewals(operator) > renewals, 15, "the lease to be renewed again")
+    wait_until(lambda: lease_renewals(operator) > renewals, WAIT, "the lease to be renewed again")
     assert operator.process.pid == pid and operator.metric("spillway_leader") == 1
     assert expected_jobs(world, "before-1", "after-1")
 
@@ -119,7 +119,7 @@ def test_a_kind_that_is_removed_and_installed_again_is_served_again(world, kubec
     crd.pop("status")
     kubectl.apply(crd, "--server-side")
     wait_established(kubectl, "crd/trainingjobs.spillway.dev")
-    after = wait_until(lambda: world.train("after"), 20, "the kind to be served again")
+    after = wait_until(lambda: world.train("after"), WAIT, "the kind to be served again")
     after.wait_running(pool, attempt=1, timeout=90)
     assert expected_jobs(world, "after-1")
     operator.expect_errors(r"trainingjobs")

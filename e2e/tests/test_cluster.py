@@ -7,6 +7,7 @@ import pytest
 
 from cluster import ControlPlane, wait_until
 from support.kubectl import Kubectl
+from support.world import WAIT
 
 SPOT_TAINT = {"key": "spillway.dev/spot", "value": "true", "effect": "NoSchedule"}
 
@@ -59,7 +60,7 @@ def job_conditions(kubectl, namespace, name):
 def wait_running(kubectl, namespace, name, count):
     wait_until(
         lambda: phases(kubectl, namespace, name) == ["Running"] * count,
-        20,
+        WAIT,
         f"{count} pods of the job {name} to run",
     )
     return pods(kubectl, namespace, name)
@@ -110,7 +111,9 @@ def test_a_job_runs_on_the_nodes_it_selects_and_completes(kubectl, nodes, namesp
         f"--namespace={namespace}",
     )
     wait_until(
-        lambda: "Complete" in job_conditions(kubectl, namespace, "train"), 20, "the job to complete"
+        lambda: "Complete" in job_conditions(kubectl, namespace, "train"),
+        WAIT,
+        "the job to complete",
     )
     ended = pods(kubectl, namespace, "train")
     assert sorted(pod["spec"]["nodeName"] for pod in ended) == chosen
@@ -129,12 +132,12 @@ def test_pods_beyond_the_capacity_stay_pending_and_say_why(kubectl, nodes, names
             if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable"
         ]
 
-    messages = wait_until(unschedulable, 20, "the scheduler to find no room")
+    messages = wait_until(unschedulable, WAIT, "the scheduler to find no room")
     assert len(messages) == 1
     assert "Insufficient nvidia.com/gpu" in messages[0]
     wait_until(
         lambda: phases(kubectl, namespace, "large") == ["Pending", "Running"],
-        20,
+        WAIT,
         "the other pod to run",
     )
 
@@ -151,7 +154,7 @@ def test_a_taint_keeps_pods_away_that_do_not_tolerate_it(kubectl, nodes, namespa
     kubectl.apply(job("intolerant"), f"--namespace={namespace}")
     wait_until(
         lambda: "untolerated taint" in json.dumps(pods(kubectl, namespace, "intolerant")),
-        20,
+        WAIT,
         "the scheduler's refusal",
     )
 
@@ -166,7 +169,7 @@ def test_a_pod_told_to_fail_fails_and_the_job_replaces_it(kubectl, nodes, namesp
     )
     wait_until(
         lambda: phases(kubectl, namespace, "flaky") == ["Failed", "Running"],
-        30,
+        WAIT,
         "a second pod to run",
     )
     failed = kubectl.json("get", "pod", name, f"--namespace={namespace}")
@@ -180,14 +183,14 @@ def test_a_job_fails_when_its_program_does(kubectl, nodes, namespace):
         job("broken", annotations=annotations, backoffLimit=0), f"--namespace={namespace}"
     )
     wait_until(
-        lambda: "Failed" in job_conditions(kubectl, namespace, "broken"), 20, "the job to fail"
+        lambda: "Failed" in job_conditions(kubectl, namespace, "broken"), WAIT, "the job to fail"
     )
 
 
 def test_a_deleted_pod_takes_its_time_to_end(kubectl, nodes, namespace):
     nodes.add("node", count=1, accelerators=8, zone="us-east-1a", instance_type="p3.16xlarge")
     kubectl.apply(
-        job("slow", annotations={"simulate.spillway.dev/stop-seconds": "3"}, backoffLimit=3),
+        job("slow", annotations={"simulate.spillway.dev/stop-seconds": "10"}, backoffLimit=3),
         f"--namespace={namespace}",
     )
     [pod] = wait_running(kubectl, namespace, "slow", 1)
@@ -198,7 +201,7 @@ def test_a_deleted_pod_takes_its_time_to_end(kubectl, nodes, namespace):
     assert terminating["status"]["phase"] == "Running"
     wait_until(
         lambda: kubectl.find("pod", name, f"--namespace={namespace}") is None,
-        20,
+        WAIT,
         "the deleted pod to be gone",
     )
     wait_running(kubectl, namespace, "slow", 1)
@@ -215,14 +218,16 @@ def test_a_silent_node_is_found_out_and_its_pods_neither_run_nor_end(kubectl, no
     [pod] = wait_running(kubectl, namespace, "stranded", 1)
     nodes.lose(lost)
     wait_until(
-        lambda: ready_status(kubectl, lost) == "Unknown", 40, "the node controller to miss the node"
+        lambda: ready_status(kubectl, lost) == "Unknown",
+        WAIT,
+        "the node controller to miss the node",
     )
     wait_until(
         lambda: (
             "node.kubernetes.io/unreachable"
             in json.dumps(kubectl.json("get", "node", lost)["spec"])
         ),
-        20,
+        WAIT,
         "the taint of an unreachable node",
     )
 
@@ -233,10 +238,10 @@ def test_a_silent_node_is_found_out_and_its_pods_neither_run_nor_end(kubectl, no
     assert stuck["status"]["phase"] == "Running", "nobody is there to end it"
 
     nodes.bring_back(lost)
-    wait_until(lambda: ready_status(kubectl, lost) == "True", 40, "the node to be ready again")
+    wait_until(lambda: ready_status(kubectl, lost) == "True", WAIT, "the node to be ready again")
     wait_until(
         lambda: kubectl.find("pod", name, f"--namespace={namespace}") is None,
-        40,
+        WAIT,
         "the kubelet to end the pod",
     )
 
@@ -265,7 +270,7 @@ def test_pods_of_a_removed_node_are_orphans_until_they_are_deleted_by_force(
     )
     wait_until(
         lambda: [p["status"]["phase"] for p in pods(kubectl, namespace, "orphaned")] == ["Pending"],
-        30,
+        WAIT,
         "a replacement that waits for a node",
     )
 
@@ -290,7 +295,7 @@ def test_the_api_server_comes_back_with_everything(cluster, kubectl, nodes, name
     kubectl.apply(job("after", annotations=annotations), f"--namespace={namespace}")
     wait_until(
         lambda: "Complete" in job_conditions(kubectl, namespace, "after"),
-        60,
+        WAIT,
         "a job of afterwards to complete",
     )
 
@@ -304,7 +309,7 @@ def test_a_paused_api_server_takes_connections_and_does_not_answer(cluster):
         cluster.resume("kube-apiserver")
     wait_until(
         lambda: cluster.api.request("GET", "/readyz")[0] == 200,
-        30,
+        WAIT,
         "the API server to answer again",
     )
 
@@ -344,7 +349,7 @@ def reader(cluster, kubectl, namespace, tmp_path):
     account = Kubectl(path)
     wait_until(
         lambda: "yes" in account("auth", "can-i", "list", "configmaps"),
-        20,
+        WAIT,
         "the API server to know of the role",
     )
     return account

@@ -5,6 +5,7 @@ import pytest
 from cluster import wait_until
 from support import agent
 from support.object_store import ObjectStore
+from support.world import WAIT
 
 ZONE_A = "us-east-1a"
 CHILDREN = (
@@ -20,7 +21,9 @@ def left(world):
 
 
 def owners(item):
-    return [(o["kind"], o["name"], o.get("controller")) for o in item["metadata"]["ownerReferences"]]
+    return [
+        (o["kind"], o["name"], o.get("controller")) for o in item["metadata"]["ownerReferences"]
+    ]
 
 
 def test_a_deleted_training_job_leaves_nothing_behind(world):
@@ -33,7 +36,7 @@ def test_a_deleted_training_job_leaves_nothing_behind(world):
     print("before:", left(world))
     mark = world.operator.mark()
     world.kubectl("delete", "trainingjob", "train", f"-n={world.namespace}", "--timeout=30s")
-    wait_until(lambda: not left(world), 30, "everything of the job to be collected")
+    wait_until(lambda: not left(world), WAIT, "everything of the job to be collected")
     writes = [write for write in world.writes(mark) if write.resource != "capacitypools"]
     assert not writes, "the garbage collector does it, without the operator"
     # The name is free again, and its numbering begins anew.
@@ -52,7 +55,7 @@ def test_a_deleted_inference_pool_leaves_nothing_behind(world):
         assert owners(item) == [("InferencePool", "chat", True)]
     print("before:", left(world))
     world.kubectl("delete", "ipool", "chat", f"-n={world.namespace}", "--timeout=30s")
-    wait_until(lambda: not left(world), 30, "everything of the service to be collected")
+    wait_until(lambda: not left(world), WAIT, "everything of the service to be collected")
 
 
 def test_a_deleted_capacity_pool_ends_nothing_that_runs(world):
@@ -79,10 +82,10 @@ def test_a_finished_job_is_deleted_after_its_time_to_live(world):
     job.wait_condition("Complete")
     wait_until(
         lambda: world.kubectl.find("trainingjob", "train", f"-n={world.namespace}") is None,
-        20,
+        WAIT,
         "the job to be deleted",
     )
-    wait_until(lambda: not left(world), 30, "its children to be collected")
+    wait_until(lambda: not left(world), WAIT, "its children to be collected")
 
 
 def test_a_job_of_somebody_else_is_never_taken_over(world):
@@ -159,8 +162,8 @@ def test_a_deleted_job_is_asked_to_save_and_goes_when_its_time_is_over(world, ru
     save = job.wait(lambda status: "save" in status, "to be asked to save")["save"]
     assert (save["reason"], save["state"]) == ("Deleted", "Requested")
     assert job.pods(), "they run on while they save"
-    wait_until(lambda: not left(world), 40, "everything of the job to be collected")
-    wait_until(lambda: world.events("train", "SaveGivenUp"), 10, "the event that says so")
+    wait_until(lambda: not left(world), WAIT, "everything of the job to be collected")
+    wait_until(lambda: world.events("train", "SaveGivenUp"), WAIT, "the event that says so")
 
 
 def test_who_does_not_want_to_wait_for_a_deletion_need_not(world, running_job):
@@ -168,7 +171,7 @@ def test_who_does_not_want_to_wait_for_a_deletion_need_not(world, running_job):
     job.delete()
     job.wait(lambda status: status.get("phase") == "Saving", "to save")
     job.patch({"metadata": {"annotations": {"spillway.dev/delete-now": "true"}}})
-    wait_until(lambda: not left(world), 30, "everything of the job to be collected")
+    wait_until(lambda: not left(world), WAIT, "everything of the job to be collected")
 
 
 def test_checkpoints_go_with_their_job_when_it_says_so(world, store, running_job):

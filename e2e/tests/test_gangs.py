@@ -2,7 +2,7 @@
 
 from cluster import wait_until
 from support.manifests import runs_for
-from support.world import is_true
+from support.world import WAIT, is_true
 
 ZONE_A = "us-east-1a"
 
@@ -53,7 +53,7 @@ def test_a_program_that_fails_is_restarted_within_its_limit_and_then_has_failed(
     world.start_operator()
     history = world.record()
     job = world.train("broken", replicas=2, maxRestarts=1, annotations=runs_for(1, exit_code=1))
-    status = job.wait_condition("Failed", timeout=40)
+    status = job.wait_condition("Failed")
     world.show("the program has failed twice")
     assert status["phase"] == "Failed" and status["restartsCounted"] == 2
     assert status["attempt"] == 2
@@ -64,7 +64,7 @@ def test_a_program_that_fails_is_restarted_within_its_limit_and_then_has_failed(
     assert failed["reason"] == "RestartsExhausted" and "maxRestarts" in failed["message"]
     assert status["cost"]["rate"] == "0.00"
     assert history.created("Job") == ["broken-1", "broken-2"]
-    [event] = wait_until(lambda: world.events("broken", "Failed"), 10, "the event")
+    [event] = wait_until(lambda: world.events("broken", "Failed"), WAIT, "the event")
     assert event["type"] == "Warning"
     history.assert_one_attempt_at_a_time()
 
@@ -79,9 +79,11 @@ def test_replicas_without_a_gang_retry_alone(world):
     world.kubectl(
         "annotate", "pod", victim, "simulate.spillway.dev/exit-code=1", f"-n={world.namespace}"
     )
-    wait_until(lambda: len(history.created("Pod")) == 4, 20, "one replacement")
+    wait_until(lambda: len(history.created("Pod")) == 4, WAIT, "one replacement")
     wait_until(
-        lambda: sum(p["status"]["phase"] == "Running" for p in job.pods()) == 3, 20, "three to run"
+        lambda: sum(p["status"]["phase"] == "Running" for p in job.pods()) == 3,
+        WAIT,
+        "three to run",
     )
     assert history.created("Job") == ["batch-1"], "the attempt goes on"
     for pod in job.pods():
@@ -90,5 +92,5 @@ def test_replicas_without_a_gang_retry_alone(world):
                 *("annotate", "pod", pod["metadata"]["name"], f"-n={world.namespace}"),
                 "simulate.spillway.dev/run-seconds=1",
             )
-    status = job.wait_condition("Complete", timeout=40)
+    status = job.wait_condition("Complete")
     assert status["attempt"] == 1 and not status.get("restarts")

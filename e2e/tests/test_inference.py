@@ -4,7 +4,7 @@ import datetime
 import time
 
 from cluster import wait_until
-from support.world import condition, is_true
+from support.world import WAIT, condition, is_true
 
 ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
 
@@ -33,8 +33,14 @@ def replicas_by_pool(inference):
 
 def test_a_scale_up_takes_the_baseline_from_training_and_a_scale_down_gives_it_back(world):
     reserved = world.pool(
-        "reserved", tier="Reserved", zone=ZONE_A, fixed="15.68", nodes=1, per_node=8,
-        instance_type="p3.16xlarge", on_demand="24.48",
+        "reserved",
+        tier="Reserved",
+        zone=ZONE_A,
+        fixed="15.68",
+        nodes=1,
+        per_node=8,
+        instance_type="p3.16xlarge",
+        on_demand="24.48",
     )
     spot = world.pool("spot", tier="Spot", zone=ZONE_B, fixed="0.90", nodes=4)
     world.pool("on-demand", tier="OnDemand", zone=ZONE_B, fixed="3.06", nodes=4)
@@ -59,17 +65,17 @@ def test_a_scale_up_takes_the_baseline_from_training_and_a_scale_down_gives_it_b
     assert status["tiers"] == [status["tiers"][0]]
     assert (status["tiers"][0]["pool"], status["tiers"][0]["desired"]) == (reserved.name, 6)
     assert replicas_by_pool(chat) == {reserved.name: 6}
-    displaced = wait_until(lambda: world.events("train", "Displaced"), 10, "the event")
+    displaced = wait_until(lambda: world.events("train", "Displaced"), WAIT, "the event")
     print("event:", displaced[0]["note"])
     assert "chat" in displaced[0]["note"], "it says to whom"
-    wait_until(lambda: len(endpoints(world, "chat")) == 6, 20, "six endpoints of the Service")
+    wait_until(lambda: len(endpoints(world, "chat")) == 6, WAIT, "six endpoints of the Service")
     world.show("inference has scaled up")
 
     answer = chat.patch_scale(2)
     assert answer["spec"]["replicas"] == 2
     assert answer["status"]["selector"] == "spillway.dev/inference-pool=chat"
     chat.wait_ready(2)
-    wait_until(lambda: chat.scale()["status"]["replicas"] == 2, 20, "scale to show two replicas")
+    wait_until(lambda: chat.scale()["status"]["replicas"] == 2, WAIT, "scale to show two replicas")
     status = job.wait_running(reserved, attempt=3)
     print("training:", status["placement"]["reason"])
     world.show("inference has scaled down")
@@ -110,14 +116,14 @@ def test_a_share_of_the_replicas_is_on_spot_and_one_service_stands_before_all(wo
         by_pool[labels["spillway.dev/pool"]] = by_pool.get(labels["spillway.dev/pool"], 0) + 1
     assert by_pool == {reserved.name: 4, spot_a.name: 2, spot_b.name: 2, on_demand.name: 2}
 
-    wait_until(lambda: len(endpoints(world, "batch")) == 10, 20, "ten endpoints of one Service")
+    wait_until(lambda: len(endpoints(world, "batch")) == 10, WAIT, "ten endpoints of one Service")
     [service] = world.services(batch.selector)
     assert service["spec"]["ports"][0]["port"] == 80
     assert service["spec"]["ports"][0]["targetPort"] == 8000
     [budget] = world.budgets()
     assert budget["spec"]["minAvailable"] == "50%"
     disruptions = wait_until(
-        lambda: world.budgets()[0]["status"]["disruptionsAllowed"], 20, "the budget to be counted"
+        lambda: world.budgets()[0]["status"]["disruptionsAllowed"], WAIT, "the budget to be counted"
     )
     assert disruptions == 5
 
@@ -142,7 +148,7 @@ def test_a_baseline_above_the_replicas_is_clamped_and_never_refuses_an_autoscale
 
     chat.patch_scale(0)
     chat.wait(lambda s: s.get("replicas", 0) == 0 and not s.get("tiers"), "to have scaled to zero")
-    wait_until(lambda: not chat.pods(), 20, "the pods to be gone")
+    wait_until(lambda: not chat.pods(), WAIT, "the pods to be gone")
     chat.patch_scale(4)
     status = chat.wait_ready(4)
     assert condition(status, "Clamped")["status"] == "False"
@@ -157,7 +163,7 @@ def test_replicas_without_room_are_said_to_be_missing_and_placed_when_there_is(w
     placed = condition(status, "Placed")
     print(placed["reason"], placed["message"])
     assert "1" in placed["message"]
-    assert wait_until(lambda: world.events("chat"), 10, "an event")
+    assert wait_until(lambda: world.events("chat"), WAIT, "an event")
 
     world.pool("more", tier="OnDemand", zone=ZONE_B, fixed="3.20", nodes=1)
     chat.wait_condition("Placed")
@@ -212,7 +218,9 @@ def test_a_deleted_pool_takes_no_replica_with_it_before_another_serves(world):
     chat.wait(lambda s: "without a place" in s.get("reason", ""), "to miss the pool")
     world.wait_pass()
     print(chat.status["reason"], replicas_by_pool(chat))
-    after = {pod["metadata"]["uid"] for pod in chat.pods() if "deletionTimestamp" not in pod["metadata"]}
+    after = {
+        pod["metadata"]["uid"] for pod in chat.pods() if "deletionTimestamp" not in pod["metadata"]
+    }
     assert before <= after
     assert not any(event["note"].startswith(":") for event in world.events("chat"))
 
@@ -257,9 +265,7 @@ def test_a_replica_whose_node_is_about_to_go_serves_until_another_does(world):
     chat.wait_ready(2)
     assert replicas_by_pool(chat) == {spot_a.name: 1, spot_b.name: 1}
     [leaving] = [
-        pod
-        for pod in chat.pods()
-        if pod["metadata"]["labels"]["spillway.dev/pool"] == spot_a.name
+        pod for pod in chat.pods() if pod["metadata"]["labels"]["spillway.dev/pool"] == spot_a.name
     ]
     node = leaving["spec"]["nodeName"]
 
@@ -276,7 +282,7 @@ def test_a_replica_whose_node_is_about_to_go_serves_until_another_does(world):
     print("replicas that serve:", sorted(set(least)), status["reason"])
     assert min(least) >= 2, "the new one serves before the old one goes"
     assert not any(tier.get("leaving") for tier in status["tiers"])
-    assert wait_until(lambda: world.events("chat", "CapacityLeaving"), 10, "the event")
+    assert wait_until(lambda: world.events("chat", "CapacityLeaving"), WAIT, "the event")
 
 
 GATEWAY_POOLS = "inferencepools.inference.networking.k8s.io"
@@ -346,14 +352,12 @@ def test_the_gateways_pool_is_kept_in_step_and_missed_where_its_kind_is_unknown(
         uid = made["metadata"]["uid"]
         world.api.delete(f"{path}/chat")
         wait_until(
-            lambda: any(
-                item["metadata"]["uid"] != uid for item in world.list(path)
-            ),
-            20,
+            lambda: any(item["metadata"]["uid"] != uid for item in world.list(path)),
+            WAIT,
             "what somebody deleted to be there again",
         )
         world.api.patch(chat.path, {"spec": {"gateway": None}})
-        wait_until(lambda: not world.list(path), 20, "the gateway's pool to be taken away")
-        wait_until(lambda: chat.condition("GatewayPool") is None, 20, "the condition to go")
+        wait_until(lambda: not world.list(path), WAIT, "the gateway's pool to be taken away")
+        wait_until(lambda: chat.condition("GatewayPool") is None, WAIT, "the condition to go")
     finally:
         world.api.delete(f"{DEFINITIONS}/{GATEWAY_POOLS}")

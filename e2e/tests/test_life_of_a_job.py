@@ -3,7 +3,7 @@
 import datetime
 
 from cluster import wait_until
-from support.world import condition, now
+from support.world import WAIT, condition, now
 
 ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
 
@@ -21,7 +21,7 @@ def test_a_suspended_job_gives_everything_back_and_goes_on_as_the_next_attempt(w
 
     job.patch({"spec": {"suspend": True}})
     status = job.wait(lambda s: s.get("phase") == "Suspended", "to be suspended")
-    wait_until(lambda: not job.pods(), 20, "its pods to be gone")
+    wait_until(lambda: not job.pods(), WAIT, "its pods to be gone")
     placed = condition(status, "Placed")
     print(placed["reason"], placed["message"])
     assert (placed["status"], placed["reason"]) == ("False", "Suspended")
@@ -102,9 +102,7 @@ def test_a_job_prefers_faster_models_only_as_far_as_they_pay(world):
     """Half the speed for less than half the price is cheaper; the placement says which model."""
     fast = world.pool("fast", tier="OnDemand", zone=ZONE_A, fixed="3.00", nodes=1)
     slow_model = f"{world.model}-slow"
-    slow = world.pool(
-        "slow", tier="OnDemand", zone=ZONE_A, fixed="1.00", nodes=1, model=slow_model
-    )
+    slow = world.pool("slow", tier="OnDemand", zone=ZONE_A, fixed="1.00", nodes=1, model=slow_model)
     world.start_operator()
     models = [{"name": world.model}, {"name": slow_model, "speedPercent": 50}]
     accelerator = {"models": models, "perReplica": 1}

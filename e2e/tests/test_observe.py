@@ -33,7 +33,7 @@ def test_an_observer_shows_what_it_would_do_and_writes_only_status(world):
     assert operator.metric("spillway_observe") == 1
     assert not world.jobs() and not world.deployments() and not world.pods()
     assert not world.services() and not world.budgets()
-    wait_until(lambda: world.events("train"), 10, "an event")
+    wait_until(lambda: world.events("train"), WAIT, "an event")
     for write in world.writes():
         assert write.subresource == "status" or write.resource == "events", str(write)
 
@@ -49,7 +49,9 @@ def test_from_observing_to_acting_what_was_shown_comes_true(world):
     assert status["placement"]["pool"] == shown["placement"]["pool"]
     # What an observer shows runs, as far as it is told: only the child says that it is true now.
     wait_until(
-        lambda: [child["metadata"]["name"] for child in job.jobs()] == [f"train-{status['attempt']}"],
+        lambda: (
+            [child["metadata"]["name"] for child in job.jobs()] == [f"train-{status['attempt']}"]
+        ),
         WAIT,
         "the attempt that was shown to be the one that runs",
     )

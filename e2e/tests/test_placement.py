@@ -5,9 +5,10 @@ import time
 import pytest
 
 from cluster import wait_until
+from support.history import TRAINING_JOBS
 from support.manifests import SPOT_TAINT, runs_for, stops_in
 from support.quiet import settled
-from support.world import condition, is_true, now, parse_time, seconds_since
+from support.world import WAIT, condition, is_true, now, parse_time, seconds_since
 
 ZONE_A, ZONE_B, ZONE_C, ZONE_D = (f"us-east-1{letter}" for letter in "abcd")
 RUN_SECONDS = 6
@@ -78,7 +79,7 @@ def test_a_gang_runs_on_the_cheapest_eligible_spot_pool_until_it_is_complete(wor
     assert status["cost"]["rate"] == "1.84"
     assert parse_time(status["eta"]) > now()
 
-    done = job.wait_condition("Complete", timeout=30)
+    done = job.wait_condition("Complete")
     assert done["phase"] == "Succeeded"
     assert not is_true(done, "Running")
     assert done["cost"]["rate"] == "0.00", "a finished job costs nothing any more"
@@ -140,7 +141,7 @@ def test_children_carry_who_pays_and_what_torchrun_needs(world, three_zones):
         [owner] = owned["metadata"]["ownerReferences"]
         assert (owner["kind"], owner["uid"], owner["controller"]) == ("TrainingJob", uid, True)
     # Kubernetes has bound the pods, not we.
-    scheduled = wait_until(lambda: world.events(reason="Scheduled"), 10, "the scheduler's events")
+    scheduled = wait_until(lambda: world.events(reason="Scheduled"), WAIT, "the scheduler's events")
     assert {e["reportingController"] for e in scheduled} == {"default-scheduler"}
 
 
@@ -166,7 +167,7 @@ def test_a_ripple_moves_nothing_and_a_fall_elsewhere_moves_a_running_job(world):
     market.jump(30)
     first.wait_price("0.945")
     second.wait_price("0.90")
-    wait_until(lambda: seconds_since(job.status["startedAt"]) > 2, 10, "minRun to be over")
+    wait_until(lambda: seconds_since(job.status["startedAt"]) > 2, WAIT, "minRun to be over")
     world.wait_pass()
     status = job.status
     assert status["placement"]["pool"] == first.name and status["attempt"] == 1
@@ -192,19 +193,25 @@ def test_a_stocked_out_pool_is_remembered_and_the_next_best_taken(world):
     second = world.pool("second", tier="Spot", zone=ZONE_B, fixed="0.80", nodes=2)
     third = world.pool("third", tier="Spot", zone=ZONE_C, fixed="1.20", nodes=2)
     world.start_operator()
-    history = world.record()
+    history = world.record(TRAINING_JOBS)
     job = world.train("train", replicas=2, launchTimeout="5s")
 
-    job.wait(lambda s: s.get("placement", {}).get("pool") == empty.name, "to try the cheapest")
-
     def unschedulable():
-        found = [condition(pod["status"], "PodScheduled") for pod in job.pods(attempt=1)]
-        return len(found) == 2 and all(c and c["reason"] == "Unschedulable" for c in found)
+        """Those of the first attempt; they are there until its time is over, and in the history."""
+        found = set()
+        for change in history.changes("Pod"):
+            scheduled = condition(change.object["status"], "PodScheduled")
+            if change.attempt == 1 and scheduled and scheduled["reason"] == "Unschedulable":
+                found.add(change.name)
+        return len(found) == 2
 
-    wait_until(unschedulable, 10, "the pods of the first attempt to be pending")
-    assert not is_true(job.status, "Running")
-
+    wait_until(unschedulable, WAIT, "the pods of the first attempt to be pending")
     status = job.wait_running(second, attempt=2)
+    states = [change.object.get("status", {}) for change in history.changes("TrainingJob")]
+    ran = {state["attempt"] for state in states if is_true(state, "Running")}
+    assert ran == {2}, "the first attempt never ran"
+    tried = [state["placement"]["pool"] for state in states if state.get("placement")]
+    assert tried[0] == empty.name, "it is the cheapest"
     print("reason:", status["placement"]["reason"])
     world.show("after the launch timeout")
     assert third.name in {item["pool"] for item in status["placement"]["alternatives"]}
@@ -215,7 +222,7 @@ def test_a_stocked_out_pool_is_remembered_and_the_next_best_taken(world):
     ready = condition(stocked_out, "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "StockedOut")
     assert not status.get("restartsCounted"), "a launch timeout is nobody's failure"
-    assert wait_until(lambda: world.events("train", "LaunchTimeout"), 10, "the event")
+    assert wait_until(lambda: world.events("train", "LaunchTimeout"), WAIT, "the event")
     history.assert_one_attempt_at_a_time()
 
     # Who comes now does not try the empty pool again, and does not wait for it.
@@ -245,7 +252,7 @@ def test_without_capacity_a_job_says_what_is_missing_and_nothing_spins(world, cl
         print(f"{job.name}: {placed['reason']}: {placed['message']}")
         assert job.status["phase"] == "Pending"
         assert not job.jobs()
-        [event] = wait_until(lambda j=job: world.events(j.name), 10, f"the event of {job.name}")
+        [event] = wait_until(lambda j=job: world.events(j.name), WAIT, f"the event of {job.name}")
         assert (event["type"], event["reason"]) == ("Warning", placed["reason"])
     for job, reason in wanted.items():
         assert reason in job.condition("Placed")["reason"]

@@ -1,7 +1,7 @@
 """What happens to prices when the market cannot be read."""
 
 from cluster import wait_until
-from support.world import condition
+from support.world import WAIT, condition
 
 ZONE_A, ZONE_B = "us-east-1a", "us-east-1b"
 
@@ -16,13 +16,17 @@ def test_a_feed_that_is_down_makes_prices_stale_and_moves_nothing_until_it_is_ba
     running = world.train("running")
     running.wait_running(cheap, attempt=1)
     quality = {"name": "spillway_pool_price_quality", "pool": cheap.name}
-    assert operator.metric(**quality, quality="Live") == 1
+    wait_until(
+        lambda: operator.metric(**quality, quality="Live") == 1, WAIT, "the metric to say so"
+    )
 
     market.go_down()
     status = cheap.wait_price("0.90", quality="Stale")
     print("price:", status["price"], "ready:", condition(status, "Ready"))
     assert condition(status, "Ready")["reason"] == "PriceStale"
-    wait_until(lambda: operator.metric(**quality, quality="Stale") == 1, 10, "the metric to say so")
+    wait_until(
+        lambda: operator.metric(**quality, quality="Stale") == 1, WAIT, "the metric to say so"
+    )
     assert operator.metric(**quality, quality="Live") == 0
     age = operator.metric("spillway_pool_price_age_seconds", pool=cheap.name)
     assert age > 3
@@ -39,7 +43,9 @@ def test_a_feed_that_is_down_makes_prices_stale_and_moves_nothing_until_it_is_ba
     market.come_back(60)
     status = cheap.wait_price("0.80", quality="Live")
     assert condition(status, "Ready")["reason"] == "Ready"
-    wait_until(lambda: operator.metric(**quality, quality="Live") == 1, 10, "the metric to say so")
+    wait_until(
+        lambda: operator.metric(**quality, quality="Live") == 1, WAIT, "the metric to say so"
+    )
     assert running.status["attempt"] == 1 and second.status["attempt"] == 1
 
 
@@ -50,7 +56,9 @@ def test_nothing_is_placed_on_a_price_that_nobody_knows(world):
     # Not heard yet, but bounded by the price of on-demand.
     bounded = world.pool("bounded", tier="Spot", zone="us-east-1c", nodes=1, on_demand="3.06")
     world.start_operator()
-    status = blind.wait(lambda s: s.get("price", {}).get("quality") == "Unknown", "to have no price")
+    status = blind.wait(
+        lambda s: s.get("price", {}).get("quality") == "Unknown", "to have no price"
+    )
     ready = condition(status, "Ready")
     print(ready["reason"], ready["message"])
     assert (ready["status"], ready["reason"]) == ("False", "PriceUnknown")

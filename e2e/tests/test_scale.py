@@ -6,6 +6,7 @@ import threading
 
 from cluster import wait_until
 from support.scale import put_scale, replicas_are_left_alone
+from support.world import WAIT
 
 ZONE = "us-east-1a"
 
@@ -31,7 +32,7 @@ def test_kubectl_scales_and_its_precondition_holds(world):
     assert "Expected replicas to be 1, was 3" in refusal
     world.wait_pass()
     assert chat.scale()["spec"]["replicas"] == 3
-    wait_until(lambda: chat.scale()["status"]["replicas"] == 3, 20, "scale to count three")
+    wait_until(lambda: chat.scale()["status"]["replicas"] == 3, WAIT, "scale to count three")
     replicas_are_left_alone(chat)
 
 
@@ -51,7 +52,7 @@ def test_keda_takes_it_to_zero_and_back_and_finds_its_pods_by_the_selector(world
             lambda status, n=replicas: status.get("readyReplicas", 0) == n,
             f"to have {replicas} replicas",
         )
-        wait_until(lambda n=replicas: len(chat.pods()) == n, 30, f"{replicas} pods")
+        wait_until(lambda n=replicas: len(chat.pods()) == n, WAIT, f"{replicas} pods")
         assert selector_terms(chat.scale()) == terms, "it is there at zero as well"
     replicas_are_left_alone(chat)
 

@@ -5,7 +5,7 @@ import time
 from cluster import wait_until
 
 
-def settled(operator, seconds=3, timeout=30):
+def settled(operator, seconds=3, timeout=60):
     """Waits for a time without writes."""
     state = {"mark": operator.mark(), "since": time.monotonic()}
 

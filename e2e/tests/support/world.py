@@ -118,7 +118,7 @@ class World:
     def pool_name(self, name):
         return f"{name}-{self.id}"
 
-    def wait_pass(self, timeout=10):
+    def wait_pass(self, timeout=WAIT):
         """Returns after a whole pass of the operator that began after the call.
 
         An annotation on a pool makes it look; of two passes the second began afterwards.
