@@ -137,10 +137,12 @@ std::string waiting(const Snapshot& snapshot, const TrainingDecision& decision) 
 
 namespace {
 
-// "asleep until 2026-11-23T07:00:00Z: policy nights: outside of its hours".
+// "asleep until 2026-11-23T07:00:00Z: policy nights: outside of its hours", and of a service whose
+// turn it is not yet "asleep: policy nights: within its hours; waits for StatefulSet db".
 std::string sleeping(const Boxed<AwakeState>& hours) {
-  if (!hours || hours->awake) return "waiting for others of its Namespace to wake before it";
-  const std::string until = hours->next ? " until " + format_instant(*hours->next) : "";
+  if (!hours) return "asleep";
+  const bool known = !hours->awake && hours->next.has_value();
+  const std::string until = known ? " until " + format_instant(*hours->next) : "";
   return "asleep" + until + ": " + hours->reason;
 }
 

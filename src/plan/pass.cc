@@ -237,7 +237,11 @@ void Pass::open_services() {
     Service& service = services.emplace_back();
     service.workload = &workload;
     service.hours = hours_of(snapshot, workload, now);
-    if (service.hours) service.turn = waits_for_its_turn(snapshot, workload, *service.hours, now);
+    const Turn turn = turn_of(snapshot, workload, service.hours, now);
+    service.turn = turn.begins;
+    // Whatever put it to sleep may be gone: it is woken in its turn all the same.
+    if (service.turn && !service.hours) service.hours = AwakeState{.reason = "without any hours"};
+    if (service.hours && !turn.reason.empty()) service.hours->reason += "; " + turn.reason;
     if (asleep(service.hours) || service.turn)
       service.workload = &sleepers_.emplace_back(without_replicas(workload));
     service.kind = catalogue.kind_of(workload.demand);

@@ -24,12 +24,16 @@ bool may_not_begin(const Job& job);
 // A service as it is planned for while it sleeps.
 InferenceWorkload without_replicas(const InferenceWorkload& workload);
 
-// Services that are awake and wait for others of their Namespace to be ready: those with a lower
-// wake order go first, each order for at most kWakePatience after the edge that woke them. From
-// this instant on the service may begin; nullopt: now.
+// A service that is awake waits for others of its Namespace to be ready: lower wake orders go
+// first. Whose turn it is the snapshot knows where plain workloads wake in the same order; else
+// each order is waited for at most kWakePatience after the edge that woke it. Lower orders never
+// wait for higher ones, so nobody waits in a circle.
 inline constexpr Duration kWakePatience = std::chrono::minutes(5);
-std::optional<Instant> waits_for_its_turn(const Snapshot& snapshot,
-                                          const InferenceWorkload& workload,
-                                          const AwakeState& state, Instant now);
+struct Turn {
+  std::optional<Instant> begins;  // it waits until then; nullopt: it may begin now
+  std::string reason;             // "waits for StatefulSet db"; empty: nobody is in its way
+};
+Turn turn_of(const Snapshot& snapshot, const InferenceWorkload& workload,
+             const Boxed<AwakeState>& hours, Instant now);
 
 }  // namespace spillway::plan

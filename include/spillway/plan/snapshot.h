@@ -11,7 +11,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -168,6 +171,28 @@ struct OwnHours {
   std::int32_t wake_order = 0;  // of services: lower ones of the Namespace are woken first
 };
 
+// Who is to be awake and is not ready: what has a higher wake order waits for it.
+struct NotReady {
+  std::int32_t wake_order = 0;
+  std::string name;  // "StatefulSet db"
+  friend bool operator==(const NotReady&, const NotReady&) = default;
+};
+using NotReadyIn = std::map<Namespace, std::vector<NotReady>>;
+
+// Whose turn it is to wake in a Namespace; by default everybody's.
+struct WakeTurn {
+  std::int32_t order = std::numeric_limits<std::int32_t>::max();  // this one and lower ones
+  std::string waits_for;            // who has to be ready before higher ones begin
+  std::optional<Instant> until;     // then they begin in any case
+  std::optional<NotReady> without;  // took too long, and is not waited for any longer
+  friend bool operator==(const WakeTurn&, const WakeTurn&) = default;
+};
+using WakeTurnIn = std::map<Namespace, WakeTurn>;
+
+// Null when nothing ever puts it to sleep.
+Boxed<AwakeState> awake_state(const Boxed<AwakeRules>& hours, HoursSubject subject,
+                              const Boxed<OwnHours>& own, Instant now);
+
 struct TrainingWorkload {
   ObjectKey key;
   Uid uid;
@@ -241,6 +266,9 @@ struct InferenceWorkload {
   bool terminating = false;
   std::vector<InferenceAllocation> allocations;  // in force, by pool
   Boxed<OwnHours> own_hours;                     // null: it says nothing about them
+  // Asleep when it was last recorded: it waits for its turn to wake. Who was up once does not, as
+  // when its last replica was lost.
+  bool slept = false;
 };
 
 struct Snapshot {
@@ -252,6 +280,16 @@ struct Snapshot {
   std::vector<TrainingWorkload> training;  // finished ones are left out
   std::vector<InferenceWorkload> inference;
   Boxed<AwakeRules> hours;  // of policies and Namespaces; null: nobody says anything about hours
+  // Where services and plain workloads wake in one order, and somebody is not ready; elsewhere
+  // services do among themselves.
+  WakeTurnIn turns;
 };
+
+// The Namespaces of services that are to be awake and are not ready.
+struct Waking {
+  std::set<Namespace> to_begin;  // somebody sleeps still
+  std::set<Namespace> begun;     // somebody has its turn, or was up and lost replicas
+};
+Waking services_waking(const Snapshot& snapshot, Instant now);
 
 }  // namespace spillway::plan

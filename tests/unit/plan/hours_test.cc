@@ -288,5 +288,95 @@ TEST_F(PlanAtNight, services_wake_in_their_order_or_when_patience_ends) {
   EXPECT_EQ(plan().shares_of("server"), "own:1");
 }
 
+TEST_F(PlanAtNight, a_service_without_an_order_waits_for_those_of_a_negative_one) {
+  world.service("store", {.replicas = 1});
+  world.service("server", {.replicas = 1});
+  world.snapshot.inference.front().own_hours = OwnHours{.wake_order = -10};
+  world.now = at("2026-01-06T08:00:00Z");
+  EXPECT_EQ(plan().shares_of("server"), "");
+}
+
+// Where plain workloads wake in the same order.
+class PlanInTheMorning : public PlanAtNight {
+ protected:
+  PlanInTheMorning() {
+    world.service("server", {.replicas = 1});
+    world.snapshot.inference.front().slept = true;
+    // The operator was away at the edge.
+    world.now = at("2026-01-06T08:30:00Z");
+  }
+  WakeTurn& turn() { return world.snapshot.turns[world.snapshot.inference.front().key.ns]; }
+  std::string said() { return plan().plan().inference.front().hours->reason; }
+  const WakeTurn store_first_{
+      .order = -10, .waits_for = "StatefulSet db", .until = at("2026-01-06T08:35:00Z")};
+};
+
+TEST_F(PlanInTheMorning, a_service_waits_for_its_turn_and_says_for_whom) {
+  turn() = store_first_;
+  EXPECT_EQ(plan().shares_of("server"), "") << "no annotation is the order 0";
+  EXPECT_EQ(plan().plan().wake_at, store_first_.until);
+  EXPECT_EQ(said(), "policy nights: within its hours; waits for StatefulSet db");
+  turn() = {.order = 0, .waits_for = "InferencePool server"};
+  EXPECT_EQ(plan().shares_of("server"), "own:1");
+  EXPECT_EQ(said(), "policy nights: within its hours");
+  world.snapshot.turns = {{Namespace("elsewhere"), store_first_}};
+  EXPECT_EQ(plan().shares_of("server"), "own:1");
+}
+
+TEST_F(PlanInTheMorning, a_service_that_goes_on_without_somebody_says_so) {
+  turn() = {.order = 0, .without = NotReady{.wake_order = -10, .name = "StatefulSet db"}};
+  EXPECT_EQ(plan().shares_of("server"), "own:1");
+  EXPECT_EQ(said(),
+            "policy nights: within its hours; goes on without StatefulSet db, which took too long "
+            "to be ready");
+}
+
+TEST_F(PlanInTheMorning, a_service_that_has_begun_goes_on_whoever_is_not_ready) {
+  world.serves("server", "own", 1);
+  world.snapshot.inference.front().allocations.front().ready = 0;
+  turn() = store_first_;
+  EXPECT_EQ(plan().shares_of("server"), "own:1");
+}
+
+TEST_F(PlanInTheMorning, a_service_that_was_up_and_lost_all_its_replicas_waits_for_nobody) {
+  world.snapshot.inference.front().slept = false;
+  turn() = store_first_;
+  EXPECT_EQ(plan().shares_of("server"), "own:1");
+}
+
+TEST_F(PlanInTheMorning, a_service_that_nothing_puts_to_sleep_any_more_is_woken_in_its_turn) {
+  policies.clear();
+  turn() = store_first_;
+  EXPECT_EQ(plan().shares_of("server"), "");
+  EXPECT_EQ(said(), "without any hours; waits for StatefulSet db");
+  turn() = {.order = 0};
+  EXPECT_EQ(plan().shares_of("server"), "own:1");
+  EXPECT_FALSE(plan().plan().inference.front().hours);
+}
+
+TEST_F(PlanInTheMorning, who_sleeps_still_is_told_from_who_has_begun) {
+  const auto waking = [this] { return services_waking(world.snapshot, world.now); };
+  const std::set<Namespace> here = {world.snapshot.inference.front().key.ns};
+  plan();  // gives the snapshot its hours
+  EXPECT_EQ(waking().to_begin, here);
+  EXPECT_TRUE(waking().begun.empty());
+  world.serves("server", "own", 1);
+  world.snapshot.inference.front().allocations.front().ready = 0;
+  EXPECT_TRUE(waking().to_begin.empty());
+  EXPECT_EQ(waking().begun, here);
+  world.snapshot.inference.front().allocations.front().ready = 1;
+  EXPECT_TRUE(waking().begun.empty());
+  world.snapshot.inference.front().allocations.clear();
+  world.now = at("2026-01-06T04:00:00Z");
+  EXPECT_TRUE(waking().to_begin.empty()) << "at night";
+}
+
+TEST_F(PlanInTheMorning, what_a_service_waits_for_is_in_its_reason) {
+  turn() = store_first_;
+  const Planned morning = plan();
+  EXPECT_EQ(explain(world.snapshot, morning.plan().inference.front(), world.now),
+            "asleep: policy nights: within its hours; waits for StatefulSet db");
+}
+
 }  // namespace
 }  // namespace spillway::plan::test
