@@ -99,7 +99,7 @@ Loop::Loop(const Runtime& runtime, const control::OperatorConfig& config, kube::
   if (off_switch) {
     off_switch_ = std::make_unique<control::OffSwitch>(runtime, client, events, leading,
                                                        controller_.world(), *std::move(off_switch));
-    controller_.on_hours_change([this] { off_switch_->look_again(); });
+    control::connect(controller_, *off_switch_);
   }
   if (config.notices) open_queue(runtime, *config.notices, std::move(leading));
 }

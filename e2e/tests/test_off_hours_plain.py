@@ -250,6 +250,109 @@ def test_a_person_who_scales_by_hand_wins_and_a_deleted_policy_wakes_the_rest_in
     assert plain.replicas("tool") == 2, "what the person set"
 
 
+class Morning:
+    """Who wakes when, in the order in which etcd took it."""
+
+    APPS = "apis/apps/v1/namespaces/{namespace}"
+    KINDS = {
+        "StatefulSet": f"{APPS}/statefulsets",
+        "Deployment": f"{APPS}/deployments",
+        "InferencePool": "apis/spillway.dev/v1alpha1/namespaces/{namespace}/inferencepools",
+    }
+
+    def __init__(self, world):
+        self.history = world.record(self.KINDS)
+
+    def first(self, what, kind, name, holds):
+        """The revision from which on it holds."""
+        for change in self.history.changes(kind):
+            if change.name.startswith(name) and holds(change.object):
+                return change.revision
+        raise AssertionError(f"not seen: {what}")
+
+    def assert_in_order(self):
+        def ready(replicas):
+            return lambda seen: seen.get("status", {}).get("readyReplicas") == replicas
+
+        def woken(seen):
+            return seen["spec"]["replicas"] > 0
+
+        steps = {
+            what: self.first(what, *step)
+            for what, step in {
+                "db is woken": ("StatefulSet", "db", woken),
+                "db is ready": ("StatefulSet", "db", ready(1)),
+                "chat has a pod": ("Pod", "chat-", lambda seen: True),
+                "chat is ready": ("InferencePool", "chat", ready(2)),
+                "web is woken": ("Deployment", "web", woken),
+                "web is ready": ("Deployment", "web", ready(2)),
+            }.items()
+        }
+        print(steps)
+        assert sorted(steps, key=steps.get) == list(steps)
+
+    def said_by(self, pool):
+        """What its status said, in order, each once."""
+        statuses = [
+            change.object["status"]
+            for change in self.history.changes("InferencePool")
+            if change.name == pool and "status" in change.object
+        ]
+        said = dict.fromkeys(status.get("reason", "") for status in statuses)
+        print("\n".join(said))
+        return list(said)
+
+
+def test_a_store_a_service_and_what_asks_it_wake_in_one_order(plain):
+    world = plain.world
+    world.pool("on-demand", tier="OnDemand", zone="us-east-1a", fixed="3.06", nodes=2)
+    slow = {"simulate.spillway.dev/start-seconds": "3"}
+    order = "spillway.dev/wake-order"
+    plain.create("StatefulSet", "db", annotations={order: "0"}, pod_annotations=slow)
+    plain.create("Deployment", "web", replicas=2, annotations={order: "2"})
+    operator = world.start_operator()
+    chat = world.serve("chat", replicas=2, annotations=slow)
+    chat.patch({"metadata": {"annotations": {order: "1"}}})
+    chat.wait_ready(2)
+    plain.wait_ready("web", 2)
+
+    def night():
+        plain.set_policy()
+        plain.wait_replicas("db", 0, "StatefulSet")
+        plain.wait_replicas("web", 0)
+        chat.wait(lambda s: s.get("awake") is False and not s.get("readyReplicas"), "to sleep")
+        wait_until(lambda: not world.pods(), WAIT, "all pods to be gone")
+
+    def morning_of(begin):
+        morning = Morning(world)
+        begin()
+        plain.wait_ready("web", 2)
+        morning.assert_in_order()
+        return morning.said_by("chat")
+
+    night()
+    said = morning_of(lambda: plain.set_policy(awake_for=3600))
+    begin, end = f"asleep: policy {plain.policy}: ", "; waits for StatefulSet db"
+    assert any(text.startswith(begin) and text.endswith(end) for text in said)
+    assert "waits for StatefulSet db" in world.events("web", "WaitsForItsTurn")[0]["note"]
+    assert "waits" not in chat.status["awakeReason"], "it is over"
+
+    # Nobody is there when the policy goes, and the next one knows whose turn it is all the same.
+    night()
+    operator.stop()
+
+    def policy_goes():
+        plain.set_policy(mode="Audit")
+        world.start_operator(instance="successor")
+
+    said = morning_of(policy_goes)
+    assert "asleep: without any hours; waits for StatefulSet db" in said
+    assert "awake" not in chat.status, "nothing puts it to sleep"
+    for name in ("db", "web"):
+        done = [write.verb for write in plain.writes(name) if write.code == 200]
+        assert done == ["patch"] * 4, "one to sleep and one to wake, twice"
+
+
 def test_an_operator_that_is_killed_in_between_loses_no_number(plain):
     world = plain.world
     numbers = {f"web-{n}": 1 + n % 3 for n in range(24)}

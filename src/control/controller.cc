@@ -103,6 +103,12 @@ void Controller::add_caches() {
   const auto hours_listener = [=](const ObjectKey&, kube::Change) { hours_changed(); };
   world_.cost_policies.set_listener(hours_listener, hours_changed);
   world_.namespaces.set_listener(hours_listener, hours_changed);
+  const auto service_changed = [this] {
+    changed_.notify();
+    service_changed_();
+  };
+  world_.inference_pools.set_listener([=](const ObjectKey&, kube::Change) { service_changed(); },
+                                      service_changed);
   // What is urgent about a node, or follows from a job, is looked at outside the store's call.
   const auto changed = [this] { changed_.notify(); };
   world_.nodes.set_listener(

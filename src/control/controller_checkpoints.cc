@@ -77,7 +77,8 @@ Observed Controller::observed() const {
           .stores = options_.checkpoints.stores,
           .checkpoints = book_.get(),
           .requests = requests_.get(),
-          .agent = !options_.checkpoints.agent.image.empty()};
+          .agent = !options_.checkpoints.agent.image.empty(),
+          .turns_in = turns_in_ ? &turns_in_ : nullptr};
 }
 
 // After a restart only: the deadlines of notices that were recorded with the saves they led to, for

@@ -103,4 +103,22 @@ plan::Boxed<plan::OwnHours> HoursReader::own_hours(const api::TrainingJob& job) 
   return own;
 }
 
+plan::NotReadyIn HoursReader::services_not_ready(const World& world, const std::set<Namespace>& of,
+                                                 Instant now) {
+  plan::NotReadyIn found;
+  const plan::Boxed<plan::AwakeRules> hours = rules(world);
+  world.inference_pools.for_each([&](const Shared<api::InferencePool>& pool) {
+    const Namespace& ns = pool->meta.key.ns;
+    const bool ready = pool->status.ready_replicas >= pool->spec.replicas;
+    if (ready || pool->meta.deleted_at || !of.contains(ns)) return;
+    const plan::Boxed<plan::OwnHours> own = own_hours(*pool);
+    const auto state =
+        plan::awake_state(hours, {.kind = plan::SubjectKind::kInferencePool, .ns = ns}, own, now);
+    if (state && !state->awake) return;
+    found[ns].push_back({.wake_order = own ? own->wake_order : 0,
+                         .name = "InferencePool " + pool->meta.key.name.str()});
+  });
+  return found;
+}
+
 }  // namespace spillway::control

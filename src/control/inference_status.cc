@@ -96,7 +96,9 @@ class InferenceStatus {
     const api::Condition* old = api::find_condition(old_.conditions, api::condition::kPlaced);
     const bool news = moved_ || old == nullptr || old->reason != reason ||
                       (old->status == ConditionStatus::kTrue) != placed;
-    if (!news && placed) return keep_generation(api::condition::kPlaced, *old);
+    // Of what sleeps the sentence says until when, or for whom it waits.
+    const bool same = !news && placed && decision_.cause != plan::Cause::kAsleep;
+    if (same) return keep_generation(api::condition::kPlaced, *old);
     next_.status.reason = shorten(plan::explain(picture_.snapshot, decision_, now_), kMaxSentence);
     next_.status.alternatives = alternatives_of(picture_, decision_.alternatives);
     api::set_condition(next_.status.conditions,

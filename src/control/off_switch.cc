@@ -67,22 +67,44 @@ OffSwitchStep put_to_sleep(const PlainWorkload& object, const OffHoursOrder& ord
           .note = "off-hours of policy " + order.policy + ": it " + what + until(order)};
 }
 
+// By name, so that whom one waits for changes as seldom as may be while many become ready.
+std::map<std::int32_t, const plan::NotReady*> first_of_each_order(
+    const std::vector<plan::NotReady>& list) {
+  std::map<std::int32_t, const plan::NotReady*> orders;
+  for (const plan::NotReady& each : list) {
+    const plan::NotReady*& first = orders.try_emplace(each.wake_order, &each).first->second;
+    if (each.name < first->name) first = &each;
+  }
+  return orders;
+}
+
 // Awake is wanted, and our mark is there.
-OffSwitchStep wake(const PlainWorkload& object, const AsleepRecord& record, bool may_wake) {
+OffSwitchStep wake(const PlainWorkload& object, const AsleepRecord& record,
+                   const plan::WakeTurn& turn) {
   if (object.replicas != 0) {
     return {.state = OffSwitchState::kAwake,
             .patch = patch_of(object.kind, std::nullopt, std::nullopt),
             .reason = "AlreadyAwake",
             .note = "it " + was_started(object) + " while it slept, which stays"};
   }
-  if (!may_wake) return {.state = OffSwitchState::kWaking};
+  const std::string over = "off-hours of policy " + record.policy + " are over: it ";
+  const std::int32_t order = wake_order(object);
+  if (order > turn.order) {
+    return {.state = OffSwitchState::kWaking,
+            .reason = "WaitsForItsTurn",
+            .note = over + "waits for " + turn.waits_for + ", whose wake order is lower"};
+  }
+  const std::string without =
+      turn.without && turn.without->wake_order < order
+          ? " without " + turn.without->name + ", which took too long to be ready"
+          : "";
   const std::string what = object.kind == PlainKind::kCronJob
                                ? "is resumed"
                                : "goes back to " + count_of(record.replicas);
   return {.state = OffSwitchState::kAwake,
           .patch = patch_of(object.kind, record.replicas, std::nullopt),
           .reason = "Woken",
-          .note = "off-hours of policy " + record.policy + " are over: it " + what};
+          .note = over + what + without};
 }
 
 // It was started again in the sleep that `record` is of.
@@ -199,7 +221,8 @@ std::string write_asleep_record(PlainKind kind, const AsleepRecord& record) {
 }
 
 OffSwitchStep off_switch_step(const PlainWorkload& object, const OffHoursOrder& order,
-                              const OffSwitchLimits& limits, Instant now, bool may_wake) {
+                              const OffSwitchLimits& limits, Instant now,
+                              const plan::WakeTurn& turn) {
   const auto mark = object.meta.annotations.find(annotation::kAsleep);
   const bool managed = !order.policy.empty();
   if (!mark && !managed) return {};
@@ -213,7 +236,7 @@ OffSwitchStep off_switch_step(const PlainWorkload& object, const OffHoursOrder& 
                     " as it is to be, and remove the annotation",
             .warning = true};
   }
-  if (!managed || !order.asleep) return wake(object, *record, may_wake);
+  if (!managed || !order.asleep) return wake(object, *record, turn);
   if (object.replicas == 0) return {.state = OffSwitchState::kAsleep};
   // A mark of an earlier sleep says nothing of this one; what runs now is what is to be restored.
   if (record->since < order.since) return begin_sleep(object, order, limits, now);
@@ -274,24 +297,29 @@ std::string ignore_rule(PlainKind kind, std::string_view manager) {
          ": \"true\"";
 }
 
-WakeTurns::Turns WakeTurns::next(const Members& members, const OffSwitchLimits& limits,
+plan::WakeTurnIn WakeTurns::next(const plan::NotReadyIn& not_ready, const OffSwitchLimits& limits,
                                  Instant now) {
-  std::map<Namespace, Wait> waits;
-  Turns turns;
-  for (const auto& [ns, list] : members) {
-    std::optional<std::int32_t> lowest;
-    for (const Member& member : list) {
-      if (member.to_wake) lowest = std::min(lowest.value_or(member.order), member.order);
+  std::map<Namespace, Waits> waits;
+  plan::WakeTurnIn turns;
+  for (const auto& [ns, list] : not_ready) {
+    if (list.empty()) continue;
+    const auto orders = first_of_each_order(list);
+    Waits& known = waits[ns] = std::move(waits_[ns]);
+    // Another time is another wait; within its own it may come and go.
+    std::erase_if(known, [&](const auto& wait) {
+      return wait.second <= now && !orders.contains(wait.first);
+    });
+    plan::WakeTurn& turn = turns[ns];
+    for (const auto& [order, first] : orders) {
+      const Instant until = known.try_emplace(order, now + limits.wake_patience).first->second;
+      if (now < until) {
+        turn.order = order;
+        turn.waits_for = first->name;
+        turn.until = until;
+        break;
+      }
+      if (!turn.without) turn.without = *first;
     }
-    if (!lowest) continue;
-    const auto before = waits_.find(ns);
-    const bool waits_already = before != waits_.end() && before->second.order == *lowest;
-    const Wait wait = waits_already ? before->second
-                                    : Wait{.order = *lowest, .until = now + limits.wake_patience};
-    waits.emplace(ns, wait);
-    const bool held_up = std::ranges::any_of(
-        list, [&](const Member& member) { return member.order < *lowest && !member.ready; });
-    if (!held_up || now >= wait.until) turns.emplace(ns, *lowest);
   }
   waits_ = std::move(waits);
   return turns;
@@ -299,8 +327,10 @@ WakeTurns::Turns WakeTurns::next(const Members& members, const OffSwitchLimits& 
 
 std::optional<Instant> WakeTurns::look_again(Instant now) const {
   std::optional<Instant> next;
-  for (const auto& [ns, wait] : waits_) {
-    if (wait.until > now) next = std::min(next.value_or(wait.until), wait.until);
+  for (const auto& [ns, waits] : waits_) {
+    for (const auto& [order, until] : waits) {
+      if (until > now) next = std::min(next.value_or(until), until);
+    }
   }
   return next;
 }

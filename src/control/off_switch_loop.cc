@@ -1,11 +1,13 @@
 #include <spillway/control/off_switch_loop.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include <spillway/api/codec.h>
+#include <spillway/control/controller.h>
 #include <spillway/control/keys.h>
 #include <spillway/core/log.h>
 #include <spillway/core/text.h>
@@ -125,6 +127,7 @@ void OffSwitch::stop() {
 
 bool OffSwitch::synced() const {
   return world_.cost_policies.synced() && world_.namespaces.synced() &&
+         world_.inference_pools.synced() &&
          std::ranges::all_of(plain_, [](const auto& cache) { return cache->store.synced(); });
 }
 
@@ -183,27 +186,58 @@ std::vector<OffSwitch::Item> OffSwitch::look() {
   return items;
 }
 
-WakeTurns::Members OffSwitch::up(const std::vector<Item>& items) const {
-  WakeTurns::Members members;
+void OffSwitch::add_plain_not_ready(const std::vector<Item>& items, const std::set<Namespace>& of,
+                                    plan::NotReadyIn& found) const {
   std::map<Uid, const Item*> known;
   for (const Item& item : items) {
-    known.emplace(item.object->meta.uid, &item);
-    if (item.to_wake()) members.try_emplace(item.object->meta.key.ns);
+    if (of.contains(item.object->meta.key.ns)) known.emplace(item.object->meta.uid, &item);
   }
-  if (members.empty()) return members;
   // Whoever is up counts, whether a policy speaks of it or not (any more).
   for (const auto& cache : plain_) {
     cache->store.for_each([&](const Pointer& object) {
-      const auto list = members.find(object->meta.key.ns);
-      if (list == members.end() || object->meta.controller || object->meta.deleted_at) return;
+      const ObjectKey& key = object->meta.key;
+      if (!of.contains(key.ns) || object->meta.controller || object->meta.deleted_at) return;
       const auto item = known.find(object->meta.uid);
       if (item != known.end() && !item->second->to_be_awake()) return;
-      list->second.push_back({.order = wake_order(*object),
-                              .to_wake = item != known.end() && item->second->to_wake(),
-                              .ready = object->ready});
+      if (object->ready && (item == known.end() || !item->second->to_wake())) return;
+      found[key.ns].push_back({.wake_order = wake_order(*object),
+                               .name = std::string(cache->type.kind) + " " + key.name.str()});
     });
   }
-  return members;
+}
+
+plan::WakeTurnIn OffSwitch::turns_now(const std::vector<Item>& items, Instant now) {
+  std::set<Namespace> waking = asked_;
+  for (const Item& item : items) {
+    if (item.to_wake()) waking.insert(item.object->meta.key.ns);
+  }
+  plan::NotReadyIn not_ready;
+  if (!waking.empty()) {
+    not_ready = hours_.services_not_ready(world_, waking, now);
+    add_plain_not_ready(items, waking, not_ready);
+  }
+  return turns_.next(not_ready, options_.limits, now);
+}
+
+plan::WakeTurnIn OffSwitch::turns_in(plan::Waking services, Instant now) {
+  constexpr std::int32_t kBeforeAll = std::numeric_limits<std::int32_t>::min();
+  asked_ = std::move(services.to_begin);
+  for (const Namespace& ns : services.begun) {
+    if (turns_.any_in(ns)) asked_.insert(ns);
+  }
+  if (synced()) {
+    if (!asked_.empty()) {
+      book_.look(world_.cost_policies.snapshot(), world_.namespaces.snapshot(), now);
+      answer_ = turns_now(look(), now);
+    }
+  } else {
+    plan::NotReadyIn unknown;
+    for (const Namespace& ns : asked_)
+      unknown[ns] = {{.wake_order = kBeforeAll, .name = "the list of plain workloads"}};
+    answer_ = turns_.next(unknown, options_.limits, now);
+  }
+  std::erase_if(answer_, [&](const auto& entry) { return !asked_.contains(entry.first); });
+  return answer_;
 }
 
 void OffSwitch::note(std::optional<Instant> when) {
@@ -216,13 +250,15 @@ void OffSwitch::pass(Instant now) {
   reports_.clear();
   telling_.clear();
   const std::vector<Item> items = look();
-  const WakeTurns::Turns turns = turns_.next(up(items), options_.limits, now);
+  plan::WakeTurnIn turns = turns_now(items, now);
   for (const Item& item : items) {
     const auto turn = turns.find(item.object->meta.key.ns);
-    const bool may_wake = turn != turns.end() && wake_order(*item.object) <= turn->second;
-    take(item, off_switch_step(*item.object, item.order, options_.limits, now, may_wake));
+    take(item, off_switch_step(*item.object, item.order, options_.limits, now,
+                               turn == turns.end() ? plan::WakeTurn{} : turn->second));
     note(item.order.until);
   }
+  std::erase_if(turns, [&](const auto& entry) { return !asked_.contains(entry.first); });
+  if (turns != answer_) answer_changed_();
   told_ = std::exchange(telling_, {});
   note(turns_.look_again(now));
 }
@@ -264,9 +300,11 @@ void OffSwitch::tell(const PlainWorkload& object, const OffSwitchStep& step) {
 // States without a write: at their beginning.
 void OffSwitch::tell_once(const PlainWorkload& object, const OffSwitchStep& step) {
   if (step.note.empty()) return;
+  // Whom it waits for changes with everyone that becomes ready.
+  const std::string& news = step.state == OffSwitchState::kWaking ? step.reason : step.note;
   const auto before = told_.find(object.meta.uid);
-  if (before == told_.end() || before->second != step.note) tell(object, step);
-  telling_.insert_or_assign(object.meta.uid, step.note);
+  if (before == told_.end() || before->second != news) tell(object, step);
+  telling_.insert_or_assign(object.meta.uid, news);
 }
 
 Task<void> OffSwitch::write(Pointer object, OffSwitchStep step) {
@@ -396,6 +434,15 @@ Task<void> OffSwitch::write_condition(OffHoursBook::PolicyPointer policy, api::C
                  {{"policy", policy->meta.key.name.str()}, {"error", written.error().message}});
   }
   telling_policies_.erase(policy->meta.key.name.str());
+}
+
+void connect(Controller& controller, OffSwitch& off_switch) {
+  controller.on_hours_change([&off_switch] { off_switch.look_again(); });
+  controller.on_service_change([&off_switch] { off_switch.service_changed(); });
+  controller.take_turns([&off_switch](plan::Waking services, Instant now) {
+    return off_switch.turns_in(std::move(services), now);
+  });
+  off_switch.on_turns_change([&controller] { controller.look_again(); });
 }
 
 }  // namespace spillway::control

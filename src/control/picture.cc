@@ -7,6 +7,7 @@
 #include <spillway/api/codec.h>
 #include <spillway/control/keys.h>
 #include <spillway/core/text.h>
+#include <spillway/plan/plan.h>
 
 #include "attempts.h"
 #include "checkpoint_facts.h"
@@ -513,8 +514,15 @@ class PictureBuilder::Pass {
                         demand_of(pool.spec.accelerator, pool.spec.pod_template.shape(),
                                   pool.spec.replicas, inference_shape_[i]),
                         builder_.options_.inference_launch_timeout));
-      picture_.snapshot.inference.back().own_hours = builder_.hours_.own_hours(pool);
+      plan::InferenceWorkload& workload = picture_.snapshot.inference.back();
+      workload.own_hours = builder_.hours_.own_hours(pool);
+      const api::Condition* placed =
+          api::find_condition(pool.status.conditions, api::condition::kPlaced);
+      workload.slept = placed != nullptr && placed->reason == plan::to_string(plan::Cause::kAsleep);
     }
+    if (observed_.turns_in == nullptr) return;
+    picture_.snapshot.turns =
+        (*observed_.turns_in)(plan::services_waking(picture_.snapshot, now_), now_);
   }
 
   // After everything else: what a pool is expected to do depends on its nodes.

@@ -1,8 +1,10 @@
 #include <spillway/sim/invariants.h>
 
 #include <algorithm>
+#include <set>
 
 #include <spillway/control/keys.h>
+#include <spillway/control/plain_workload.h>
 #include <spillway/control/world.h>
 #include <spillway/core/quantity.h>
 #include <spillway/sim/model.h>
@@ -20,7 +22,7 @@ constexpr std::size_t kMaxViolations = 100;
 constexpr Duration kOverfullPatience = std::chrono::seconds(60);
 // An edge of a schedule is followed within it, API servers that are away for minutes included.
 constexpr Duration kEdgePatience = std::chrono::minutes(10);
-// What a service waits for each other one that is woken before it.
+// What a service waits for each order that is woken before its own.
 constexpr Duration kWakeTurn = std::chrono::minutes(5);
 constexpr std::string_view kWakeOrder = "spillway.dev/wake-order";
 
@@ -44,6 +46,21 @@ std::int64_t accelerators_of(const json& pod, const std::string& resource) {
 // What a pod may still take to end once it is told to.
 Duration grace_of(const json& pod) {
   return std::chrono::seconds(number_in(pod, 30, "spec", "terminationGracePeriodSeconds"));
+}
+
+// How many wake orders there are besides that of the pool, of services and plain workloads.
+std::int64_t other_wake_orders(const ApiServer& server, const json& pool) {
+  const auto order_of = [](const json& object) {
+    return string_in(object, "metadata", "annotations", kWakeOrder);
+  };
+  std::set<std::string> orders;
+  for (const kube::ResourceType& type :
+       {control::kInferencePools, kube::kDeployments, control::kStatefulSets, control::kCronJobs}) {
+    for (const auto& [key, object] : server.all(type))
+      orders.insert(order_of(*object));
+  }
+  orders.erase(order_of(pool));
+  return static_cast<std::int64_t>(orders.size());
 }
 
 // What nobody hears of is not known to run.
@@ -287,12 +304,10 @@ void Invariants::check_awake(const std::string& name, const json& pool, std::int
   if (lasts("edge " + uid_of(pool), next && *next <= server_.clock().now(), kEdgePatience, now))
     complain(name + " has not noticed that its hours have changed");
   const bool refused = says(pool, "Degraded", "ChildRejected");
-  const bool in_turn = !text_in(pool, "metadata", "annotations", kWakeOrder).empty();
-  const auto services = static_cast<std::int64_t>(server_.all(control::kInferencePools).size());
   const std::int64_t asked = number_in(pool, 1, "spec", "replicas");
   const bool fewer = !sleeps(pool) && !refused && condition_holds(pool, "Placed") && pods < asked;
-  if (lasts("awake " + uid_of(pool), fewer, kEdgePatience + (in_turn ? services : 0) * kWakeTurn,
-            now))
+  const std::int64_t turns = fewer ? other_wake_orders(server_, pool) : 0;
+  if (lasts("awake " + uid_of(pool), fewer, kEdgePatience + turns * kWakeTurn, now))
     complain(name + " is awake and has " + std::to_string(pods) + " pods instead of " +
              std::to_string(asked));
 }

@@ -58,7 +58,7 @@ OperatorProcess::OperatorProcess(VirtualTime& time, ApiServer& server, const Pri
     off_switch_ = std::make_unique<control::OffSwitch>(
         runtime_, client_, *events_, [this] { return leading(); }, controller_->world(),
         *options.off_switch);
-    controller_->on_hours_change([this] { off_switch_->look_again(); });
+    control::connect(*controller_, *off_switch_);
   }
   market_->start(tasks_);
   tasks_.spawn(events_->run());

@@ -1,5 +1,6 @@
 // The off switch in a closed loop with an API server of one object, people, machines and crashes in
-// any order: nothing that somebody set is ever lost, and whatever happened it ends in peace.
+// any order: nothing that somebody set is ever lost, and whatever happened it ends in peace. And
+// whose turn it is to wake: lower orders first, and nobody waits for ever.
 
 #include <spillway/control/off_switch.h>
 
@@ -50,7 +51,7 @@ struct Stage {
   OffSwitchStep look() {
     const PlainWorkload seen = *PlainWorkload::from_json(PlainKind::kDeployment, object);
     OffHoursOrder order{.policy = policy ? "nights" : "", .asleep = asleep, .since = edge};
-    return off_switch_step(seen, order, {}, now, true);
+    return off_switch_step(seen, order, {}, now, {});
   }
   void act() {
     const OffSwitchStep step = look();
@@ -131,6 +132,70 @@ RC_GTEST_PROP(OffSwitchProperty, a_night_without_anybody_is_two_writes, ()) {
     stage.act();
   RC_ASSERT(stage.writes == 2);
   RC_ASSERT(stage.object["spec"]["replicas"] == stage.meant);
+}
+
+// ---- one order for services and plain workloads
+
+// Somebody who is to be awake.
+struct Sleeper {
+  std::int32_t order = 0;
+  std::optional<int> minutes_to_start;  // nullopt: it never becomes ready
+  std::optional<Instant> begun;
+  [[nodiscard]] bool ready(Instant now) const {
+    return begun && minutes_to_start && now >= *begun + minutes(*minutes_to_start);
+  }
+};
+
+std::vector<Sleeper> sleepers() {
+  const auto some = *rc::gen::inRange(1, 12);
+  std::vector<Sleeper> all;
+  for (int i = 0; i < some; ++i) {
+    Sleeper& each = all.emplace_back();
+    each.order = *rc::gen::inRange<std::int32_t>(-2, 3);
+    if (*rc::gen::inRange(0, 4) > 0) each.minutes_to_start = *rc::gen::inRange(0, 9);
+    if (*rc::gen::inRange(0, 4) == 0) each.begun = kStart;  // never slept
+  }
+  return all;
+}
+
+plan::WakeTurn turn_of(WakeTurns& turns, const std::vector<Sleeper>& all, Instant now) {
+  const Namespace here("a");
+  plan::NotReadyIn not_ready;
+  for (const Sleeper& each : all) {
+    if (!each.ready(now)) not_ready[here].push_back({.wake_order = each.order, .name = "somebody"});
+  }
+  const plan::WakeTurnIn known = turns.next(not_ready, {}, now);
+  const auto found = known.find(here);
+  return found == known.end() ? plan::WakeTurn{} : found->second;
+}
+
+// Before `each` begins: whoever is lower is ready, or has had its time.
+void expect_in_its_turn(const std::vector<Sleeper>& all, const Sleeper& each, Instant now) {
+  for (const Sleeper& other : all) {
+    if (other.order >= each.order) continue;
+    RC_ASSERT(other.begun.has_value());
+    RC_ASSERT(other.ready(now) || now >= *other.begun + OffSwitchLimits().wake_patience);
+  }
+}
+
+RC_GTEST_PROP(WakeTurnsProperty, all_begin_in_their_order_and_in_the_end_whoever_is_away, ()) {
+  std::vector<Sleeper> all = sleepers();
+  const int restarted = *rc::gen::inRange(0, 40);  // in this minute the operator forgets
+  WakeTurns turns;
+  // Five orders, each with its time, and once more after it has forgotten.
+  const int end = 5 * 5 + restarted + 1;
+  for (int minute = 0; minute <= end; ++minute) {
+    const Instant now = kStart + minutes(minute);
+    if (minute == restarted) turns = {};
+    const plan::WakeTurn turn = turn_of(turns, all, now);
+    for (Sleeper& each : all) {
+      if (each.begun || each.order > turn.order) continue;
+      expect_in_its_turn(all, each, now);
+      each.begun = now;
+    }
+  }
+  for (const Sleeper& each : all)
+    RC_ASSERT(each.begun.has_value());
 }
 
 }  // namespace

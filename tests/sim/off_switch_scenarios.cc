@@ -1,9 +1,10 @@
-// The story of the off switch: plain Deployments sleep by a policy, and wake with what they had,
-// whoever changed them meanwhile.
+// The stories of the off switch: plain Deployments sleep by a policy, and wake with what they had,
+// whoever changed them meanwhile; and services and Deployments wake one after the other.
 
 #include <algorithm>
 #include <memory>
 
+#include <spillway/control/keys.h>
 #include <spillway/core/check.h>
 #include <spillway/sim/model.h>
 
@@ -139,10 +140,76 @@ Scenario plain_deployments() {
               }};
 }
 
+// ---- a service between a data store and what asks the service
+
+std::size_t pods_of_services(World& world) {
+  const auto& pods = world.server().all(kube::kPods);
+  return static_cast<std::size_t>(std::ranges::count_if(pods, [](const auto& entry) {
+    const json labels = entry.second->at("metadata").value("labels", json::object());
+    return labels.contains(std::string(control::label::kInferencePool)) &&
+           !is_deleting(*entry.second);
+  }));
+}
+
+bool is_recorded_as_asleep(const json& status) {
+  const json conditions = status.value("conditions", json::array());
+  return std::ranges::any_of(conditions, [](const json& each) {
+    return each.value("type", "") == "Placed" && each.value("reason", "") == "Asleep";
+  });
+}
+
+// Every second of the morning. Of the service the record counts, which is before any pod: an
+// operator that is told of the past goes on with what it reads there until it is told better.
+void watch_all_three(World& world, const Seen& seen, Instant until) {
+  const json status =
+      world.find(control::kInferencePools, "serve")->value("status", json::object());
+  const bool asleep = is_recorded_as_asleep(status);
+  if (seen->empty()) {
+    expect(*seen, asleep || pods_of(world, "store", true) >= 3, "the service was before the store");
+    expect(*seen, serving(world).size() >= 2 || pods_of(world, "web", false) == 0,
+           "web was woken before the service was ready");
+    const std::string said = status.value("awakeReason", "");
+    expect(*seen,
+           !asleep || !status.value("awake", true) || said.find("waits for") != std::string::npos,
+           "the service is awake and does not begin, and says: " + said);
+  }
+  if (world.time().now() >= until) return;
+  world.time().after(seconds(1), [&world, seen, until] { watch_all_three(world, seen, until); });
+}
+
+Scenario store_then_service_then_web() {
+  const auto seen = std::make_shared<Problems>();
+  Scenario story = plain_deployments();
+  story.name = "a_store_is_ready_before_a_service_begins_and_that_before_what_asks_it";
+  story.script = [seen](World& world) {
+    seen->clear();
+    world.submit(deployment("store", 3, "-10"));
+    world.submit(deployment("web", 2, "10"));
+    world.submit(inference_pool({.replicas = 2}));
+    world.time().after(minutes(15), [&world, seen] {
+      expect(*seen, serving(world).size() == 2, "the service is not up in the evening");
+    });
+    world.time().after(minutes(49), [&world, seen] {
+      expect(*seen, pods_of_services(world) == 0, "the service is up at night");
+    });
+    world.time().after(minutes(59), [&world, seen] {
+      watch_all_three(world, seen, world.time().now() + minutes(15));
+    });
+  };
+  story.expectations = [seen](World& world) {
+    Problems problems = *seen;
+    expect(problems, pods_of(world, "store", true) == 3, "the store is not up");
+    expect(problems, serving(world).size() == 2, "the service is not up");
+    expect(problems, pods_of(world, "web", true) == 2, "web is not up");
+    return problems;
+  };
+  return story;
+}
+
 }  // namespace
 
 std::vector<Scenario> off_switch_scenarios() {
-  return {plain_deployments()};
+  return {plain_deployments(), store_then_service_then_web()};
 }
 
 }  // namespace spillway::sim

@@ -94,6 +94,11 @@ class Controller {
   [[nodiscard]] World& world() { return world_; }
   // Called when a policy or a namespace changed, or all are known; set before run().
   void on_hours_change(std::function<void()> changed) { hours_changed_ = std::move(changed); }
+  // The same of InferencePools.
+  void on_service_change(std::function<void()> changed) { service_changed_ = std::move(changed); }
+  // Who knows in which order services and plain workloads wake; nobody: services wake among
+  // themselves. Set before run().
+  void take_turns(TurnsIn turns) { turns_in_ = std::move(turns); }
   [[nodiscard]] const PassFacts& facts() const { return facts_; }
   [[nodiscard]] const Picture& last_picture() const { return picture_; }
   [[nodiscard]] const plan::Plan& last_plan() const { return plan_; }
@@ -137,6 +142,8 @@ class Controller {
   std::vector<std::unique_ptr<Cache>> caches_;
   Signal changed_;
   std::function<void()> hours_changed_ = [] {};
+  std::function<void()> service_changed_ = [] {};
+  TurnsIn turns_in_;
   TaskGroup tasks_;
   std::unique_ptr<Executor> executor_;
   PictureBuilder builder_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <spillway/control/world.h>
 #include <spillway/plan/boxed.h>
@@ -22,6 +23,9 @@ class HoursReader {
   // its status tells with the reason.
   plan::Boxed<plan::OwnHours> own_hours(const api::InferencePool& pool);
   plan::Boxed<plan::OwnHours> own_hours(const api::TrainingJob& job) const;
+  // Services of these Namespaces that are to be awake and are not ready, as their status says.
+  plan::NotReadyIn services_not_ready(const World& world, const std::set<Namespace>& of,
+                                      Instant now);
 
  private:
   struct Known {

@@ -30,6 +30,7 @@
 
 #include <spillway/control/plain_workload.h>
 #include <spillway/core/ids.h>
+#include <spillway/plan/snapshot.h>
 
 namespace spillway::control {
 
@@ -38,8 +39,8 @@ namespace annotation {
 inline constexpr std::string_view kAsleep = "spillway.dev/asleep";
 // Set by users on an object: "true" keeps it out of every off-hours policy.
 inline constexpr std::string_view kNeverSleep = "spillway.dev/never-sleep";
-// Set by users on an object: an integer; lower ones are woken first and are ready before higher
-// ones of the namespace begin. 0 without it.
+// Set by users on an object or an InferencePool: an integer; lower ones are woken first and are
+// ready before higher ones of the namespace begin. 0 without it.
 inline constexpr std::string_view kWakeOrder = "spillway.dev/wake-order";
 }  // namespace annotation
 
@@ -95,9 +96,10 @@ struct OffSwitchStep {
   std::optional<Instant> look_again;
 };
 
-// `may_wake`: it is its turn (WakeTurns).
+// `turn`: of its namespace (WakeTurns).
 OffSwitchStep off_switch_step(const PlainWorkload& object, const OffHoursOrder& order,
-                              const OffSwitchLimits& limits, Instant now, bool may_wake);
+                              const OffSwitchLimits& limits, Instant now,
+                              const plan::WakeTurn& turn);
 
 // Objects that are nobody's but the user's to switch: neither owned by a controller (its owner
 // would start it again: act on the owner) nor marked with kNeverSleep, nor being deleted.
@@ -109,31 +111,25 @@ bool is_machine(const FieldOwner& owner);
 // What its administrator has to write so that it leaves the field alone, as one sentence.
 std::string ignore_rule(PlainKind kind, std::string_view manager);
 
-// Whose turn it is to wake, by namespace: the lowest order that sleeps waits until everything of
-// lower orders is ready, or for `wake_patience`. Remembers only since when which order waits;
+// Whose turn it is to wake, by namespace: an order begins when everything of lower orders is ready,
+// plain or a service, or has had its turn for `wake_patience`. Lower orders never wait for higher
+// ones, so nobody waits in a circle. Remembers only until when which order is waited for;
 // forgetting it costs one more wait.
 class WakeTurns {
  public:
-  struct Member {
-    std::int32_t order = 0;
-    bool to_wake = false;  // awake is wanted, and it is stopped by us
-    bool ready = false;
-  };
-  // All objects that are to be awake, of the namespaces in which somebody is to wake.
-  using Members = std::map<Namespace, std::vector<Member>>;
-  // The highest order that may wake now; a namespace in which nobody may is left out.
-  using Turns = std::map<Namespace, std::int32_t>;
-
-  Turns next(const Members& members, const OffSwitchLimits& limits, Instant now);
+  // Of the namespaces in which somebody is to wake: all who are to be awake and are not ready,
+  // those who sleep still among them.
+  plan::WakeTurnIn next(const plan::NotReadyIn& not_ready, const OffSwitchLimits& limits,
+                        Instant now);
   // When the next turn begins even if nothing becomes ready.
   [[nodiscard]] std::optional<Instant> look_again(Instant now) const;
+  // Somebody is to wake.
+  [[nodiscard]] bool any() const { return !waits_.empty(); }
+  [[nodiscard]] bool any_in(const Namespace& ns) const { return waits_.contains(ns); }
 
  private:
-  struct Wait {
-    std::int32_t order = 0;
-    Instant until{};
-  };
-  std::map<Namespace, Wait> waits_;
+  using Waits = std::map<std::int32_t, Instant>;  // by order; from then on it is not waited for
+  std::map<Namespace, Waits> waits_;
 };
 
 }  // namespace spillway::control

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <spillway/async/timers.h>
+#include <spillway/control/hours_reader.h>
 #include <spillway/control/off_hours.h>
 #include <spillway/control/off_switch.h>
 #include <spillway/control/world.h>
@@ -53,10 +54,13 @@ struct OffSwitchMetrics {
   std::uint64_t failures = 0;
 };
 
+class Controller;
+
 class OffSwitch {
  public:
-  // `leading` says whether this process may act. Of `world` policies and namespaces are read, and
-  // the answers to our own writes put there; whoever fills it calls look_again() when they change.
+  // `leading` says whether this process may act. Of `world` policies, namespaces and services are
+  // read, and the answers to our own writes put there; whoever fills it calls look_again() and
+  // service_changed() when they change.
   // References outlive this, which outlives run().
   OffSwitch(Runtime runtime, kube::Client& client, kube::EventRecorder& events,
             std::function<bool()> leading, World& world, OffSwitchOptions options);
@@ -69,8 +73,17 @@ class OffSwitch {
   void stop();
   // Leadership, a policy or a namespace changed.
   void look_again() { changed_.notify(); }
-  // Policies, namespaces and plain workloads are known once.
+  // A service changed: somebody may wait for it to be ready.
+  void service_changed() {
+    if (turns_.any()) changed_.notify();
+  }
+  // Policies, namespaces, services and plain workloads are known once.
   [[nodiscard]] bool synced() const;
+  // Whose turn it is where services are to begin, and until those that have begun are ready. While
+  // the plain workloads are not known they are waited for as one that is before everybody.
+  plan::WakeTurnIn turns_in(plan::Waking services, Instant now);
+  // Called when the last answer to that is true no longer; set before run().
+  void on_turns_change(std::function<void()> changed) { answer_changed_ = std::move(changed); }
 
   // By policy, of the last pass.
   [[nodiscard]] const std::map<std::string, OffSwitchReport>& reports() const { return reports_; }
@@ -94,7 +107,9 @@ class OffSwitch {
   [[nodiscard]] MonotonicTime next_look() const;
   void pass(Instant now);
   [[nodiscard]] std::vector<Item> look();
-  [[nodiscard]] WakeTurns::Members up(const std::vector<Item>& items) const;
+  plan::WakeTurnIn turns_now(const std::vector<Item>& items, Instant now);
+  void add_plain_not_ready(const std::vector<Item>& items, const std::set<Namespace>& of,
+                           plan::NotReadyIn& found) const;
   void take(const Item& item, OffSwitchStep step);
   void tell(const PlainWorkload& object, const OffSwitchStep& step);
   void tell_once(const PlainWorkload& object, const OffSwitchStep& step);
@@ -119,7 +134,12 @@ class OffSwitch {
   kube::StoreSink<api::CostPolicy> policies_;    // our writes
   std::array<std::unique_ptr<Cache>, 3> plain_;  // by PlainKind
   OffHoursBook book_;
+  HoursReader hours_;  // of services
   WakeTurns turns_;
+  // What turns_in() was asked last, and what it said.
+  std::set<Namespace> asked_;
+  plan::WakeTurnIn answer_;
+  std::function<void()> answer_changed_ = [] {};
   std::set<Uid> busy_;
   std::map<Uid, Failure> failures_;
   std::map<Uid, std::string> told_,
@@ -130,5 +150,8 @@ class OffSwitch {
   std::optional<Instant> wake_at_;
   bool stopping_ = false;
 };
+
+// Each hears of what the other one waits for. Both outlive their run().
+void connect(Controller& controller, OffSwitch& off_switch);
 
 }  // namespace spillway::control

@@ -123,6 +123,9 @@ struct Picture {
 // What the market knows of a pool's price.
 using PriceOf = std::function<std::pair<market::NodePrice, HourlyRate>(const PoolName&)>;
 
+// Whose turn to wake it is in the Namespaces where somebody waits for one.
+using TurnsIn = std::function<plan::WakeTurnIn(plan::Waking, Instant)>;
+
 // What is known beyond the caches of the API server. Null: nothing of that kind.
 struct Observed {
   const NoticeBook* notices = nullptr;
@@ -130,6 +133,7 @@ struct Observed {
   const CheckpointBook* checkpoints = nullptr;
   const SaveRequests* requests = nullptr;
   bool agent = false;  // an image for mode Agent is configured
+  const TurnsIn* turns_in = nullptr;
 };
 
 struct PictureOptions {

@@ -73,9 +73,11 @@ OffHoursOrder asleep() {
 OffHoursOrder awake() {
   return {.policy = "nights", .asleep = false, .since = kEdge, .until = kNow + hours(10)};
 }
-OffSwitchStep step(const json& object, const OffHoursOrder& order, bool may_wake = true,
+// Something of a lower order than any is not ready.
+const plan::WakeTurn kOthersFirst{.order = -1, .waits_for = "StatefulSet db"};
+OffSwitchStep step(const json& object, const OffHoursOrder& order, const plan::WakeTurn& turn = {},
                    Instant now = kNow) {
-  return off_switch_step(view(object), order, {}, now, may_wake);
+  return off_switch_step(view(object), order, {}, now, turn);
 }
 const AsleepRecord kThree{.replicas = 3, .since = kEdge + seconds(1), .policy = "nights"};
 
@@ -99,7 +101,7 @@ TEST(OffSwitchTest, what_is_to_be_restored_is_remembered_in_the_write_that_stops
 
 TEST(OffSwitchTest, a_cron_job_is_suspended_and_resumed) {
   const auto go = [](const json& object, const OffHoursOrder& order) {
-    return off_switch_step(view(object, PlainKind::kCronJob), order, {}, kNow, true);
+    return off_switch_step(view(object, PlainKind::kCronJob), order, {}, kNow, {});
   };
   const json slept = after(cron_job(false), go(cron_job(false), asleep()));
   EXPECT_EQ(slept["spec"]["suspend"], true);
@@ -135,9 +137,9 @@ TEST(OffSwitchTest, a_person_who_starts_it_while_it_sleeps_wins_until_the_next_e
   OffHoursOrder next = asleep();
   next.since = kNow + hours(20);
   const Instant night = next.since + minutes(1);
-  const json again = after(by_hand, step(by_hand, next, true, night));
+  const json again = after(by_hand, step(by_hand, next, {}, night));
   EXPECT_EQ(again["spec"]["replicas"], 0);
-  EXPECT_EQ(after(again, step(again, awake(), true, night))["spec"]["replicas"], 2);
+  EXPECT_EQ(after(again, step(again, awake(), {}, night))["spec"]["replicas"], 2);
 }
 
 TEST(OffSwitchTest, a_person_who_starts_what_was_off_wins_as_well) {
@@ -163,7 +165,7 @@ TEST(OffSwitchTest, a_new_object_has_its_grace) {
   EXPECT_EQ(seen.state, OffSwitchState::kNew);
   EXPECT_FALSE(seen.patch);
   EXPECT_EQ(seen.look_again, kNow + minutes(5));
-  EXPECT_TRUE(step(fresh, asleep(), true, kNow + minutes(5)).patch);
+  EXPECT_TRUE(step(fresh, asleep(), {}, kNow + minutes(5)).patch);
 }
 
 TEST(OffSwitchTest, a_machine_is_contradicted_a_few_times_and_then_named) {
@@ -172,23 +174,23 @@ TEST(OffSwitchTest, a_machine_is_contradicted_a_few_times_and_then_named) {
   for (int i = 0; i < OffSwitchLimits().max_reversions; ++i) {
     object["spec"]["replicas"] = 3;
     object = set_by(object, "argocd-controller", now);
-    const OffSwitchStep early = step(object, asleep(), true, now);
+    const OffSwitchStep early = step(object, asleep(), {}, now);
     EXPECT_FALSE(early.patch) << "not at once";
     EXPECT_EQ(early.look_again, now + seconds(10) * (1 << i)) << "and later each time";
     now = *early.look_again;
-    object = after(object, step(object, asleep(), true, now));
+    object = after(object, step(object, asleep(), {}, now));
     EXPECT_EQ(object["spec"]["replicas"], 0);
   }
   object["spec"]["replicas"] = 3;
   object = set_by(object, "argocd-controller", now);
-  const OffSwitchStep contested = step(object, asleep(), true, now + hours(1));
+  const OffSwitchStep contested = step(object, asleep(), {}, now + hours(1));
   EXPECT_EQ(contested.state, OffSwitchState::kContested);
   EXPECT_FALSE(contested.patch);
   EXPECT_TRUE(contested.warning);
   EXPECT_THAT(contested.note, HasSubstr("by argocd-controller 4 times"));
   EXPECT_THAT(contested.note, HasSubstr("ignoreDifferences: [{group: apps, kind: Deployment, "
                                         "jsonPointers: [/spec/replicas]}]"));
-  EXPECT_EQ(after(object, step(object, awake(), true, now))["spec"]["replicas"], 3);
+  EXPECT_EQ(after(object, step(object, awake(), {}, now))["spec"]["replicas"], 3);
 }
 
 TEST(OffSwitchTest, keda_is_not_contradicted_at_all) {
@@ -242,32 +244,81 @@ TEST(OffSwitchTest, the_latest_owner_of_the_field_counts) {
   EXPECT_EQ(view(object).set_by.at, kNow);
 }
 
+TEST(OffSwitchTest, who_waits_for_a_turn_says_for_whom_and_who_went_on_without_whom) {
+  const json slept = marked(deployment(0), kThree);
+  EXPECT_THAT(step(slept, awake(), kOthersFirst).note, HasSubstr("waits for StatefulSet db"));
+  const plan::WakeTurn gave_up{
+      .waits_for = {}, .without = plan::NotReady{.wake_order = -10, .name = "InferencePool llm"}};
+  EXPECT_THAT(step(slept, awake(), gave_up).note,
+              HasSubstr("goes back to 3 replicas without InferencePool llm, which took too long"));
+  const plan::WakeTurn of_its_own{
+      .waits_for = {}, .without = plan::NotReady{.wake_order = 0, .name = "Deployment a"}};
+  EXPECT_THAT(step(slept, awake(), of_its_own).note, ::testing::EndsWith("3 replicas"));
+}
+
 class WakeTurnsTest : public ::testing::Test {
  protected:
-  using Member = WakeTurns::Member;
-  std::optional<std::int32_t> turn(const std::vector<Member>& members, Instant now = kNow) {
-    const auto turns = turns_.next({{Namespace("a"), members}}, {}, now);
+  plan::WakeTurn turn(const std::vector<plan::NotReady>& not_ready, Instant now = kNow) {
+    const auto turns = turns_.next({{Namespace("a"), not_ready}}, {}, now);
     const auto found = turns.find(Namespace("a"));
-    return found == turns.end() ? std::nullopt : std::optional(found->second);
+    return found == turns.end() ? plan::WakeTurn{} : found->second;
   }
   WakeTurns turns_;
 };
+constexpr std::int32_t kEverybody = std::numeric_limits<std::int32_t>::max();
+const plan::NotReady kStore{.wake_order = -10, .name = "StatefulSet db"};
+const plan::NotReady kModel{.wake_order = 0, .name = "InferencePool llm"};
+const plan::NotReady kWeb{.wake_order = 5, .name = "Deployment web"};
 
 TEST_F(WakeTurnsTest, lower_orders_are_up_before_higher_ones_begin) {
-  EXPECT_EQ(turn({{.order = -10, .to_wake = true}, {.order = 0, .to_wake = true}}), -10);
-  EXPECT_EQ(turn({{.order = -10, .ready = false}, {.order = 0, .to_wake = true}}), std::nullopt);
-  EXPECT_EQ(turn({{.order = -10, .ready = true}, {.order = 0, .to_wake = true}}), 0);
+  EXPECT_EQ(turn({kWeb, kModel, kStore}).order, -10);
+  EXPECT_EQ(turn({kWeb, kModel, kStore}).waits_for, "StatefulSet db");
+  EXPECT_EQ(turn({kWeb, kModel}).order, 0);
+  EXPECT_EQ(turn({kWeb}).order, 5);
+  EXPECT_EQ(turn({}).order, kEverybody);
+  EXPECT_FALSE(turns_.any());
 }
 
 TEST_F(WakeTurnsTest, what_never_becomes_ready_holds_the_others_up_for_a_while_only) {
-  const std::vector<Member> broken = {{.order = 0, .ready = false}, {.order = 5, .to_wake = true}};
-  EXPECT_EQ(turn(broken), std::nullopt);
+  EXPECT_EQ(turn({kModel, kWeb}).order, 0);
   EXPECT_EQ(turns_.look_again(kNow), kNow + minutes(5));
-  EXPECT_EQ(turn(broken, kNow + minutes(4)), std::nullopt);
-  EXPECT_EQ(turn(broken, kNow + minutes(5)), 5);
-  EXPECT_EQ(turn(broken, kNow + minutes(6)), 5) << "until it is written";
+  EXPECT_EQ(turn({kModel, kWeb}, kNow + minutes(4)).order, 0);
+  const plan::WakeTurn next = turn({kModel, kWeb}, kNow + minutes(5));
+  EXPECT_EQ(next.order, 5);
+  EXPECT_EQ(next.without, kModel);
+  EXPECT_EQ(turn({kModel, kWeb}, kNow + minutes(6)).order, 5) << "until it is written";
   turns_.next({}, {}, kNow + minutes(7));
-  EXPECT_EQ(turn(broken, kNow + hours(24)), std::nullopt) << "another morning, another wait";
+  EXPECT_EQ(turn({kModel, kWeb}, kNow + hours(24)).order, 0) << "another morning, another wait";
+}
+
+TEST_F(WakeTurnsTest, each_order_has_its_own_time_however_often_a_lower_one_comes_and_goes) {
+  EXPECT_EQ(turn({kStore, kModel, kWeb}).order, -10);
+  EXPECT_EQ(turn({kModel, kWeb}, kNow + minutes(1)).order, 0);
+  EXPECT_EQ(turn({kStore, kModel, kWeb}, kNow + minutes(2)).order, -10) << "it is not ready again";
+  EXPECT_EQ(turn({kStore, kModel, kWeb}, kNow + minutes(5)).order, 0);
+  EXPECT_EQ(turn({kModel, kWeb}, kNow + minutes(6)).order, 5);
+}
+
+TEST_F(WakeTurnsTest, what_was_ready_meanwhile_is_waited_for_another_time) {
+  EXPECT_EQ(turn({kStore, kModel}).order, -10);
+  EXPECT_EQ(turn({kModel}, kNow + minutes(6)).order, 0) << "it is up, and the model is not";
+  EXPECT_EQ(turn({kModel, kWeb}, kNow + hours(12)).without, kModel);
+  EXPECT_EQ(turn({kStore, kModel, kWeb}, kNow + hours(24)).order, -10);
+}
+
+TEST_F(WakeTurnsTest, of_many_the_first_by_name_is_named) {
+  const plan::NotReady cache{.wake_order = -10, .name = "Deployment cache"};
+  EXPECT_EQ(turn({kStore, cache, kModel}).waits_for, cache.name);
+  EXPECT_EQ(turn({cache, kStore, kModel}).waits_for, cache.name);
+  EXPECT_EQ(turn({kStore, kModel}).waits_for, kStore.name);
+}
+
+TEST_F(WakeTurnsTest, namespaces_wake_each_by_itself) {
+  const plan::WakeTurnIn turns =
+      turns_.next({{Namespace("a"), {kStore}}, {Namespace("b"), {kWeb}}}, {}, kNow);
+  EXPECT_EQ(turns.at(Namespace("a")).order, -10);
+  EXPECT_EQ(turns.at(Namespace("b")).order, 5);
+  EXPECT_FALSE(turns_.any_in(Namespace("c")));
 }
 
 TEST_F(WakeTurnsTest, order_is_an_integer_and_anything_else_is_none) {

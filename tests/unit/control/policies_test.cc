@@ -45,8 +45,8 @@ class Policies : public ::testing::Test {
   void add(const json& policy) {
     builder_.world.cost_policies.upsert(must(api::read<api::CostPolicy>(policy)));
   }
-  void look(Instant now) {
-    picture_ = PictureBuilder({}).build(builder_.world, {}, four_dollars, now);
+  void look(Instant now, const Observed& observed = {}) {
+    picture_ = PictureBuilder({}).build(builder_.world, {}, four_dollars, now, observed);
     plan_ = plan::make_plan(picture_.snapshot, now, {});
   }
   api::CostPolicyStatus status_of(const json& policy, Instant now) {
@@ -81,6 +81,55 @@ TEST_F(Policies, by_day_it_runs_and_says_until_when) {
   const auto next = next_status(picture_, plan_.inference[0], "", kNoon);
   EXPECT_EQ(next.status.awake, true);
   EXPECT_EQ(next.status.next_transition, at("2026-01-05T18:00:00Z"));
+}
+
+TEST_F(Policies, in_the_morning_a_service_waits_for_plain_workloads_and_says_for_which) {
+  add(policy_json("nights"));
+  plan::Waking asked;
+  const TurnsIn store_first = [&](plan::Waking services, Instant) {
+    asked = std::move(services);
+    plan::WakeTurnIn turns;
+    for (const Namespace& ns : asked.to_begin)
+      turns[ns] = {
+          .order = -10, .waits_for = "StatefulSet db", .until = kNoon + std::chrono::hours(24)};
+    return turns;
+  };
+  look(kNight, {.turns_in = &store_first});
+  EXPECT_TRUE(asked.to_begin.empty() && asked.begun.empty()) << "nobody is to wake";
+  json slept = inference_json("chat", 2);
+  slept["metadata"]["resourceVersion"] = "11";
+  slept["status"] = api::write(next_status(picture_, plan_.inference[0], "", kNight).status);
+  builder_.inference(slept);
+  const Instant morning = at("2026-01-06T08:00:00Z");
+  look(morning, {.turns_in = &store_first});
+  EXPECT_EQ(asked.to_begin, (std::set{picture_.inference[0]->meta.key.ns}));
+  EXPECT_TRUE(plan_.inference[0].shares.empty());
+  const auto next = next_status(picture_, plan_.inference[0], "", morning);
+  EXPECT_EQ(next.status.awake, true);
+  EXPECT_EQ(next.status.awake_reason, "policy nights: within its hours; waits for StatefulSet db");
+  EXPECT_EQ(next.status.reason, "asleep: " + next.status.awake_reason);
+  look(morning);
+  EXPECT_FALSE(plan_.inference[0].shares.empty()) << "without an off switch";
+}
+
+TEST_F(Policies, a_service_that_is_to_be_awake_is_waited_for_until_its_status_says_ready) {
+  add(policy_json("nights"));
+  json pool = inference_json("chat", 2);
+  pool["metadata"]["annotations"] = {{"spillway.dev/wake-order", "-3"}};
+  pool["metadata"]["resourceVersion"] = "11";
+  builder_.inference(pool);
+  const Namespace ns = must(api::read<api::InferencePool>(pool)).meta.key.ns;
+  HoursReader reader;
+  const auto not_ready = [&](Instant now) {
+    return reader.services_not_ready(builder_.world, {ns}, now);
+  };
+  EXPECT_TRUE(not_ready(kNight).empty()) << "it sleeps";
+  EXPECT_EQ(not_ready(kNoon), (plan::NotReadyIn{{ns, {{-3, "InferencePool chat"}}}}));
+  EXPECT_TRUE(reader.services_not_ready(builder_.world, {Namespace("other")}, kNoon).empty());
+  pool["status"]["readyReplicas"] = 2;
+  pool["metadata"]["resourceVersion"] = "12";
+  builder_.inference(pool);
+  EXPECT_TRUE(not_ready(kNoon).empty());
 }
 
 TEST_F(Policies, without_any_nothing_is_said_about_hours) {
