@@ -201,6 +201,8 @@ Task<Result<void>> Executor::perform(const Write& write) {
   if (const auto* child = std::get_if<ApplyChild>(&write)) co_return co_await apply(*child);
   if (const auto* node = std::get_if<ConfirmNodeGone>(&write))
     co_return co_await confirm_gone(*node);
+  if (const auto* notice = std::get_if<ConfirmNotice>(&write))
+    co_return co_await confirm_notice(*notice);
   if (const auto* marks = std::get_if<Annotate>(&write)) co_return co_await annotate(*marks);
   if (const auto* once = std::get_if<CreateOnce>(&write)) co_return co_await create_once(*once);
   if (const auto* hold = std::get_if<HoldDeletion>(&write)) co_return co_await hold_deletion(*hold);
@@ -325,6 +327,17 @@ Task<Result<void>> Executor::confirm_gone(const ConfirmNodeGone& write) {
   TRY_CO(node, kube::Node::from_json(*live));
   if (fate_of(node) == NodeFate::kGone) co_return Result<void>();
   co_return fail(ErrorCode::kConflict, "node " + write.node.str() + " is there");
+}
+
+Task<Result<void>> Executor::confirm_notice(const ConfirmNotice& write) {
+  for (const NodeName& name : write.nodes) {
+    const ObjectKey key{Namespace(), ObjectName(name.str())};
+    TRY_CO(live, co_await read_live(kube::kNodes, key));
+    if (!live) co_return Result<void>();
+    TRY_CO(node, kube::Node::from_json(*live));
+    if (has_to_be_left(node) || fate_of(node) == NodeFate::kGone) co_return Result<void>();
+  }
+  co_return fail(ErrorCode::kConflict, "the notice was taken back");
 }
 
 Task<Result<void>> Executor::annotate(const Annotate& write) {

@@ -151,6 +151,11 @@ std::vector<NoticeMark> marks_on(const kube::Node& node) {
   return marks;
 }
 
+bool has_to_be_left(const kube::Node& node) {
+  return std::ranges::any_of(marks_on(node),
+                             [](const NoticeMark& mark) { return plan::must_leave(mark.kind); });
+}
+
 NodeFate fate_of(const kube::Node& node) {
   const bool gone = std::ranges::any_of(node.taints, [](const kube::Taint& taint) {
     return taint.key == kOutOfService || taint.key == kShutdown;

@@ -1,6 +1,7 @@
 #include <spillway/control/reconcile.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <spillway/api/codec.h>
@@ -143,19 +144,34 @@ class Reconciler::Pass {
     Work work{.subject = reference_to("TrainingJob", job->meta)};
     const auto [status, changed] = write_training_status(work, decision, job);
     if (!reconciler_.observe_) {
+      if (gives_back && decision.cause == plan::Cause::kNotice) {
+        if (auto look = look_for_notice(world_, nodes_of(workload)))
+          work.writes.insert(work.writes.begin(), *std::move(look));
+      }
       confirm_losses(work, picture_, picture_.training_children[decision.workload].lost_pods);
       const bool hold = wants_deletion_held(*job, status);
       const bool begins = hold && picture_.training_children[decision.workload].current == nullptr;
       if (begins && !job->holds_deletion) hold_deletion(work, *job, true);
       training_children(work, decision, *job, status);
       if (const auto& checkpoint = picture_.checkpoints[decision.workload]) {
-        write_replicas(work, *checkpoint, now_);
+        write_replicas(work, world_, *checkpoint, now_);
         result_.wake_at = earlier(result_.wake_at, wake_for_replicas(*checkpoint));
       }
       if (!begins && hold != job->holds_deletion) hold_deletion(work, *job, hold);
       if (!changed) confirm_current(work, kTrainingJobs, job->meta);
     }
     add(std::move(work));
+  }
+
+  // Of an attempt that lives.
+  [[nodiscard]] std::set<NodeName> nodes_of(const plan::TrainingWorkload& workload) const {
+    std::set<NodeName> nodes;
+    if (workload.state != plan::AttemptState::kStarting &&
+        workload.state != plan::AttemptState::kRunning)
+      return nodes;
+    for (const plan::Bound& at : workload.bound)
+      nodes.insert(picture_.snapshot.nodes[at.node].name);
+    return nodes;
   }
 
   // What the status says next, and whether that is news.

@@ -1,7 +1,8 @@
 #include "reconcile_parts.h"
 
 #include <algorithm>
-#include <set>
+
+#include <spillway/control/notices.h>
 
 namespace spillway::control {
 
@@ -15,6 +16,16 @@ void confirm_losses(Work& work, const Picture& picture,
     if (picture.gone_by_word.contains(node)) continue;  // the cloud itself said so
     work.writes.insert(work.writes.begin(), ConfirmNodeGone{node});
   }
+}
+
+std::optional<ConfirmNotice> look_for_notice(const World& world, const std::set<NodeName>& nodes) {
+  ConfirmNotice confirm;
+  for (const NodeName& name : nodes) {
+    const auto node = world.nodes.find({Namespace(), ObjectName(name.str())});
+    if (node != nullptr && has_to_be_left(*node)) confirm.nodes.push_back(name);
+  }
+  if (confirm.nodes.empty()) return std::nullopt;
+  return confirm;
 }
 
 void force_out(Work& work, const std::vector<Shared<kube::Pod>>& lost) {

@@ -2,6 +2,8 @@
 // What chains of requests for workloads of all kinds have in common.
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,10 @@ Shared<Kind> with_status(const Shared<Kind>& object, decltype(Kind::status) stat
 
 // What was concluded from the loss of nodes rests on caches; the chain begins with a look.
 void confirm_losses(Work& work, const Picture& picture, const std::vector<Shared<kube::Pod>>& lost);
+
+// So does what was concluded from what nodes say. Of these the ones to look at before something
+// ends for it: none where the cloud's queue said it, and not their objects.
+std::optional<ConfirmNotice> look_for_notice(const World& world, const std::set<NodeName>& nodes);
 
 // No kubelet will end them: without force they stay for as long as Kubernetes' garbage collector
 // takes to notice (about a minute), and nothing can take their place.

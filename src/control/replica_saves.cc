@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include <spillway/control/keys.h>
 #include <spillway/core/text.h>
+
+#include "reconcile_parts.h"
 
 namespace spillway::control {
 namespace {
@@ -116,7 +119,9 @@ void decide_replicas(Picture& picture, const plan::Plan& plan, Instant now,
   }
 }
 
-void write_replicas(Work& work, const TrainingCheckpoint& checkpoint, Instant now) {
+void write_replicas(Work& work, const World& world, const TrainingCheckpoint& checkpoint,
+                    Instant now) {
+  std::set<NodeName> looked_at;
   std::vector<ReplicaIndex> asked, cancelled, saved;
   std::map<std::string, std::vector<ReplicaIndex>> given_up;  // by why
   for (const ReplicaCheckpoint& replica : checkpoint.replicas) {
@@ -133,6 +138,10 @@ void write_replicas(Work& work, const TrainingCheckpoint& checkpoint, Instant no
   }
   for (const ReplicaCheckpoint& replica : checkpoint.replicas) {
     if (!may_end(replica)) continue;
+    const NodeName node(replica.pod->node.str());
+    const bool first = looked_at.insert(node).second;
+    if (auto look = look_for_notice(world, {node}); look && first)
+      work.writes.emplace_back(*std::move(look));
     end(work, replica, now);
     const auto why = replica.step->no_save;
     auto& list = why ? given_up[plan::explain(*why, replica.facts)] : saved;

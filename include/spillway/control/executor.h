@@ -83,6 +83,7 @@ class Executor {
   Task<Result<void>> apply(const ApplyChild& write);
   Task<Result<void>> remove(const DeleteObject& write);
   Task<Result<void>> confirm_gone(const ConfirmNodeGone& write);
+  Task<Result<void>> confirm_notice(const ConfirmNotice& write);
   Task<Result<void>> annotate(const Annotate& write);
   Task<Result<void>> mark_pod(const MarkDisrupted& write);
   Task<Result<void>> create_once(const CreateOnce& write);

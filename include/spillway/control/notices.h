@@ -37,6 +37,8 @@ struct NoticeMark {
   friend bool operator==(const NoticeMark&, const NoticeMark&) = default;
 };
 std::vector<NoticeMark> marks_on(const kube::Node& node);
+// One of them is more than a hint.
+bool has_to_be_left(const kube::Node& node);
 
 // Whether a node that is not ready may be taken for gone. Not ready alone never is: a partition
 // heals, and its pods write on.

@@ -22,7 +22,8 @@ void decide_replicas(Picture& picture, const plan::Plan& plan, Instant now,
                      const plan::InterruptionLimits& limits);
 
 // What a pass writes for the replicas of one job, and tells of them.
-void write_replicas(Work& work, const TrainingCheckpoint& checkpoint, Instant now);
+void write_replicas(Work& work, const World& world, const TrainingCheckpoint& checkpoint,
+                    Instant now);
 // When time alone changes it.
 std::optional<Instant> wake_for_replicas(const TrainingCheckpoint& checkpoint);
 

@@ -68,6 +68,12 @@ struct DeleteObject {
 struct ConfirmNodeGone {
   NodeName node;
 };
+// Reads the Nodes live; the chain goes on only if one of them is gone, or is marked as about to go.
+// Before an attempt ends for what its nodes say: a watch may lag behind a notice that was taken
+// back.
+struct ConfirmNotice {
+  std::vector<NodeName> nodes;
+};
 // Sets annotations; null removes one.
 struct Annotate {
   kube::ResourceType type;
@@ -94,9 +100,9 @@ struct MarkDisrupted {
   std::string why;  // a sentence
   Instant at{};
 };
-using Write =
-    std::variant<WriteStatus, ConfirmCurrent, ConfirmAttemptOver, CreateChild, ApplyChild,
-                 DeleteObject, ConfirmNodeGone, Annotate, CreateOnce, HoldDeletion, MarkDisrupted>;
+using Write = std::variant<WriteStatus, ConfirmCurrent, ConfirmAttemptOver, CreateChild, ApplyChild,
+                           DeleteObject, ConfirmNodeGone, ConfirmNotice, Annotate, CreateOnce,
+                           HoldDeletion, MarkDisrupted>;
 
 struct Work {
   kube::ObjectReference subject;

@@ -96,6 +96,37 @@ TEST_F(ExecutorTest, WhatIsUrgentGoesBeforeWhatWaits) {
   EXPECT_EQ(written(3), "third");
 }
 
+TEST_F(ExecutorTest, NothingEndsForANoticeThatWasTakenBack) {
+  make({});
+  const auto begin = [&](const std::string& name) {
+    Work noticed = work(name);
+    noticed.writes.insert(noticed.writes.begin(), ConfirmNotice{{NodeName("a"), NodeName("b")}});
+    executor_->start(std::move(noticed));
+    time.run_for(seconds(1));
+  };
+  json node = {{"apiVersion", "v1"},
+               {"kind", "Node"},
+               {"metadata", {{"name", "a"}, {"uid", "uid-a"}, {"resourceVersion", "7"}}}};
+  transport.answer(200, node);
+  transport.answer(200, node);
+  begin("stays");
+  ASSERT_EQ(transport.sent.size(), 2U);
+  EXPECT_EQ(transport.sent[0].request.target, "/api/v1/nodes/a");
+  EXPECT_EQ(transport.sent[1].request.target, "/api/v1/nodes/b");
+  node["spec"]["taints"] =
+      json::array({{{"key", "karpenter.sh/disrupted"}, {"effect", "NoSchedule"}}});
+  transport.answer(200, node);
+  transport.answer(200, kube::object_json("job", "2"));
+  begin("ends");
+  ASSERT_EQ(transport.sent.size(), 4U);
+  EXPECT_EQ(written(3), "ends");
+  transport.answer(404, kube::status_json(404, "NotFound"));
+  transport.answer(200, kube::object_json("job", "2"));
+  begin("lost");
+  ASSERT_EQ(transport.sent.size(), 6U);
+  EXPECT_EQ(written(5), "lost");
+}
+
 TEST_F(ExecutorTest, MarksAPodAsDisruptedAndLeavesItsOtherConditionsAlone) {
   make({});
   json pod = kube::object_json("sweep-1-0", "7");

@@ -336,6 +336,40 @@ TEST(ReconcileLoss, replicas_that_retry_alone_are_left_to_their_job) {
   }
 }
 
+// ---- notices
+
+World attempt_on(const json& node) {
+  WorldBuilder builder;
+  builder.pool(pool_json("spot-a", "Spot", 2, "4.00"))
+      .node(node)
+      .training(placed(1))
+      .job(job_json("llama", 1, "spot-a"))
+      .pod(pod_json("llama", 1, 0, "n1", "Running"));
+  return std::move(builder.world);
+}
+
+TEST(ReconcileNotice, an_attempt_ends_for_what_its_node_says_after_a_look_at_it) {
+  json node = node_json("n1", "spot-a");
+  node["spec"]["taints"] = json::array({{{"key", "aws-node-termination-handler/spot-itn"},
+                                         {"value", "x"},
+                                         {"effect", "NoSchedule"}}});
+  const World world = attempt_on(node);
+  const auto work = work_for("TrainingJob", world, training_plan(place(2, Cause::kNotice)));
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_EQ(work[0].writes.size(), 3U);
+  EXPECT_EQ(std::get<ConfirmNotice>(work[0].writes[0]).nodes, std::vector{NodeName("n1")});
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[1]));
+  const auto moved = work_for("TrainingJob", world, training_plan(place(2, Cause::kPriceMove)));
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(moved.at(0).writes[0]));
+}
+
+TEST(ReconcileNotice, what_the_clouds_queue_says_is_not_looked_for_on_the_node) {
+  const auto work = work_for("TrainingJob", attempt_on(node_json("n1", "spot-a")),
+                             training_plan(place(2, Cause::kNotice)));
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_TRUE(std::holds_alternative<WriteStatus>(work[0].writes[0]));
+}
+
 json replica_pod(const std::string& name, const std::string& node, const std::string& cost = "") {
   json pod = pod_json("x", 1, 0, node, "Running");
   pod["metadata"] = testing::metadata("team-a", name, "uid-" + name);

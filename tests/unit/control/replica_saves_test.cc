@@ -71,12 +71,12 @@ class Replicas : public ::testing::Test {
                                           .source = "test"});
     }
   }
-  static Work decided(Picture& picture) {
+  Work decided(Picture& picture) {
     plan::Plan plan;
     plan.training.push_back({.workload = 0, .verdict = plan::TrainingVerdict::kKeep});
     decide_replicas(picture, plan, kNow, {});
     Work work;
-    write_replicas(work, *picture.checkpoints[0], kNow);
+    write_replicas(work, world_.world, *picture.checkpoints[0], kNow);
     return work;
   }
   // As committed by the very pod.
@@ -154,6 +154,23 @@ TEST_F(Replicas, one_that_has_saved_is_marked_and_ended_and_nobody_else) {
   EXPECT_EQ(work.notables[0].reason, "SaveVerified");
 }
 
+TEST_F(Replicas, what_its_node_says_is_looked_at_again_before_one_ends) {
+  json node = testing::node_json("n1", "spot-a");
+  node["metadata"]["resourceVersion"] = "11";
+  node["spec"]["taints"] = json::array({{{"key", "aws-node-termination-handler/spot-itn"},
+                                         {"value", "x"},
+                                         {"effect", "NoSchedule"}}});
+  world_.node(node);
+  asked(1, "2026-11-21T11:59:50Z", "2026-11-21T12:01:50Z");
+  Picture built = picture();
+  notice(built, "n1", seconds(110));
+  verify(built, 1, at("2026-11-21T11:59:58Z"));
+  const Work work = decided(built);
+  ASSERT_EQ(work.writes.size(), 3U);
+  EXPECT_EQ(std::get<ConfirmNotice>(work.writes[0]).nodes, std::vector{NodeName("n1")});
+  EXPECT_TRUE(std::holds_alternative<MarkDisrupted>(work.writes[1]));
+}
+
 TEST_F(Replicas, an_end_that_was_cut_off_after_the_mark_goes_on) {
   json pod = replica(1);
   pod["status"]["conditions"].push_back({{"type", "DisruptionTarget"},
@@ -219,7 +236,7 @@ TEST_F(Replicas, an_attempt_that_leaves_as_a_whole_asks_them_itself) {
   plan.training[0].interruption = plan::InterruptionStep{.ask = true};
   decide_replicas(built, plan, kNow, {});
   Work work;
-  write_replicas(work, *built.checkpoints[0], kNow);
+  write_replicas(work, world_.world, *built.checkpoints[0], kNow);
   EXPECT_TRUE(work.writes.empty());
 }
 
