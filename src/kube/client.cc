@@ -228,7 +228,21 @@ Task<Result<Removal>> Client::remove(ResourceType type, ObjectKey key, DeleteOpt
                                                                 : Removal::kTerminating;
 }
 
+namespace {
+
+// Version "0" is whatever the API server that is asked has at hand, however old: a process that
+// begins with it may begin before its own earlier writes.
+bool allows_any_age(const ResourceVersion& version) {
+  return version == ResourceVersion("0");
+}
+constexpr const char* kAnyAge =
+    "resourceVersion 0 is a state of any age: name no version for the newest, or one that was seen";
+
+}  // namespace
+
 Task<Result<ListPage>> Client::list(ResourceType type, ListOptions options) {
+  if (options.resource_version && allows_any_age(*options.resource_version))
+    co_return invalid(kAnyAge);
   Call call{.verb = "list",
             .resource = type.to_string(),
             .timeout = options_.list_timeout,
@@ -249,6 +263,7 @@ Task<Result<ListPage>> Client::list(ResourceType type, ListOptions options) {
 }
 
 Task<Result<std::unique_ptr<LineStream>>> Client::watch(ResourceType type, WatchOptions options) {
+  if (allows_any_age(options.resource_version)) co_return invalid(kAnyAge);
   Call call{.verb = "watch", .resource = type.to_string(), .timeout = options_.open_timeout};
   std::string& target = call.request.target;
   target = type.collection_target(options.selectors.ns) + "?watch=1&allowWatchBookmarks=true";

@@ -143,6 +143,19 @@ TEST_F(ClientTest, ListsAPage) {
       "/api/v1/"
       "pods?labelSelector=a%3Db&limit=500&resourceVersion=5&resourceVersionMatch=NotOlderThan");
 }
+TEST_F(ClientTest, AListThatNamesNoVersionIsReadConsistently) {
+  transport.answer(200, {{"metadata", {{"resourceVersion", "9"}}}, {"items", json::array()}});
+  run(client.list(kPods, {}));
+  EXPECT_EQ(target(), "/api/v1/pods");
+}
+TEST_F(ClientTest, NeverAsksForAStateOfAnyAge) {
+  const ResourceVersion any("0");
+  EXPECT_EQ(run(client.list(kPods, {.resource_version = any})).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(run(client.watch(kPods, {.resource_version = any})).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(transport.sent.empty());
+}
 TEST_F(ClientTest, AContinueTokenGoesWithoutAVersion) {
   transport.answer(200, {{"metadata", {{"resourceVersion", "9"}}}, {"items", json::array()}});
   run(client.list(

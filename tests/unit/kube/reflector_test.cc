@@ -100,6 +100,20 @@ TEST_F(ReflectorTest, PublishesAStreamingListOnlyWhenItIsComplete) {
             ResourceVersion("6"));
   EXPECT_EQ(version(), "10");
 }
+// Kubernetes answers a read that names no version as of now, whichever API server is asked
+// (KEP-2340): no life of the operator begins before the writes of an earlier one.
+TEST_F(ReflectorTest, BeginsWithAConsistentReadHoweverItIsMade) {
+  transport.answer(504, status_json(504, "Timeout", "Too large resource version"));
+  transport.answer(200, page({object_json("a", "3")}, "10"));
+  transport.answer_watch();
+  begin();
+  time.run_for(seconds(60));
+  ASSERT_GE(transport.sent.size(), 3U);
+  for (std::size_t i = 0; i < transport.sent.size() - 1; ++i)
+    EXPECT_THAT(transport.sent[i].request.target, Not(HasSubstr("resourceVersion=")));
+  EXPECT_THAT(last_target(), HasSubstr("watch=1"));
+  EXPECT_THAT(last_target(), HasSubstr("resourceVersion=10"));
+}
 TEST_F(ReflectorTest, AppliesEventsAsTheyCome) {
   const auto stream = begin_in_step();
   stream->push("ADDED", object_json("c", "11"));
