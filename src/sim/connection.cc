@@ -99,8 +99,8 @@ void Connection::die() {
   if (on_death_) on_death_();
 }
 
-ApiServer& Connection::reader() const {
-  ApiServer* other = faults_.reader ? faults_.reader() : nullptr;
+ApiServer& Connection::reader(const std::string& collection) const {
+  ApiServer* other = faults_.reader ? faults_.reader(collection) : nullptr;
   return other != nullptr ? *other : server_;
 }
 
@@ -123,7 +123,7 @@ void Connection::dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpR
   const std::size_t record = writes_->size() - 1;
   const bool write = kube::mutating(request.method);
   const bool as_of_now = !is_list(request) || (!lists_from_the_past() && !names_version(request));
-  ApiServer& asked = as_of_now ? server_ : reader();
+  ApiServer& asked = as_of_now ? server_ : reader(collection_of(request.target));
   time_.after(delays_.request + fate.delay, [server = &asked, come_back, fate, write, record,
                                              log = writes_, request = std::move(request)] {
     if (fate.fate == Fate::kLost) return;
@@ -267,7 +267,7 @@ void Connection::keep_alive(const std::shared_ptr<StreamState>& stream) {
   time_.after(kBookmarkPeriod, [this, alive = std::weak_ptr(token_), weak = std::weak_ptr(stream)] {
     const auto there = weak.lock();
     if (alive.expired() || !there || there->closed || there->ended || there->broken) return;
-    forward(there, there->server->bookmark(there->watch));
+    if (auto bookmark = there->server->bookmark(there->watch)) forward(there, *std::move(bookmark));
     keep_alive(there);
   });
 }
@@ -288,7 +288,7 @@ Task<Result<kube::StreamResponse>> Connection::open(kube::HttpRequest request,
     co_return fail(ErrorCode::kTimeout, "no answer before the deadline");
   const auto state = std::make_shared<StreamState>(timers_, collection_of(request.target));
   const std::weak_ptr<StreamState> weak = state;
-  state->server = &reader();
+  state->server = &reader(state->collection);
   const std::uint64_t now = server_.store().version();
   const std::uint64_t seen = state->server->store().version();
   if (!lists_from_the_past() && !names_version(request) && seen < now) {

@@ -156,19 +156,22 @@ ApiServer::Opened ApiServer::open(const kube::HttpRequest& request, Sink sink) {
     return refuse(bad_request("unable to parse requirement: " + selector.error().message).value());
   const Answer<std::uint64_t> from = parse_version(target->parameter("resourceVersion"));
   if (!from) return refuse(from.error());
-  if (target->flag("sendInitialEvents") &&
-      target->parameter("resourceVersionMatch") != "NotOlderThan") {
+  const bool initial = target->flag("sendInitialEvents");
+  if (initial && target->parameter("resourceVersionMatch") != "NotOlderThan")
     return refuse(not_implemented(request.target).value());
-  }
-  if (*from > store_.version()) return refuse(version_too_large(*from, store_.version()).value());
+  if (initial && *from > store_.version())
+    return refuse(version_too_large(*from, store_.version()).value());
   const std::string seconds = target->parameter("timeoutSeconds");
   Opened opened{
       .head = {.status = 200},
       .id = ++last_watch_,
       .timeout = std::chrono::seconds(seconds.empty() ? kDefaultWatchSeconds : std::stoi(seconds)),
       .bookmarks = target->flag("allowWatchBookmarks")};
-  const Watch watch{
-      .kind = target->kind, .ns = target->key.ns, .selector = *selector, .sink = std::move(sink)};
+  const Watch watch{.kind = target->kind,
+                    .ns = target->key.ns,
+                    .selector = *selector,
+                    .after = initial ? 0 : *from,
+                    .sink = std::move(sink)};
   start_watch(watch, *target);
   watches_.emplace(opened.id, watch);
   return opened;
@@ -223,13 +226,14 @@ void ApiServer::tell_watches(const Change& change) {
   for (const auto& [id, watch] : watches_) {
     if (!(watch.kind->type == change.type) || (!watch.ns.empty() && change.key.ns != watch.ns))
       continue;
-    tell(watch, change);
+    if (change.version > watch.after) tell(watch, change);
   }
 }
 
-WatchFrame ApiServer::bookmark(WatchId id) const {
+std::optional<WatchFrame> ApiServer::bookmark(WatchId id) const {
   const auto watch = watches_.find(id);
   SPILLWAY_CHECK(watch != watches_.end());
+  if (store_.version() < watch->second.after) return std::nullopt;
   return frame_of("BOOKMARK", {}, store_.version(),
                   bookmark_text(*watch->second.kind, store_.version()));
 }

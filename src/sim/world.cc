@@ -195,9 +195,9 @@ void World::launch_operator(std::size_t seat) {
     const FaultPlan& now = faults_of(seat);
     return now.on_event ? now.on_event(collection, frame) : EventFate{};
   };
-  faults.reader = [this, seat] {
+  faults.reader = [this, seat](const std::string& collection) {
     const FaultPlan& now = faults_of(seat);
-    return now.reader ? now.reader() : nullptr;
+    return now.reader ? now.reader(collection) : nullptr;
   };
   faults.lists_from_the_past = [this, seat] {
     const FaultPlan& now = faults_of(seat);

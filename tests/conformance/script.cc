@@ -486,6 +486,11 @@ void lists_and_watches(Script& s) {
                                 selector +
                                 "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
   s.watch("watch from nowhere", kJobs + "?watch=1&timeoutSeconds=3&" + selector);
+  const std::string future = "&resourceVersion=99999999999";
+  s.watch("watch from the future",
+          kJobs + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=3&" + selector + future);
+  s.watch("built-in watch from the future",
+          kServices + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=3&" + selector + future);
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ std::shared_ptr<CheckpointStage> set_stage(World& world, StoreAccess access = St
 // The stage that was set last: stories are told one at a time.
 std::shared_ptr<CheckpointStage> stage_of(World& world);
 
+// What must never happen to a checkpoint and did; nothing where no stage is set.
+std::vector<std::string> broken_checkpoints(World& world);
+
 // Two ranks on one node each of "H100", two hours of work in 7,200 steps, saved every 15 minutes.
 nlohmann::json saving_job(const nlohmann::json& spec = nlohmann::json::object());
 // The taint and the annotations that the node agent leaves.
@@ -44,8 +47,7 @@ using Act = std::function<void(World&)>;
 Act at_forty_minutes(Act act);
 Scenario checkpoint_story(std::string name, Act act, std::function<Problems(World&)> expectations);
 
-// What holds of every story with checkpoints: the work is done, nothing that was verified was lost,
-// nothing was computed on something incomplete or of another job.
+// What holds of every story with checkpoints: the work is done.
 Problems work_is_done(World& world, std::int64_t attempts);
 // Of the last resume: the steps between where the attempt before it ended and where it began.
 std::int64_t steps_redone(World& world);

@@ -14,8 +14,6 @@ Problems nothing_is_left(World& world) {
   Problems problems;
   for (const kube::ResourceType& type : {control::kTrainingJobs, kube::kJobs, kube::kPods})
     expect(problems, world.server().all(type).empty(), "there are " + type.to_string() + " left");
-  const auto& found = stage_of(world)->programs.violations();
-  problems.insert(problems.end(), found.begin(), found.end());
   return problems;
 }
 

@@ -26,7 +26,6 @@ Scenario scaling() {
                                [&world] { world.remove(control::kInferencePools, "serve"); });
           },
       .duration = hours(3),
-      .competes = true,
       .expectations =
           [](World& world) {
             Problems problems;
@@ -50,7 +49,6 @@ Scenario service_move() {
             world.time().after(minutes(30), [&world] { world.set_spot("spot-a", "22.00"); });
           },
       .duration = hours(3),
-      .competes = true,  // on-demand stands in for what of spot is not seen to serve
       .expectations =
           [](World& world) {
             Problems problems;
@@ -78,7 +76,6 @@ Scenario service_loses_a_node() {
             });
           },
       .duration = hours(3),
-      .competes = true,  // on-demand stands in for what of spot is not seen to serve
       .in_steps = true,  // and is scaled down as that is seen to serve again
       .expectations =
           [](World& world) {

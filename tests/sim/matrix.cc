@@ -50,37 +50,53 @@ Problems compared(const Matrix& matrix, const Cell& cell, const Scenario& story,
   return problems;
 }
 
+Arrangement listening(std::vector<Told>& told) {
+  return [&told](World& world) {
+    world.set_faults({.on_event = [&](const std::string& collection, const WatchFrame& frame) {
+      if (frame.type != "BOOKMARK")
+        told.push_back({.collection = collection, .at = world.time().monotonic()});
+      return EventFate{};
+    }});
+  };
+}
+
 // How a story may end: as it does undisturbed, or as it does when nobody could hear of it.
 class Endings {
  public:
-  explicit Endings(const Scenario& story) : story_(story), undisturbed_(run(story, {}, seed())) {
-    EXPECT_THAT(undisturbed_.problems, ::testing::IsEmpty());
+  explicit Endings(const Scenario& story) : story_(story) {
+    undisturbed_.outcome = run(story, listening(undisturbed_.told), seed());
+    EXPECT_THAT(undisturbed_.outcome.problems, ::testing::IsEmpty());
     if (!story.unheard) return;
     const Outcome unheard = run(as_unheard(story), {}, seed());
     EXPECT_THAT(unheard.problems, ::testing::IsEmpty());
     unheard_ = unheard.end;
   }
-  [[nodiscard]] const Outcome& undisturbed() const { return undisturbed_; }
+  [[nodiscard]] const Undisturbed& undisturbed() const { return undisturbed_; }
 
   // What is wrong with the run, whichever ending it is held to.
   [[nodiscard]] Problems wrong(const Matrix& matrix, const Outcome& outcome,
                                const Cell& cell) const {
+    if (matrix.invariants_only) return broken_promises(outcome.broken, outcome, cell);
     const bool may_be_unheard = unheard_ && cell.away >= story_.unheard->after;
     const Problems broken = broken_promises(outcome.problems, outcome, cell);
     const Problems unheard =
         may_be_unheard ? broken_promises(outcome.problems_unheard, outcome, cell) : broken;
-    if (cell.decides_anew && story_.competes) return broken.empty() ? broken : unheard;
-    Problems problems = compared(matrix, cell, story_, undisturbed_.end, outcome, broken);
+    const EndState& usual = undisturbed_.outcome.end;
+    Problems problems = compared(matrix, cell, story_, usual, outcome, broken);
     if (problems.empty() || !may_be_unheard) return problems;
-    for (const EndState* end : {&undisturbed_.end, &*unheard_}) {
-      if (compared(matrix, cell, story_, *end, outcome, unheard).empty()) return {};
+    for (const EndState* end : {&*unheard_, &usual}) {
+      const Problems otherwise = compared(matrix, cell, story_, *end, outcome, unheard);
+      if (otherwise.empty()) return {};
+      if (end != &*unheard_) continue;
+      problems.push_back("; and of the ending of which nobody heard:");
+      problems.insert(problems.end(), otherwise.begin(), otherwise.end());
     }
     return problems;
   }
 
  private:
   const Scenario& story_;
-  Outcome undisturbed_;
+  Undisturbed undisturbed_;
   std::optional<EndState> unheard_;
 };
 
@@ -89,8 +105,8 @@ class Endings {
 void run_matrix(const Matrix& matrix, const Scenario& story, std::size_t number) {
   const Endings endings(story);
   if (::testing::Test::HasFailure()) return;
-  const Outcome& undisturbed = endings.undisturbed();
-  const std::vector<Cell> cells = matrix.cells(undisturbed.writes.size());
+  const Undisturbed& undisturbed = endings.undisturbed();
+  const std::vector<Cell> cells = matrix.cells(undisturbed);
   std::size_t runs = 0;
   std::size_t differing = 0;
   for (const Cell& cell : cells) {
@@ -101,7 +117,7 @@ void run_matrix(const Matrix& matrix, const Scenario& story, std::size_t number)
     const Problems problems = endings.wrong(matrix, outcome, cell);
     if (problems.empty()) continue;
     ++differing;
-    const WriteRecord& at = undisturbed.writes[cell.write - 1];
+    const WriteRecord& at = undisturbed.outcome.writes[cell.write - 1];
     ADD_FAILURE() << story.name << ", seed " << seed() << ", write " << cell.write << " ("
                   << kube::to_string(at.method) << " " << at.target << ") " << cell.what << ":\n  "
                   << ::testing::PrintToString(problems);

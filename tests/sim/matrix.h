@@ -20,32 +20,47 @@ struct Cell {
   Arrangement arrange;
   std::uint64_t crashes = 0;  // how often the operator's process ends in it
   Duration away{};            // how long the operator may be unable to act because of it
-  std::size_t seen_from = 0;  // for views of the past: the write at which they froze
-  // It lists what was, which Kubernetes promises never to do. Where workloads or shares compete
-  // such a run is held to the story's expectations and to every invariant, not to the same end.
-  bool decides_anew = false;
+  // Of several of the same kind at this write: which one of how many.
+  std::size_t part = 0;
+  std::size_t parts = 1;
 };
 
 // How long API servers are away.
 inline constexpr Duration kMinutesOfAnOutage = std::chrono::minutes(3);
 
+// Something that the operator was told by a watch.
+struct Told {
+  std::string collection;  // as in "jobs.batch"
+  MonotonicTime at{};
+};
+struct Undisturbed {
+  Outcome outcome;
+  std::vector<Told> told;  // in order, without bookmarks
+};
+
 // What a matrix is made of: its disturbances at each write.
 struct Matrix {
   std::string name;
-  std::vector<Cell> (*cells)(std::uint64_t writes);
+  std::vector<Cell> (*cells)(const Undisturbed& undisturbed);
   // Which of the cells are run when not all are; `story` counts from 0.
   bool (*bounded)(const Cell& cell, std::size_t story);
   // What may differ in the end, and why is said beside it.
   bool (*known)(const Cell& cell, const std::string& difference) = nullptr;
+  // What happens is more than was promised to the operator. It may decide otherwise and end
+  // otherwise; it breaks no promise of its own.
+  bool invariants_only = false;
 };
 
 // The operator's process ends at the write: before it is sent, when it has been, after its answer.
 extern const Matrix kCrashes;
 // The write is lost, refused, answered with an error, or answered late.
 extern const Matrix kWriteFaults;
-// Caches that are fed from the past: after a restart (time travel), late (delays), and with what
-// happened in between never told (gaps).
+// Caches that are fed from the past: after a restart or without one, of everything or of one kind,
+// late (delays), and with what happened in between never told (gaps).
 extern const Matrix kStaleViews;
+// Caches that begin in the past after a restart (time travel). No API server gives such a list to
+// one who names no version.
+extern const Matrix kPastLists;
 // From the write on, API server or market do not answer for a while, or forget.
 extern const Matrix kOutages;
 

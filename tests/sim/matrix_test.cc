@@ -22,6 +22,9 @@ TEST_P(MatrixTest, a_fault_of_any_write_ends_the_same) {
 TEST_P(MatrixTest, a_view_of_the_past_at_any_write_ends_the_same) {
   run_all(kStaleViews);
 }
+TEST_P(MatrixTest, a_list_of_the_past_at_any_write_breaks_no_invariant) {
+  run_all(kPastLists);
+}
 TEST_P(MatrixTest, an_outage_from_any_write_on_ends_the_same) {
   run_all(kOutages);
 }

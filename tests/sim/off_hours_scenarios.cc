@@ -131,7 +131,6 @@ Scenario policy_over_both_kinds() {
             world.submit(inference_pool({.replicas = 2}));
           },
       .duration = hours(4),
-      .competes = true,
       .expectations =
           [](World& world) {
             Problems problems;

@@ -160,11 +160,11 @@ Outcome run(const Scenario& scenario, const Arrangement& arrange, std::uint64_t 
                   .writes = world.writes(),
                   .crashes = world.crashes(),
                   .writes_in_quiet_hour = world.writes(true).size() - before};
-  std::vector<std::string> broken = world.violations();
-  const auto unknown = world.server().unknown_requests();
-  broken.insert(broken.end(), unknown.begin(), unknown.end());
+  outcome.broken = world.violations();
+  for (const auto& more : {world.server().unknown_requests(), broken_checkpoints(world)})
+    outcome.broken.insert(outcome.broken.end(), more.begin(), more.end());
   const auto with = [&](std::vector<std::string> problems) {
-    problems.insert(problems.end(), broken.begin(), broken.end());
+    problems.insert(problems.end(), outcome.broken.begin(), outcome.broken.end());
     return problems;
   };
   outcome.problems = with(scenario.expectations(world));

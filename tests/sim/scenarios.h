@@ -35,11 +35,8 @@ struct Scenario {
   std::string name;
   std::function<void(World&)> prepare;  // before the operator starts
   std::function<void(World&)>
-      script;         // asks for what happens later (world.time().after) and returns
-  Duration duration;  // after this everything is quiet
-  // Several workloads, or shares of one, want the same room or stand in for each other: who looks
-  // at a past in which one of them was not there decides otherwise, and rightly.
-  bool competes = false;
+      script;             // asks for what happens later (world.time().after) and returns
+  Duration duration;      // after this everything is quiet
   bool in_steps = false;  // replicas end together or one by one, as their successors are seen to be
                           // ready: how often their Deployment was scaled says nothing
   std::function<std::vector<std::string>(World&)>
@@ -70,8 +67,9 @@ const std::vector<Scenario>& scenarios();
 
 struct Outcome {
   EndState end;
-  std::vector<WriteRecord> writes;    // of the operator, without Events
-  std::vector<std::string> problems;  // expectations, invariants, requests that nobody knows
+  std::vector<WriteRecord> writes;            // of the operator, without Events
+  std::vector<std::string> broken;            // invariants, requests that nobody knows
+  std::vector<std::string> problems;          // these, and expectations
   std::vector<std::string> problems_unheard;  // with the expectations of the unheard ending
   std::uint64_t crashes = 0;
   std::size_t writes_in_quiet_hour = 0;  // Events included

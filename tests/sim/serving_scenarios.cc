@@ -90,7 +90,6 @@ Scenario noticed_in_time() {
            .looked_at = minutes(14)},
           true),
       .duration = hours(3),
-      .competes = true,  // on-demand stands in for what of spot is not seen to serve
       .in_steps = true,
       .expectations = [seen](World& world) {
         Problems problems = on_spot_again(world, 2);
@@ -118,7 +117,6 @@ Scenario noticed_late() {
           .prepare = usual_market,
           .script = departure(seen, plan, true),
           .duration = hours(3),
-          .competes = true,  // as above
           .in_steps = true,  // who hears late ends the replica at once, and its place is taken
           .expectations =
               [seen](World& world) {
@@ -160,7 +158,6 @@ Scenario no_spot_for_an_hour() {
                 world.time().after(minutes(60), [&world] { stock_out(world, false); });
               },
           .duration = hours(6),
-          .competes = true,  // as above
           .expectations =
               [seen](World& world) {
                 Problems problems = on_spot_again(world, 2);
@@ -196,7 +193,6 @@ Scenario rollout() {
             });
           },
       .duration = hours(3),
-      .competes = true,
       .expectations =
           [seen](World& world) {
             Problems problems;

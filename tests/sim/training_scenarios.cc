@@ -60,7 +60,6 @@ Scenario displacement() {
                 });
               },
           .duration = hours(3),
-          .competes = true,
           .expectations =
               [](World& world) {
                 Problems problems;
@@ -199,7 +198,6 @@ Scenario shared_baseline() {
             });
           },
       .duration = hours(4),
-      .competes = true,
       .expectations =
           [](World& world) {
             Problems problems;

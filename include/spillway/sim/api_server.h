@@ -59,8 +59,9 @@ class ApiServer {
   // server.
   Opened open(const kube::HttpRequest& request, Sink sink);
   void close(WatchId id) { watches_.erase(id); }
-  // The bookmark that a watch would get now.
-  [[nodiscard]] WatchFrame bookmark(WatchId id) const;
+  // The bookmark that a watch would get now; none while the server is behind the version from which
+  // it watches.
+  [[nodiscard]] std::optional<WatchFrame> bookmark(WatchId id) const;
 
   // ---- in process: the same rules without the text in between
 
@@ -110,6 +111,9 @@ class ApiServer {
     const Kind* kind = nullptr;
     Namespace ns;
     LabelSelector selector;
+    // Nothing up to this version is told: a watch may begin with a version that the server is still
+    // to come to, and then waits for it without a word.
+    std::uint64_t after = 0;
     Sink sink;
   };
   struct Page {  // the rest of a list that was given in part

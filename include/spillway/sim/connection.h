@@ -73,10 +73,10 @@ struct FaultPlan {
   std::function<RequestFate(const RequestSeen&)> on_request;
   // `collection` as in "jobs.batch".
   std::function<EventFate(const std::string& collection, const WatchFrame&)> on_event;
-  // Who answers lists and watches from now on: a replica, say. Null, or no function: the server
-  // that everything else goes to. A GET of one object is answered by that server in any case, as
-  // etcd answers it whichever API server is asked.
-  std::function<ApiServer*()> reader;
+  // Who answers lists and watches of a collection from now on: a replica, say. Null, or no
+  // function: the server that everything else goes to. A GET of one object is answered by that
+  // server in any case, as etcd answers it whichever API server is asked.
+  std::function<ApiServer*(const std::string& collection)> reader;
   // Kubernetes answers a list that names no version, and the first events of a watch that names
   // none, as of now, whichever server is asked. True here: from the reader's past all the same.
   std::function<bool()> lists_from_the_past;
@@ -119,7 +119,7 @@ class Connection final : public kube::Transport {
   void dispatch(const std::shared_ptr<Exchange>& exchange, kube::HttpRequest request,
                 const RequestFate& fate);
   void die();
-  [[nodiscard]] ApiServer& reader() const;
+  [[nodiscard]] ApiServer& reader(const std::string& collection) const;
   [[nodiscard]] bool lists_from_the_past() const;
 
   VirtualTime& time_;

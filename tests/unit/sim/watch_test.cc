@@ -60,9 +60,9 @@ TEST_F(WatchTest, a_bookmark_tells_kind_and_version_and_nothing_else) {
         {"object", {{"kind", kind}, {"apiVersion", version}, {"metadata", std::move(metadata)}}}};
   };
   const std::string now = std::to_string(server.store().version());
-  EXPECT_EQ(json::parse(server.bookmark(pods.id).line),
+  EXPECT_EQ(json::parse(server.bookmark(pods.id).value().line),
             bookmark("Pod", "v1", {{"creationTimestamp", nullptr}, {"resourceVersion", now}}));
-  EXPECT_EQ(json::parse(server.bookmark(pools.id).line),
+  EXPECT_EQ(json::parse(server.bookmark(pools.id).value().line),
             bookmark("CapacityPool", "spillway.dev/v1alpha1", {{"resourceVersion", now}}));
 }
 
@@ -84,11 +84,25 @@ TEST_F(WatchTest, a_version_before_the_compaction_is_gone_inside_the_stream) {
   EXPECT_EQ(frames[0]["object"]["code"], 410);
 }
 
-TEST_F(WatchTest, a_version_from_the_future_is_too_large) {
-  const Reply list =
-      get(std::string(kPodsPath) + "?resourceVersion=999999&resourceVersionMatch=NotOlderThan");
+TEST_F(WatchTest, a_list_from_the_future_is_too_large) {
+  const std::string future = "resourceVersion=999999&resourceVersionMatch=NotOlderThan";
+  const Reply list = get(std::string(kPodsPath) + "?" + future);
   EXPECT_EQ(list.status, 504);
   EXPECT_EQ(list.body["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
+  EXPECT_EQ(watch("sendInitialEvents=true&" + future).head.status, 504);
+}
+
+TEST_F(WatchTest, a_watch_from_the_future_is_silent_until_it_is_there) {
+  const std::uint64_t now = server.store().version();
+  const auto opened = watch("allowWatchBookmarks=true&resourceVersion=" + std::to_string(now + 2));
+  ASSERT_EQ(opened.head.status, 200);
+  post(kPodsPath, pod("a"));
+  EXPECT_FALSE(server.bookmark(opened.id).has_value());
+  post(kPodsPath, pod("b"));
+  EXPECT_TRUE(server.bookmark(opened.id).has_value());
+  EXPECT_THAT(heard(), IsEmpty());
+  post(kPodsPath, pod("c"));
+  EXPECT_THAT(heard(), ElementsAre("ADDED c"));
 }
 
 TEST_F(WatchTest, a_list_comes_in_pages_of_one_version) {
