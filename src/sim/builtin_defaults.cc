@@ -174,6 +174,37 @@ void default_deployment(json& deployment) {
   default_pod_spec(spec["template"]["spec"], false);
 }
 
+void default_stateful_set(json& set) {
+  json& spec = set["spec"];
+  standard(spec, "replicas", 1);
+  standard(spec, "revisionHistoryLimit", 10);
+  standard(spec, "podManagementPolicy", "OrderedReady");
+  standard(spec["updateStrategy"], "type", "RollingUpdate");
+  if (spec["updateStrategy"]["type"] == "RollingUpdate")
+    standard(spec["updateStrategy"]["rollingUpdate"], "partition", 0);
+  json& claims = spec["persistentVolumeClaimRetentionPolicy"];
+  standard(claims, "whenDeleted", "Retain");
+  standard(claims, "whenScaled", "Retain");
+  default_pod_spec(spec["template"]["spec"], false);
+}
+
+void default_cron_job(json& job) {
+  json& spec = job["spec"];
+  standard(spec, "concurrencyPolicy", "Allow");
+  standard(spec, "suspend", false);
+  standard(spec, "successfulJobsHistoryLimit", 3);
+  standard(spec, "failedJobsHistoryLimit", 1);
+  standard(spec["jobTemplate"], "metadata", json::object());
+  json& pods = spec["jobTemplate"]["spec"]["template"];
+  standard(pods, "metadata", json::object());
+  default_pod_spec(pods["spec"], false);
+}
+
+// Policies select by this label.
+void default_namespace(json& space) {
+  space["metadata"]["labels"]["kubernetes.io/metadata.name"] = space["metadata"]["name"];
+}
+
 void default_service(json& service) {
   json& spec = service["spec"];
   standard(spec, "sessionAffinity", "None");

@@ -79,6 +79,25 @@ SchemaPointer deployment_schema() {
   return schema;
 }
 
+SchemaPointer stateful_set_schema() {
+  static const SchemaPointer schema =
+      object({{"spec", structure({{"template", pod_template()},
+                                  {"selector", atomic_map()},
+                                  {"updateStrategy", structure(json::object())}})},
+              {"status", structure({{"conditions", conditions()}})}});
+  return schema;
+}
+
+SchemaPointer cron_job_schema() {
+  static const SchemaPointer schema = object(
+      {{"spec", structure({{"jobTemplate",
+                            structure({{"metadata", object_meta_schema()},
+                                       {"spec", structure({{"template", pod_template()},
+                                                           {"selector", atomic_map()}})}})}})},
+       {"status", structure(json::object())}});
+  return schema;
+}
+
 SchemaPointer service_schema() {
   static const SchemaPointer schema = object(
       {{"spec",

@@ -30,6 +30,15 @@ void immutable(Causes& causes, const json& object, const json& before, std::stri
                     .field = field});
 }
 
+void at_least_none(Causes& causes, const json& object, const std::string& field) {
+  const std::int64_t value = number_in(object, 0, "spec", field);
+  if (value >= 0) return;
+  causes.push_back({.reason = "FieldValueInvalid",
+                    .message = "Invalid value: " + std::to_string(value) +
+                               ": must be greater than or equal to 0",
+                    .field = "spec." + field});
+}
+
 void check_template(const json& object, Causes& causes) {
   const json& containers = list_in(object, "spec", "template", "spec", "containers");
   if (containers.empty()) required(causes, "spec.template.spec.containers");
@@ -73,11 +82,13 @@ void validate_job(const json& job, const json* before, Causes& causes) {
   immutable(causes, job, *before, "podFailurePolicy", "spec.podFailurePolicy");
 }
 
-void validate_deployment(const json& deployment, const json* before, Causes& causes) {
-  check_template(deployment, causes);
-  const json& wanted = map_in(deployment, "spec", "selector", "matchLabels");
-  const json& labels = map_in(deployment, "spec", "template", "metadata", "labels");
-  const json* selector = find_in(deployment, "spec", "selector");
+namespace {
+
+// Deployments and StatefulSets: what finds their pods has to be on them.
+void check_selector(const json& object, Causes& causes) {
+  const json& wanted = map_in(object, "spec", "selector", "matchLabels");
+  const json& labels = map_in(object, "spec", "template", "metadata", "labels");
+  const json* selector = find_in(object, "spec", "selector");
   if (selector == nullptr || !selector->is_object()) required(causes, "spec.selector");
   for (const auto& [key, value] : wanted.items()) {
     if (labels.value(key, json()) == value) continue;
@@ -87,7 +98,25 @@ void validate_deployment(const json& deployment, const json* before, Causes& cau
                       .field = "spec.template.metadata.labels"});
     break;
   }
+}
+
+}  // namespace
+
+void validate_deployment(const json& deployment, const json* before, Causes& causes) {
+  at_least_none(causes, deployment, "replicas");
+  check_template(deployment, causes);
+  check_selector(deployment, causes);
   if (before != nullptr) immutable(causes, deployment, *before, "selector", "spec.selector");
+}
+
+void validate_stateful_set(const json& set, const json* /*before*/, Causes& causes) {
+  at_least_none(causes, set, "replicas");
+  check_template(set, causes);
+  check_selector(set, causes);
+}
+
+void validate_cron_job(const json& job, const json* /*before*/, Causes& causes) {
+  if (text_in(job, "spec", "schedule").empty()) required(causes, "spec.schedule");
 }
 
 void validate_service(const json& service, const json* before, Causes& causes) {

@@ -90,7 +90,8 @@ class Comparer {
       leaf(before, after, path);
       return;
     }
-    if (before.is_null()) insert(difference_.added, path);
+    // A list that a type of the server's own always has is null when it is empty, and there.
+    if (&before == &nothing()) insert(difference_.added, path);
     if (after.is_null()) insert(difference_.removed, path);
   }
 

@@ -1,6 +1,7 @@
 #include <spillway/sim/kinds.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 
@@ -41,6 +42,14 @@ std::string shown_at(const json& object, const std::string& field) {
   const bool of_the_whole =
       field == "metadata.name";  // CRDs can name it only in a rule of the object itself
   return value.is_structured() || value.is_null() || of_the_whole ? "" : value.dump() + ": ";
+}
+
+// After these nobody knows what a rule is about (apiextensions-apiserver, hasBlockingErr).
+bool blocks_rules(const Cause& cause) {
+  constexpr std::array<std::string_view, 5> kReasons = {
+      "FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany",
+      "FieldValueTypeInvalid"};
+  return std::ranges::find(kReasons, cause.reason) != kReasons.end();
 }
 
 // The rules that relate fields to each other: the CRD says them in CEL, validate() in C++, from one
@@ -92,13 +101,9 @@ Kind own_kind(const kube::ResourceType& type) {
                       const json& object, const json* before, Causes& causes) {
     const std::size_t others = causes.size();
     check(*schema, object, "", causes);
-    const auto skips_rules = [](const Cause& cause) {
-      return cause.reason != "FieldValueDuplicate";
-    };
-    if (causes.size() == others) return check_rules<Object>(messages, object, before, causes);
     if (std::none_of(causes.begin() + static_cast<std::ptrdiff_t>(others), causes.end(),
-                     skips_rules))
-      return;
+                     blocks_rules))
+      return check_rules<Object>(messages, object, before, causes);
     causes.push_back({.reason = "FieldValueInvalid",
                       .message = "Invalid value: null: some validation rules were not checked "
                                  "because the object was invalid; correct "
@@ -112,26 +117,43 @@ json skeleton(const char* text) {
   return json::parse(text);
 }
 
-std::vector<Kind> make_kinds() {
-  std::vector<Kind> kinds;
+void add_own(std::vector<Kind>& kinds) {
   kinds.push_back(own_kind<api::CapacityPool>(control::kCapacityPools));
   kinds.push_back(own_kind<api::TrainingJob>(control::kTrainingJobs));
   kinds.push_back(own_kind<api::InferencePool>(control::kInferencePools));
   kinds.push_back(own_kind<api::CostPolicy>(control::kCostPolicies));
+}
+
+void add_core(std::vector<Kind>& kinds) {
   kinds.push_back({.type = kNamespaces,
                    .schema = plain_schema(),
                    .status = true,
-                   .on_create = [](json& object) { object["status"] = {{"phase", "Active"}}; }});
+                   .skeleton = skeleton(R"({"spec":{},"status":{}})"),
+                   .on_create =
+                       [](json& object) {
+                         object["spec"]["finalizers"] = {"kubernetes"};
+                         object["status"] = {{"phase", "Active"}};
+                       },
+                   .set_defaults = default_namespace});
   kinds.push_back({.type = kube::kPods,
                    .schema = pod_schema(),
                    .status = true,
                    .generation = true,
                    .returns_deleted = true,
                    .unconditional = true,
+                   .skeleton = skeleton(R"({"spec":{"containers":null},"status":{}})"),
                    .on_create = create_pod,
                    .set_defaults = default_pod});
-  kinds.push_back(
-      {.type = kube::kNodes, .schema = plain_schema(), .status = true, .unconditional = true});
+  kinds.push_back({.type = kube::kNodes,
+                   .schema = plain_schema(),
+                   .status = true,
+                   .unconditional = true,
+                   .skeleton = skeleton(R"({"spec":{},"status":{
+                       "daemonEndpoints":{"kubeletEndpoint":{"Port":0}},
+                       "nodeInfo":{"architecture":"","bootID":"","containerRuntimeVersion":"",
+                                   "kernelVersion":"","kubeProxyVersion":"","kubeletVersion":"",
+                                   "machineID":"","operatingSystem":"","osImage":"",
+                                   "systemUUID":""}}})")});
   kinds.push_back({.type = kube::kServices,
                    .schema = service_schema(),
                    .status = true,
@@ -142,49 +164,81 @@ std::vector<Kind> make_kinds() {
                    .allocate = create_service,
                    .set_defaults = default_service,
                    .validate = validate_service});
+}
+
+void add_workloads(std::vector<Kind>& kinds) {
   kinds.push_back(
       {.type = kube::kJobs,
        .schema = job_schema(),
        .status = true,
        .generation = true,
-       .skeleton = skeleton(R"({"spec":{"template":{"metadata":{},"spec":{}}},"status":{}})"),
+       .skeleton = skeleton(
+           R"({"spec":{"template":{"metadata":{},"spec":{"containers":null}}},"status":{}})"),
        .on_create = create_job,
        .set_defaults = default_job,
        .validate = validate_job});
-  kinds.push_back(
-      {.type = kube::kDeployments,
-       .schema = deployment_schema(),
-       .status = true,
-       .scale = true,
-       .generation = true,
-       .keeps_fields = true,
-       .unconditional = true,
-       .skeleton =
-           skeleton(R"({"spec":{"strategy":{},"template":{"metadata":{},"spec":{}}},"status":{}})"),
-       .on_create = [](json& object) { object["status"] = json::object(); },
-       .set_defaults = default_deployment,
-       .validate = validate_deployment});
+  kinds.push_back({.type = kube::kDeployments,
+                   .schema = deployment_schema(),
+                   .status = true,
+                   .scale = true,
+                   .generation = true,
+                   .keeps_fields = true,
+                   .unconditional = true,
+                   .skeleton = skeleton(
+                       R"({"spec":{"selector":null,"strategy":{},
+                       "template":{"metadata":{},"spec":{"containers":null}}},"status":{}})"),
+                   .on_create = [](json& object) { object["status"] = json::object(); },
+                   .set_defaults = default_deployment,
+                   .validate = validate_deployment});
   kinds.push_back({.type = kReplicaSets,
                    .schema = deployment_schema(),
                    .status = true,
                    .generation = true,
                    .unconditional = true,
                    .on_create = [](json& object) { object["status"] = {{"replicas", 0}}; }});
-  // Read by the off switch; nobody here runs them.
-  for (const kube::ResourceType& type : {control::kStatefulSets, control::kCronJobs}) {
-    kinds.push_back({.type = type,
-                     .schema = plain_schema(),
-                     .status = true,
-                     .generation = true,
-                     .keeps_fields = true,
-                     .unconditional = true});
-  }
+}
+
+// Switched by the off switch; nobody here runs them.
+void add_switched(std::vector<Kind>& kinds) {
+  kinds.push_back(
+      {.type = control::kStatefulSets,
+       .schema = stateful_set_schema(),
+       .status = true,
+       .generation = true,
+       .keeps_fields = true,
+       .unconditional = true,
+       .skeleton = skeleton(
+           R"({"spec":{"selector":null,"serviceName":"","updateStrategy":{},
+                       "template":{"metadata":{},"spec":{"containers":null}}},
+               "status":{"availableReplicas":0,"replicas":0}})"),
+       .on_create =
+           [](json& object) { object["status"] = {{"availableReplicas", 0}, {"replicas", 0}}; },
+       .set_defaults = default_stateful_set,
+       .validate = validate_stateful_set});
+  kinds.push_back({.type = control::kCronJobs,
+                   .schema = cron_job_schema(),
+                   .status = true,
+                   .generation = true,
+                   .keeps_fields = true,
+                   .unconditional = true,
+                   .skeleton = skeleton(
+                       R"({"spec":{"jobTemplate":{"metadata":{},"spec":{
+                         "template":{"metadata":{},"spec":{"containers":null}}}},"schedule":""},
+               "status":{}})"),
+                   .on_create = [](json& object) { object["status"] = json::object(); },
+                   .set_defaults = default_cron_job,
+                   .validate = validate_cron_job});
+}
+
+void add_others(std::vector<Kind>& kinds) {
   kinds.push_back({.type = kube::kPodDisruptionBudgets,
                    .schema = budget_schema(),
                    .status = true,
                    .generation = true,
                    .keeps_fields = true,
-                   .skeleton = skeleton(R"({"spec":{},"status":{}})"),
+                   .skeleton = skeleton(
+                       R"({"spec":{},"status":{"currentHealthy":0,"desiredHealthy":0,
+                                   "disruptionsAllowed":0,"expectedPods":0}})"),
                    .on_create = [](json& object) {
                      object["status"] = {{"currentHealthy", 0},
                                          {"desiredHealthy", 0},
@@ -197,6 +251,15 @@ std::vector<Kind> make_kinds() {
                    .set_defaults = default_secret});
   kinds.push_back({.type = kube::kLeases, .schema = plain_schema(), .unconditional = false});
   kinds.push_back({.type = kube::kEvents, .schema = plain_schema(), .unconditional = true});
+}
+
+std::vector<Kind> make_kinds() {
+  std::vector<Kind> kinds;
+  add_own(kinds);
+  add_core(kinds);
+  add_workloads(kinds);
+  add_switched(kinds);
+  add_others(kinds);
   for (Kind& kind : kinds) {
     kind.validate = [own = std::move(kind.validate)](const json& object, const json* before,
                                                      Causes& causes) {

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 #include <spillway/core/check.h>
 #include <spillway/sim/api_server.h>
@@ -55,20 +57,31 @@ std::string text_of_gone(const Change& change) {
   return json_text(gone);
 }
 
-json bookmark_object(const Kind& kind, std::uint64_t version) {
-  json object = {{"kind", kind.type.kind},
-                 {"apiVersion", kind.type.api_version()},
-                 {"metadata", {{"resourceVersion", std::to_string(version)}}}};
-  if (!kind.own) object["metadata"]["creationTimestamp"] = nullptr;  // a struct of the server's own
-  return object;
+// What a bookmark shows beside its version: the zero value of the server's own type. The type
+// that a Deployment is kept as has its replicas even when nobody gave them.
+json zero_value(const Kind& kind) {
+  json zero = kind.skeleton;
+  if (kind.type == kube::kDeployments || kind.type.plural == "statefulsets")
+    zero["spec"]["replicas"] = 0;
+  return zero;
 }
 
-// The same as text: every watch gets one a minute, in a month half a million.
-std::string bookmark_text(const Kind& kind, std::uint64_t version) {
-  const char* const no_time = kind.own ? "" : R"("creationTimestamp":null,)";
+// Every watch gets one a minute, in a month half a million: put together as text.
+std::string bookmark_text(const Kind& kind, std::uint64_t version,
+                          const std::string& annotations = "") {
+  static const std::map<std::string_view, std::string> tails = [] {
+    std::map<std::string_view, std::string> texts;
+    for (const Kind& served : all_kinds()) {
+      const json zero = zero_value(served);
+      std::string& text = texts[served.type.plural];
+      if (!zero.empty()) text = "," + json_text(zero).substr(1);
+    }
+    return texts;
+  }();
+  const std::string& tail = tails.at(kind.type.plural);
   return R"({"apiVersion":")" + kind.type.api_version() + R"(","kind":")" +
-         std::string(kind.type.kind) + R"(","metadata":{)" + no_time + R"("resourceVersion":")" +
-         std::to_string(version) + R"("}})";
+         std::string(kind.type.kind) + R"(","metadata":{)" + annotations +
+         R"("resourceVersion":")" + std::to_string(version) + R"("})" + (tail.empty() ? "}" : tail);
 }
 
 }  // namespace
@@ -189,9 +202,9 @@ void ApiServer::start_watch(const Watch& watch, const Target& target) {
         watch.sink(frame_of("ADDED", key, version_of(*object), text_of(object)));
     }
     if (!initial || !target.flag("allowWatchBookmarks")) return;
-    json end = bookmark_object(*watch.kind, store_.version());
-    end["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
-    watch.sink(frame_of("BOOKMARK", {}, store_.version(), json_text(end)));
+    constexpr const char* kEnd = R"("annotations":{"k8s.io/initial-events-end":"true"},)";
+    watch.sink(frame_of("BOOKMARK", {}, store_.version(),
+                        bookmark_text(*watch.kind, store_.version(), kEnd)));
     return;
   }
   if (from < store_.compacted()) {

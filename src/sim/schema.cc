@@ -131,7 +131,8 @@ class Checker {
   void visit_array(const Schema& schema, const json& value, const std::string& path) {
     const auto count = static_cast<std::int64_t>(value.size());
     if (schema.min_items && count < *schema.min_items) {
-      invalid(path, value, "should have at least " + std::to_string(*schema.min_items) + " items");
+      invalid(path, json(count),
+              "should have at least " + std::to_string(*schema.min_items) + " items");
     }
     if (schema.max_items && count > *schema.max_items) {
       add("FieldValueTooMany", path,

@@ -45,6 +45,12 @@ bool same_desired(const json& a, const json& b) {
   return covers(a, b, true) && covers(b, a, false);
 }
 
+// A Deployment's annotations count as what is desired of it (apps/deployment/strategy.go).
+bool annotated_anew(const Kind& kind, const json& a, const json& b) {
+  return kind.type == kube::kDeployments &&
+         map_in(a, "metadata", "annotations") != map_in(b, "metadata", "annotations");
+}
+
 // `field` as it is in `live`, and not there when it is not there. What is the same stays: most of
 // an object was made from the live one, and comparing is cheaper than copying.
 void restore(json& object, const json& live, const std::string& field) {
@@ -320,7 +326,8 @@ Answer<Object> ApiServer::overwrite(const Kind& kind, const ObjectKey& key, cons
   check_finalizers(kind, object, *live, causes);
   if (!as_before) kind.validate(object, live.get(), causes);
   if (!causes.empty()) return invalid_object(kind.type, key.name, causes);
-  if (kind.generation && !as_before && !same_desired(object, *live)) {
+  const bool desired_anew = !as_before && !same_desired(object, *live);
+  if (kind.generation && (desired_anew || annotated_anew(kind, object, *live))) {
     object["metadata"]["generation"] = old_metadata.value("generation", std::int64_t{0}) + 1;
   }
   if (kind.keeps_fields && !fields_managed)

@@ -25,11 +25,15 @@ class Normaliser {
 
 // What the model may say otherwise, and why.
 struct KnownDifference {
-  std::string step;  // "" = every step
+  std::string step;  // its name, as a regular expression
   std::string path;  // of the JSON patch, as a regular expression
   std::string reason;
 };
 const std::vector<KnownDifference>& known_differences();
+
+// Whether an object, or what a watch says, is compared in a step that asks among others.
+bool counts(const nlohmann::json& object);
+bool counts_frame(const nlohmann::json& frame);
 
 // One sentence for each difference that is not known.
 std::vector<std::string> compare(const std::vector<Step>& steps, const std::vector<Reply>& real,

@@ -26,7 +26,8 @@ TEST(ConformanceTest, the_model_answers_as_a_real_api_server_does) {
   const auto steps = script();
   const auto real = real_subject(kubeconfig);
   const auto model = model_subject();
-  const auto differences = compare(steps, run(*real, steps), run(*model, steps));
+  const auto modelled = run(*model, steps);
+  const auto differences = compare(steps, run(*real, steps, modelled), modelled);
   for (const std::string& difference : differences)
     ADD_FAILURE() << difference;
 }

@@ -1,136 +1,10 @@
 #include "script.h"
 
+#include "request_form.h"
+#include "script_parts.h"
+
 namespace spillway::conformance {
 namespace {
-
-using kube::Method;
-using nlohmann::json;
-
-const std::string kJobs = "/apis/spillway.dev/v1alpha1/namespaces/default/trainingjobs";
-const std::string kInference = "/apis/spillway.dev/v1alpha1/namespaces/default/inferencepools";
-const std::string kPools = "/apis/spillway.dev/v1alpha1/capacitypools";
-const std::string kServices = "/api/v1/namespaces/default/services";
-const std::string kBatch = "/apis/batch/v1/namespaces/default/jobs";
-const std::string kDeployments = "/apis/apps/v1/namespaces/default/deployments";
-const std::string kBudgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
-const std::string kLeases = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
-const std::string kPods = "/api/v1/namespaces/default/pods";
-const std::string kNodes = "/api/v1/nodes";
-const std::string kSecrets = "/api/v1/namespaces/default/secrets";
-const std::string kEvents = "/apis/events.k8s.io/v1/namespaces/default/events";
-
-json object(const std::string& api_version, const std::string& kind, const std::string& name,
-            json spec, bool namespaced = true) {
-  json made = {{"apiVersion", api_version},
-               {"kind", kind},
-               {"metadata", {{"name", name}}},
-               {"spec", std::move(spec)}};
-  if (namespaced) made["metadata"]["namespace"] = "default";
-  return made;
-}
-json containers() {
-  return json::array(
-      {{{"name", "main"},
-        {"image", "program:1"},
-        {"ports", json::array({{{"containerPort", 80}}})},
-        {"resources",
-         {{"limits", {{"nvidia.com/gpu", "1"}}},
-          {"requests", {{"cpu", "1"}, {"nvidia.com/gpu", "1"}}}}},
-        {"env",
-         json::array({{{"name", "RANK"},
-                       {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.name"}}}}}}})}}});
-}
-json training_job(const std::string& name) {
-  return object(
-      "spillway.dev/v1alpha1", "TrainingJob", name,
-      {{"template", {{"spec", {{"containers", containers()}}}}},
-       {"accelerator", {{"models", json::array({{{"name", "H100"}}})}, {"perReplica", 1}}}});
-}
-json with(json base, const char* path, json value) {
-  base[json::json_pointer(path)] = std::move(value);
-  return base;
-}
-json status_of(const std::string& name, json status) {
-  json made = object("spillway.dev/v1alpha1", "TrainingJob", name, json());
-  made.erase("spec");
-  made["status"] = std::move(status);
-  return made;
-}
-json service(const std::string& name, int port) {
-  return object("v1", "Service", name,
-                {{"selector", {{"app", "a"}}},
-                 {"ports", json::array({{{"name", "http"}, {"port", port}, {"targetPort", 80}}})}});
-}
-json deployment(const std::string& name, int replicas) {
-  return object(
-      "apps/v1", "Deployment", name,
-      {{"replicas", replicas},
-       {"selector", {{"matchLabels", {{"app", "a"}}}}},
-       {"template",
-        {{"metadata", {{"labels", {{"app", "a"}}}}}, {"spec", {{"containers", containers()}}}}}});
-}
-json batch_job(const std::string& name) {
-  return object(
-      "batch/v1", "Job", name,
-      {{"completionMode", "Indexed"},
-       {"completions", 2},
-       {"parallelism", 2},
-       {"backoffLimit", 0},
-       {"suspend", true},
-       {"podReplacementPolicy", "Failed"},
-       {"podFailurePolicy",
-        {{"rules", json::array({{{"action", "FailJob"},
-                                 {"onPodConditions", json::array({{{"type", "DisruptionTarget"},
-                                                                   {"status", "True"}}})}}})}}},
-       {"template",
-        {{"metadata", {{"labels", {{"spillway.dev/pool", "a"}}}}},
-         {"spec", {{"restartPolicy", "Never"}, {"containers", containers()}}}}}});
-}
-
-// On a node or waiting for one; no ServiceAccount's token is mounted, which admission would add.
-json pod(const std::string& name, const std::string& node = "") {
-  json made = object("v1", "Pod", name,
-                     {{"automountServiceAccountToken", false}, {"containers", containers()}});
-  made["metadata"]["labels"] = {{"spillway.dev/training-job", "a"}};
-  if (!node.empty()) made["spec"]["nodeName"] = node;
-  return made;
-}
-
-class Script {
- public:
-  void get(std::string name, std::string target) {
-    steps.push_back({.name = std::move(name), .target = std::move(target)});
-  }
-  void watch(std::string name, std::string target) {
-    steps.push_back({.name = std::move(name), .target = std::move(target), .watch = true});
-  }
-  void post(std::string name, const std::string& target, json body) {
-    steps.push_back({std::move(name), Method::kPost, target + "?fieldManager=spillway",
-                     "application/json", std::move(body)});
-  }
-  void put(std::string name, const std::string& target, json body) {
-    steps.push_back({std::move(name), Method::kPut, target + "?fieldManager=spillway",
-                     "application/json", std::move(body)});
-  }
-  void merge(std::string name, const std::string& target, json body) {
-    steps.push_back({std::move(name), Method::kPatch, target + "?fieldManager=spillway",
-                     "application/merge-patch+json", std::move(body)});
-  }
-  void apply(std::string name, const std::string& target, json body, const std::string& manager,
-             bool force = true) {
-    steps.push_back({std::move(name), Method::kPatch,
-                     target + "?fieldManager=" + manager + (force ? "&force=true" : ""),
-                     "application/apply-patch+yaml", std::move(body)});
-  }
-  void remove(std::string name, const std::string& target, json options = json::object()) {
-    options["kind"] = "DeleteOptions";
-    options["apiVersion"] = "v1";
-    if (!options.contains("propagationPolicy")) options["propagationPolicy"] = "Background";
-    steps.push_back(
-        {std::move(name), Method::kDelete, target, "application/json", std::move(options)});
-  }
-  std::vector<Step> steps;
-};
 
 void own_kinds(Script& s) {
   s.post("made", kJobs, training_job("a"));
@@ -307,6 +181,13 @@ void built_in_kinds(Script& s) {
   lease["spec"]["holderIdentity"] = "two";
   s.put("lease taken", kLeases + "/l", lease);
   s.put("lease lost", kLeases + "/l", lease);
+  s.get("lease as it is", kLeases + "/l");
+  s.remove("lease removed", kLeases + "/l");
+  s.post("lease made again", kLeases, without(lease, "/metadata/resourceVersion"));
+  lease["metadata"]["uid"] = "${lease.uid}";
+  s.put("lease that was another", kLeases + "/l", lease);
+  lease["metadata"]["resourceVersion"] = "${lease made again.version}";
+  s.put("lease of another uid", kLeases + "/l", lease);
   json event = {{"apiVersion", "events.k8s.io/v1"},
                 {"kind", "Event"},
                 {"metadata", {{"name", "e"}, {"namespace", "default"}}},
@@ -337,6 +218,14 @@ void pods(Script& s) {
   s.merge(
       "pod's deletion cost", kPods + "/p",
       {{"metadata", {{"annotations", {{"controller.kubernetes.io/pod-deletion-cost", "-5"}}}}}});
+  s.merge("pod's save taken back", kPods + "/p",
+          {{"metadata",
+            {{"annotations",
+              {{"controller.kubernetes.io/pod-deletion-cost", "0"},
+               {"spillway.dev/save-asked-at", nullptr}}}}}});
+  s.merge(
+      "pod without its deletion cost", kPods + "/p",
+      {{"metadata", {{"annotations", {{"controller.kubernetes.io/pod-deletion-cost", nullptr}}}}}});
   s.merge(
       "pod's deletion cost of nobody", kPods + "/nobody",
       {{"metadata", {{"annotations", {{"controller.kubernetes.io/pod-deletion-cost", "-5"}}}}}});
@@ -403,6 +292,28 @@ void nodes(Script& s) {
                                           {"message", ""},
                                           {"lastHeartbeatTime", "2026-01-01T00:00:00Z"},
                                           {"lastTransitionTime", "2026-01-01T00:00:00Z"}}})}}}});
+  s.get("node as it is", kNodes + "/conformance");
+  const auto marked_by_agent = [](json deadline, json taints, const char* version) {
+    return json{{"metadata",
+                 {{"resourceVersion", version},
+                  {"annotations",
+                   {{"spillway.dev/deadline", deadline}, {"spillway.dev/source", deadline}}}}},
+                {"spec", {{"taints", std::move(taints)}}}};
+  };
+  const json taint = {
+      {"key", "spillway.dev/interruption"}, {"value", "interruption"}, {"effect", "NoSchedule"}};
+  s.merge("node marked by its agent", kNodes + "/conformance",
+          marked_by_agent("2026-01-01T00:02:00Z", json::array({taint}), "${node as it is.version}"),
+          "spillway-node-agent");
+  s.merge("node marked on an old version", kNodes + "/conformance",
+          marked_by_agent("2026-01-01T00:01:00Z", json::array({taint}), "${node as it is.version}"),
+          "spillway-node-agent");
+  s.merge("node without its agent's mark", kNodes + "/conformance",
+          marked_by_agent(nullptr, nullptr, "${node marked by its agent.version}"),
+          "spillway-node-agent");
+  s.merge("node that is not there", kNodes + "/nobody",
+          marked_by_agent(nullptr, nullptr, "${node marked by its agent.version}"),
+          "spillway-node-agent");
   s.remove("node", kNodes + "/conformance");
 }
 
@@ -419,6 +330,7 @@ void secrets(Script& s) {
                                                      {"controller", true}}})}}},
                  {"type", "Opaque"},
                  {"data", {{"token", "c2VjcmV0"}}}};
+  secret["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "spillway";
   s.post("secret", kSecrets, secret);
   s.post("secret again", kSecrets, secret);
   s.get("a secret", kSecrets + "/t");
@@ -439,23 +351,12 @@ void secrets(Script& s) {
 }
 
 void pools(Script& s) {
-  const json pool =
-      object("spillway.dev/v1alpha1", "CapacityPool", "p",
-             {{"tier", "Spot"},
-              {"accelerator", {{"model", "H100"}, {"perNode", 8}, {"resource", "nvidia.com/gpu"}}},
-              {"instanceType", "p5.48xlarge"},
-              {"location", {{"provider", "aws"}, {"region", "us-east-1"}, {"zone", "us-east-1a"}}},
-              {"nodes", {{"selector", {{"pool", "p"}}}, {"max", 2}}},
-              {"price", {{"fixed", "8.00"}}}},
-             false);
+  const json pool = capacity_pool("p");
   s.post("capacity pool", kPools, pool);
   s.post("two prices", kPools, with(with(pool, "/metadata/name", "q"), "/spec/price/feed", "aws"));
   s.merge("another tier", kPools + "/p", {{"spec", {{"tier", "Reserved"}}}});
   s.remove("capacity pool", kPools + "/p");
-  json inference = training_job("i");
-  inference["kind"] = "InferencePool";
-  inference["spec"]["replicas"] = 2;
-  s.post("inference pool", kInference, inference);
+  s.post("inference pool", kInference, inference_pool("i"));
   s.get("its scale", kInference + "/i/scale");
   s.merge("its status", kInference + "/i/status",
           {{"status", {{"replicas", 2}, {"selector", "spillway.dev/inference-pool=i"}}}});
@@ -506,7 +407,34 @@ std::vector<Step> script() {
   secrets(s);
   pools(s);
   lists_and_watches(s);
+  children(s);
+  off_switch(s);
+  what_people_ask_for(s);
+  reflected_kinds(s);
   return std::move(s.steps);
+}
+
+const std::set<std::string>& scripted_forms() {
+  static const std::set<std::string> forms = [] {
+    std::set<std::string> all;
+    for (const Step& step : script()) {
+      all.merge(request_forms({.method = step.method,
+                               .target = step.target,
+                               .content_type = step.content_type,
+                               .body = step.body.is_null() ? "" : step.body.dump()}));
+    }
+    return all;
+  }();
+  return forms;
+}
+
+std::vector<std::string> unscripted(const std::set<std::string>& forms) {
+  std::vector<std::string> sentences;
+  for (const std::string& form : forms) {
+    if (scripted_forms().contains(form)) continue;
+    sentences.push_back("the script of tests/conformance has no step that would ask: " + form);
+  }
+  return sentences;
 }
 
 }  // namespace spillway::conformance

@@ -11,10 +11,16 @@
 #include <spillway/sim/api_server.h>
 #include <spillway/sim/virtual_time.h>
 
+#include "comparison.h"
+
 namespace spillway::conformance {
 namespace {
 
 using nlohmann::json;
+
+// How long a watch may take to say what it has to say, and after how long it has no more to say.
+constexpr Duration kPatience = std::chrono::seconds(10);
+constexpr Duration kSilence = std::chrono::milliseconds(400);
 
 class ModelSubject final : public Subject {
  public:
@@ -22,7 +28,7 @@ class ModelSubject final : public Subject {
     const kube::HttpResponse response = server_.handle(request);
     return {.status = response.status, .body = json::parse(response.body)};
   }
-  Reply watch(const kube::HttpRequest& request) override {
+  Reply watch(const kube::HttpRequest& request, const Wanted& /*all at once*/) override {
     json frames = json::array();
     const auto opened = server_.open(request, [&frames](const sim::WatchFrame& frame) {
       frames.push_back(json::parse(frame.line));
@@ -50,6 +56,7 @@ class RealSubject final : public Subject {
     install<api::CapacityPool>();
     install<api::TrainingJob>();
     install<api::InferencePool>();
+    install<api::CostPolicy>();
   }
   ~RealSubject() override {
     transport_->close();
@@ -65,9 +72,9 @@ class RealSubject final : public Subject {
     wait_for(reply);
     return *std::move(reply);
   }
-  Reply watch(const kube::HttpRequest& request) override {
+  Reply watch(const kube::HttpRequest& request, const Wanted& wanted) override {
     std::optional<Reply> reply;
-    asio::co_spawn(io_, stream(request, reply), asio::detached);
+    asio::co_spawn(io_, stream(request, wanted, reply), asio::detached);
     wait_for(reply);
     return *std::move(reply);
   }
@@ -82,7 +89,7 @@ class RealSubject final : public Subject {
     else
       reply = Reply{.status = 0, .body = answer.error().message};
   }
-  Task<void> stream(kube::HttpRequest request, std::optional<Reply>& reply) {
+  Task<void> stream(kube::HttpRequest request, Wanted wanted, std::optional<Reply>& reply) {
     auto answer = co_await transport_->open(std::move(request), deadline());
     if (!answer) {
       reply = Reply{.status = 0, .body = answer.error().message};
@@ -94,11 +101,13 @@ class RealSubject final : public Subject {
       co_return;
     }
     json frames = json::array();
+    std::size_t said = 0;
     while (true) {
-      auto line =
-          co_await answer->lines->next(clock_->monotonic() + std::chrono::milliseconds(1500));
+      const Duration patience = said < wanted.frames ? kPatience : kSilence;
+      auto line = co_await answer->lines->next(clock_->monotonic() + patience);
       if (!line || !*line) break;  // silence, or its end
       frames.push_back(json::parse(**line));
+      if (wanted.counts(frames.back())) ++said;
     }
     reply = Reply{.status = answer->head.status, .body = std::move(frames)};
   }
@@ -173,6 +182,16 @@ std::string filled_in(std::string text, const std::map<std::string, Reply>& answ
   return text;
 }
 
+Wanted wanted_of(const Step& step, const std::vector<Reply>& like, std::size_t number) {
+  Wanted wanted{.counts = [](const json&) { return true; }};
+  if (step.among_others) wanted.counts = counts_frame;
+  if (number >= like.size() || !like[number].body.is_array()) return wanted;
+  for (const json& frame : like[number].body) {
+    if (wanted.counts(frame)) ++wanted.frames;
+  }
+  return wanted;
+}
+
 }  // namespace
 
 std::unique_ptr<Subject> model_subject() {
@@ -182,7 +201,8 @@ std::unique_ptr<Subject> real_subject(const std::string& kubeconfig) {
   return std::make_unique<RealSubject>(kubeconfig);
 }
 
-std::vector<Reply> run(Subject& subject, const std::vector<Step>& steps) {
+std::vector<Reply> run(Subject& subject, const std::vector<Step>& steps,
+                       const std::vector<Reply>& like) {
   std::vector<Reply> replies;
   std::map<std::string, Reply> by_name;
   for (const Step& step : steps) {
@@ -190,7 +210,8 @@ std::vector<Reply> run(Subject& subject, const std::vector<Step>& steps) {
                               .target = filled_in(step.target, by_name),
                               .content_type = step.content_type};
     if (!step.body.is_null()) request.body = filled_in(step.body.dump(), by_name);
-    replies.push_back(step.watch ? subject.watch(request) : subject.ask(request));
+    replies.push_back(step.watch ? subject.watch(request, wanted_of(step, like, replies.size()))
+                                 : subject.ask(request));
     by_name[step.name] = replies.back();
   }
   return replies;

@@ -48,22 +48,24 @@ TEST_F(WatchTest, a_streaming_list_ends_with_its_bookmark) {
   EXPECT_EQ(frames[1]["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
 }
 
-TEST_F(WatchTest, a_bookmark_tells_kind_and_version_and_nothing_else) {
+TEST_F(WatchTest, a_bookmark_tells_kind_and_version_and_what_the_type_always_has) {
   const auto pods = watch("allowWatchBookmarks=true");
   const auto pools = server.open(
       {.target = "/apis/spillway.dev/v1alpha1/capacitypools?watch=1&allowWatchBookmarks=true"},
       [](const WatchFrame&) {});
   post(kPodsPath, pod("a"));
-  const auto bookmark = [](const char* kind, const char* version, json metadata) {
-    return json{
-        {"type", "BOOKMARK"},
-        {"object", {{"kind", kind}, {"apiVersion", version}, {"metadata", std::move(metadata)}}}};
-  };
   const std::string now = std::to_string(server.store().version());
-  EXPECT_EQ(json::parse(server.bookmark(pods.id).value().line),
-            bookmark("Pod", "v1", {{"creationTimestamp", nullptr}, {"resourceVersion", now}}));
+  const auto bookmark = [&now](const char* kind, const char* version, json rest) {
+    rest["kind"] = kind;
+    rest["apiVersion"] = version;
+    rest["metadata"] = {{"resourceVersion", now}};
+    return json{{"type", "BOOKMARK"}, {"object", std::move(rest)}};
+  };
+  EXPECT_EQ(
+      json::parse(server.bookmark(pods.id).value().line),
+      bookmark("Pod", "v1", {{"spec", {{"containers", nullptr}}}, {"status", json::object()}}));
   EXPECT_EQ(json::parse(server.bookmark(pools.id).value().line),
-            bookmark("CapacityPool", "spillway.dev/v1alpha1", {{"resourceVersion", now}}));
+            bookmark("CapacityPool", "spillway.dev/v1alpha1", json::object()));
 }
 
 TEST_F(WatchTest, an_object_that_leaves_the_selector_is_deleted_for_it) {
