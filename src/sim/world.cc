@@ -161,6 +161,7 @@ const FaultPlan& World::faults_of(std::size_t seat) const {
 }
 
 RequestFate World::fate_of(std::size_t seat, const RequestSeen& seen) {
+  if (told_) told_(seen.request);
   if (seen.write > 0 && !beside_the_point(seen.request.target)) {
     ++counted_writes_;
     if (crash_ && counted_writes_ == crash_->write) return {.fate = crash_->fate};

@@ -6,6 +6,8 @@
 #include <spillway/sim/model.h>
 
 #include "checkpoint_stage.h"
+#include "conformance/request_form.h"
+#include "conformance/script.h"
 #include "scenario_parts.h"
 
 namespace spillway::sim {
@@ -148,6 +150,10 @@ std::vector<std::string> differences_in(const Scenario& scenario, const EndState
 Outcome run(const Scenario& scenario, const Arrangement& arrange, std::uint64_t seed) {
   World world({.seed = seed});
   LifeCounter lives(world.server());
+  std::set<std::string> asked;
+  world.on_request([&asked](const kube::HttpRequest& request) {
+    asked.merge(conformance::request_forms(request));
+  });
   if (arrange) arrange(world);
   scenario.prepare(world);
   world.start_operator();
@@ -161,7 +167,8 @@ Outcome run(const Scenario& scenario, const Arrangement& arrange, std::uint64_t 
                   .crashes = world.crashes(),
                   .writes_in_quiet_hour = world.writes(true).size() - before};
   outcome.broken = world.violations();
-  for (const auto& more : {world.server().unknown_requests(), broken_checkpoints(world)})
+  for (const auto& more : {world.server().unknown_requests(), broken_checkpoints(world),
+                           conformance::unscripted(asked)})
     outcome.broken.insert(outcome.broken.end(), more.begin(), more.end());
   const auto with = [&](std::vector<std::string> problems) {
     problems.insert(problems.end(), outcome.broken.begin(), outcome.broken.end());

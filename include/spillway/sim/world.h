@@ -11,6 +11,7 @@
 //   world.run_for(std::chrono::hours(2));
 //   EXPECT_THAT(world.violations(), IsEmpty());
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -100,6 +101,8 @@ class World {
   void set_faults(FaultPlan faults);
   // ... of one seat alone, beside the others'.
   void set_faults(FaultPlan faults, std::size_t seat);
+  // Is told of every request of every operator before anything becomes of it.
+  void on_request(std::function<void(const kube::HttpRequest&)> told) { told_ = std::move(told); }
   // The first that is alive.
   [[nodiscard]] OperatorProcess* running_operator() const;
   // The one that may act; nullptr when nobody may. More than one is a broken promise.
@@ -169,6 +172,7 @@ class World {
   Autoscaler autoscaler_;
   Invariants invariants_;
   FaultPlan faults_;
+  std::function<void(const kube::HttpRequest&)> told_;
   std::map<std::string, market::PriceKey> price_keys_;  // by pool
   std::optional<CrashPlan> crash_;
   std::uint64_t counted_writes_ = 0;

@@ -1,11 +1,16 @@
 // The marks on a Node, and the watcher that keeps them.
 #include "node_role.h"
 
+#include <set>
+#include <string>
+
 #include <gtest/gtest.h>
 
 #include <spillway/api/agent_protocol.h>
 #include <nlohmann/json.hpp>
 
+#include "conformance/request_form.h"
+#include "conformance/script.h"
 #include "support/run_task.h"
 
 namespace spillway::agent {
@@ -99,6 +104,7 @@ class NodeServer final : public kube::Transport {
  public:
   Task<Result<kube::HttpResponse>> send(kube::HttpRequest request, MonotonicTime) override {
     EXPECT_EQ(request.target.substr(0, request.target.find('?')), "/api/v1/nodes/node-1");
+    asked.merge(conformance::request_forms(request));
     if (request.method == kube::Method::kGet) {
       ++gets;
       const std::string body = node.dump();
@@ -126,6 +132,7 @@ class NodeServer final : public kube::Transport {
   void close() override {}
 
   json node = plain_node();
+  std::set<std::string> asked;  // in what forms
   int gets = 0;
   int patches = 0;
   bool moves_on_after_get = false;
@@ -138,6 +145,7 @@ class Watcher : public ::testing::Test {
     watcher_.stop();
     time_.run_for(std::chrono::seconds(10));
     EXPECT_EQ(group_.running(), 0U);
+    EXPECT_EQ(conformance::unscripted(server_.asked), std::vector<std::string>());
   }
   void pass_time() { time_.run_for(std::chrono::seconds(3)); }
   [[nodiscard]] std::size_t taints() const { return server_.node["spec"]["taints"].size(); }

@@ -2,12 +2,18 @@
 
 #include "cluster.h"
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <spillway/kube/client.h>
 #include <spillway/sim/connection.h>
 
+#include "conformance/request_form.h"
+#include "conformance/script.h"
 #include "unit/control/fixtures.h"
 #include "unit/sim/server_fixture.h"
 
@@ -25,19 +31,26 @@ class ReadWorld : public sim::ServerTest {
     into.emplace(co_await std::move(task));
   }
 
-  Result<Reading> read() {
+  // What `ask` makes of the cluster through a client of its own.
+  template <class T>
+  Result<T> answer(Task<Result<T>> (*ask)(kube::Client&)) {
     sim::ProcessTimers timers(time);
     sim::Connection connection(time, timers, server, {}, [] {});
-    connection.set_faults({.on_request = on_request});
+    connection.set_faults({.on_request = [this](const sim::RequestSeen& seen) {
+      asked.merge(conformance::request_forms(seen.request));
+      return on_request ? on_request(seen) : sim::RequestFate{};
+    }});
     const Runtime runtime{io.get_executor(), time, timers, *random};
     kube::Client client(runtime, connection, fence, metrics, {});
-    std::optional<Result<Reading>> answer;
+    std::optional<Result<T>> said;
     TaskGroup group(io.get_executor(), timers);
-    group.spawn(keep(read_world(client), answer));
-    time.run_while_not([&] { return answer.has_value(); }, std::chrono::minutes(10));
+    group.spawn(keep(ask(client), said));
+    time.run_while_not([&] { return said.has_value(); }, std::chrono::minutes(10));
     writes = connection.writes().size();
-    return answer ? *std::move(answer) : fail(ErrorCode::kTimeout, "no answer");
+    return said ? *std::move(said) : fail(ErrorCode::kTimeout, "no answer");
   }
+  Result<Reading> read() { return answer<Reading>(&read_world); }
+  void TearDown() override { EXPECT_THAT(conformance::unscripted(asked), ::testing::IsEmpty()); }
 
   // The server refuses to list these collections.
   void forbid(std::vector<std::string> plurals) {
@@ -54,6 +67,7 @@ class ReadWorld : public sim::ServerTest {
     };
   }
 
+  std::set<std::string> asked;  // in what forms
   kube::ClosedFence fence;
   kube::ClientMetrics metrics;
   std::function<sim::RequestFate(const sim::RequestSeen&)> on_request;
@@ -74,6 +88,28 @@ TEST_F(ReadWorld, takes_in_every_object_page_by_page) {
   EXPECT_EQ(reading->world.pods.size(), 1u);
   EXPECT_TRUE(reading->missing.empty());
   EXPECT_EQ(writes, 0u);
+}
+
+TEST_F(ReadWorld, takes_in_what_may_sleep_of_the_kinds_that_a_policy_names) {
+  const nlohmann::json policy = {
+      {"metadata", {{"name", "nights"}}},
+      {"spec",
+       {{"selector", {{"namespaces", nlohmann::json::object()}}},
+        {"offHours",
+         {{"timeZone", "UTC"},
+          {"awake",
+           nlohmann::json::array({{{"days", {"Fri"}}, {"from", "08:00"}, {"to", "20:00"}}})},
+          {"workloads", {"Deployment", "CronJob"}}}}}}};
+  ASSERT_EQ(post("/apis/spillway.dev/v1alpha1/costpolicies", policy).status, 201);
+  const auto objects = answer<std::vector<nlohmann::json>>(&cli::read_hours);
+  ASSERT_TRUE(objects) << objects.error().message;
+  std::set<std::string> kinds;
+  for (const nlohmann::json& object : *objects)
+    kinds.insert(object.at("kind"));
+  EXPECT_THAT(kinds, ElementsAre("CostPolicy", "Namespace"));
+  EXPECT_TRUE(asked.contains("list deployments.apps everywhere ?limit"));
+  EXPECT_TRUE(asked.contains("list cronjobs.batch everywhere ?limit"));
+  EXPECT_FALSE(asked.contains("list statefulsets.apps everywhere ?limit"));
 }
 
 TEST_F(ReadWorld, names_all_rights_that_are_missing) {

@@ -1,10 +1,16 @@
 // Two operators and one lease: who acts, what happens when the one that acts falls silent, and that
 // the whole of it is the same every time.
+#include <set>
+#include <string>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <spillway/control/world.h>
 #include <spillway/sim/world.h>
+
+#include "conformance/request_form.h"
+#include "conformance/script.h"
 
 namespace spillway::sim {
 namespace {
@@ -40,11 +46,15 @@ class Operators : public testing::Test {
  protected:
   Operators() {
     add_pools(world);
+    world.on_request([this](const kube::HttpRequest& request) {
+      asked.merge(conformance::request_forms(request));
+    });
     world.start_operator();
     world.run_for(seconds(5));
     standby = world.start_standby();
     world.run_for(minutes(1));
   }
+  void TearDown() override { EXPECT_THAT(conformance::unscripted(asked), IsEmpty()); }
   void expect_one_good_run(const char* name, int attempts) {
     const Object found = world.find(control::kTrainingJobs, name);
     EXPECT_EQ(world.phase(name), "Succeeded");
@@ -63,6 +73,7 @@ class Operators : public testing::Test {
     return count;
   }
 
+  std::set<std::string> asked;  // in what forms
   World world{{.seed = 3, .leader_election = true}};
   std::size_t standby = 0;
 };
