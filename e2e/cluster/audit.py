@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import urllib.parse
 
 MUTATING = {"create", "update", "patch", "delete", "deletecollection"}
 
@@ -53,24 +54,51 @@ class AuditLog:
         """Where the log ends now; for `since`."""
         return self._path.stat().st_size if self._path.exists() else 0
 
-    def requests(self, since=0, user=None):
-        """Every answered request after the mark, reads included; of one user if given."""
+    def _events(self, since=0):
         if not self._path.exists():
-            return []
+            return
         with open(self._path, "rb") as log:
             log.seek(since)
-            lines = log.read().split(b"\n")[:-1]  # the last piece is empty or an entry half written
+            while (line := log.readline()).endswith(b"\n"):  # the last may be half written
+                yield json.loads(line)
+
+    def requests(self, since=0, user=None):
+        """Every answered request after the mark, reads included; of one user if given."""
         found = []
-        for line in lines:
-            event = json.loads(line)
+        for event in self._events(since):
             entry = self._entry(event)
             if event["stage"] == "ResponseComplete" and user in (None, entry.user):
                 found.append(entry)
         return found
 
+    def forms(self, agents):
+        """In what forms programs whose user agents begin so have asked, as the script of
+        tests/conformance says it (request_form.h), as far as the log shows: no bodies.
+        """
+        return {
+            self._form(event)
+            for event in self._events()
+            if event.get("userAgent", "").startswith(agents)
+        }
+
     def writes(self, since=0, user=None):
         """Those of them that may change something, refused ones included (see `.code`)."""
         return [request for request in self.requests(since, user) if request.verb in MUTATING]
+
+    @staticmethod
+    def _form(event):
+        reference = event.get("objectRef", {})
+        query = urllib.parse.urlsplit(event["requestURI"]).query
+        names = sorted(name for name, _ in urllib.parse.parse_qsl(query, keep_blank_values=True))
+        # Only an apply forces; the log does not tell the types of patches apart.
+        verb = "apply" if event["verb"] == "patch" and "force" in names else event["verb"]
+        resource = reference.get("resource", event["requestURI"])
+        for separator, part in ((".", "apiGroup"), ("/", "subresource")):
+            if reference.get(part):
+                resource += separator + reference[part]
+        reads_all = verb in ("list", "watch") and not reference.get("namespace")
+        form = f"{verb} {resource}" + (" everywhere" if reads_all else "")
+        return form + (" ?" + "&".join(names) if names else "")
 
     @staticmethod
     def _entry(event):

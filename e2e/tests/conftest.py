@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from cluster import ControlPlane
+from support.forms import held_to_the_script
 from support.installation import install
 from support.kubectl import Kubectl
 from support.plugin import Plugin
@@ -21,7 +22,13 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def kubectl(cluster):
+def requests(cluster):
+    """What is asked is looked at when all tests are over (support/forms.py)."""
+    yield from held_to_the_script(cluster.audit)
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster, requests):
     """kubectl as the administrator."""
     return Kubectl(cluster.kubeconfig)
 

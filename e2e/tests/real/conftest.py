@@ -12,6 +12,7 @@ import pytest
 from cluster import ControlPlane, Machines, Network
 from cluster.machine import missing
 from support import agent
+from support.forms import held_to_the_script
 from support.installation import install
 from support.kubectl import Kubectl
 from support.object_store import ObjectStore
@@ -38,7 +39,13 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def kubectl(cluster):
+def requests(cluster):
+    """What is asked is looked at when all tests are over (support/forms.py)."""
+    yield from held_to_the_script(cluster.audit)
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster, requests):
     """kubectl as the administrator."""
     return Kubectl(cluster.kubeconfig)
 
