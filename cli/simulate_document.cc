@@ -58,6 +58,13 @@ Json span_of(const sim::PlacementSpan& span) {
   return document;
 }
 
+Json count_of(const sim::ShortfallCount& count) {
+  Json spans = Json::array();
+  for (const sim::TimeSpan& span : count.spans)
+    spans.push_back({{"from", format_instant(span.from)}, {"to", format_instant(span.to)}});
+  return {{"times", count.times}, {"seconds", seconds(count.time)}, {"spans", std::move(spans)}};
+}
+
 Json workload_of(const sim::WorkloadRow& row) {
   Json document{{"kind", std::string(sim::to_string(row.kind))},
                 {"namespace", row.ns.str()},
@@ -75,6 +82,13 @@ Json workload_of(const sim::WorkloadRow& row) {
     document["belowSeconds"] = seconds(row.shortfall.below);
     document["timesBelow"] = row.shortfall.times;
     if (row.shortfall.fewest) document["fewestReplicas"] = *row.shortfall.fewest;
+    Json causes = Json::object();
+    for (const auto& [cause, count] : row.shortfall.by_cause)
+      causes[std::string(sim::to_string(cause))] = count_of(count);
+    document["belowPromise"] = std::move(causes);
+    if (row.shortfall.through_zones) document["exposed"] = count_of(row.shortfall.exposed);
+    document["belowBaseline"] = count_of(row.shortfall.baseline);
+    document["uncoveredSeconds"] = seconds(row.shortfall.uncovered);
   }
   document["interruptions"] = row.interruptions;
   document["attempts"] = row.attempts;

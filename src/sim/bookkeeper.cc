@@ -30,6 +30,45 @@ std::optional<Bookkeeper::WorkloadKey> workload_of(const json& pod, const Namesp
   return std::nullopt;
 }
 
+// As many as evictions have to leave, a percentage rounded up; without a word all of them.
+std::int64_t floor_of(const json& pool, std::int64_t replicas) {
+  const json* minimum = find_in(pool, "spec", "disruption", "minAvailable");
+  if (minimum == nullptr) return replicas;
+  if (minimum->is_number_integer()) return std::min(minimum->get<std::int64_t>(), replicas);
+  const std::int64_t percent = std::min(std::stoll(minimum->get_ref<const std::string&>()), 100LL);
+  return (percent * replicas + 99) / 100;
+}
+
+// On-demand stands in at once for whatever is not ready: nothing limits it but its own capacity.
+bool is_covered(const json& pool) {
+  const json* tiers = find_in(pool, "spec", "tiers");
+  const bool may = tiers == nullptr || std::ranges::find(*tiers, "OnDemand") != tiers->end();
+  return may && find_in(pool, "spec", "maxRate") == nullptr &&
+         text_in(pool, "spec", "capacity", "fallback") == "WhileNotReady";
+}
+
+PromiseBooks::Terms terms_of(const json& pool, Duration provisioning) {
+  const std::int64_t replicas = number_in(pool, 1, "spec", "replicas");
+  const bool through_zones =
+      is_covered(pool) && text_in(pool, "spec", "capacity", "survives") == "ZoneLoss";
+  const std::string start = string_in(pool, "spec", "template", "metadata", "annotations",
+                                      "simulate.spillway.dev/start-seconds");
+  const std::chrono::seconds start_time(start.empty() ? 2 : std::stoi(start));
+  return {.wanted = replicas,
+          .floor = through_zones ? floor_of(pool, replicas) : replicas,
+          .through_zones = through_zones,
+          .baseline = std::min(number_in(pool, 0, "spec", "capacity", "baseline"), replicas),
+          .replacement = provisioning + start_time,
+          .owed = find_in(pool, "status", "awake") == nullptr || is_set(pool, "status", "awake")};
+}
+
+bool says_uncovered(const json& pool) {
+  const json* degraded = condition_of(pool, std::string(api::condition::kDegraded));
+  if (degraded == nullptr || text_in(*degraded, "status") != "True") return false;
+  const std::string_view reason = text_in(*degraded, "reason");
+  return reason == "NoPlace" || reason == "ZoneLossUncovered" || reason == "ChildRejected";
+}
+
 std::optional<HourlyRate> rate_in(const json& object) {
   const auto rate = HourlyRate::parse(object.value("rate", ""));
   return rate ? std::optional(*rate) : std::nullopt;
@@ -43,8 +82,10 @@ Bookkeeper::Bookkeeper(ApiServer& server)
 }
 
 void Bookkeeper::add_pool(const api::CapacityPool& pool, HourlyRate rate,
-                          std::optional<HourlyRate> on_demand) {
+                          std::optional<HourlyRate> on_demand, Duration provisioning) {
   const PoolName name(pool.meta.key.name.str());
+  if (pool.spec.tier == api::Tier::kOnDemand)
+    longest_provisioning_ = std::max(longest_provisioning_, provisioning);
   pools_[name].pool = pool;
   terms_[name] = {.rate = rate, .on_demand = on_demand};
 }
@@ -105,6 +146,10 @@ void Bookkeeper::end_pods_on(const std::string& node) {
 void Bookkeeper::interrupt(const std::string& node) {
   for (auto& [uid, pod] : pods_) {
     if (pod.node != node || std::exchange(pod.interrupted, true)) continue;
+    const auto zone = spot_zone(pod.pool);
+    if (const auto serving = serving_.find(pod.workload);
+        serving != serving_.end() && pod.runs && zone)
+      serving->second.promise.zone_lost(*zone, now());
     bool again = false;
     if (pod.workload.first == WorkloadKind::kTrainingJob)  // an attempt is interrupted once
       again = std::exchange(stays_.at({pod.workload, pod.stay}).span.interrupted, true);
@@ -131,8 +176,7 @@ void Bookkeeper::note_pod(const Change& change) {
   const auto books = pods_.find(uid);
   if (books == pods_.end()) return;
   const bool runs = phase == "Running" && !is_deleting(pod);
-  if (std::exchange(books->second.runs, runs) != runs)
-    count_running(books->second.workload, runs ? 1 : -1);
+  if (std::exchange(books->second.runs, runs) != runs) count_running(books->second, runs ? 1 : -1);
 }
 
 void Bookkeeper::bind(const Uid& uid, const Change& change) {
@@ -168,7 +212,7 @@ void Bookkeeper::unbind(const Uid& uid) {
   PoolBooks& books = pools_.at(pod.pool);
   books.busy_now -= pod.accelerators;
   add_point(books.busy, books.busy_now);
-  if (pod.runs) count_running(pod.workload, -1);
+  if (pod.runs) count_running(pod, -1);
   const auto stay = stays_.find({pod.workload, pod.stay});
   if (stay == stays_.end() || --stay->second.pods > 0) return;
   close_stay(pod.workload, pod.stay, stay->second);
@@ -227,52 +271,47 @@ void Bookkeeper::note_inference_pool(const Change& change) {
   const WorkloadKey key{WorkloadKind::kInferencePool, change.key};
   const json& pool = *change.object;
   WorkloadBooks& books = workloads_[key];
-  Wanted& wanted = wanted_[key];
+  Serving& serving = serving_[key];
   if (change.kind == ChangeKind::kAdded) {
     books.submitted = now();
     books.team = text_in(pool, "spec", "attribution", "team");
   }
-  count_missing(key, wanted);
   if (change.kind == ChangeKind::kDeleted) books.finished = now();
-  wanted.replicas = number_in(pool, 1, "spec", "replicas");
-  look_at_readiness(key, wanted);
+  PromiseBooks::Terms terms = terms_of(pool, longest_provisioning_);
+  terms.owed = terms.owed && !books.finished;
+  serving.promise.expect(terms, now());
+  serving.promise.say_uncovered(says_uncovered(pool), now());
+  look_at_readiness(key, serving);
   const auto status = pool.find("status");
   if (status == pool.end() || !status->contains("tiers")) return;
   for (const json& tier : status->at("tiers"))
     reasons_[{key, tier.value("pool", "")}] = {status->value("reason", ""), rate_in(tier)};
 }
 
-void Bookkeeper::count_running(const WorkloadKey& workload, std::int64_t change) {
-  const auto wanted = wanted_.find(workload);
-  if (wanted == wanted_.end()) return;
-  count_missing(workload, wanted->second);
-  wanted->second.running += change;
-  look_at_readiness(workload, wanted->second);
+std::optional<Zone> Bookkeeper::spot_zone(const PoolName& pool) const {
+  const api::CapacityPoolSpec& spec = pools_.at(pool).pool.spec;
+  if (spec.tier != api::Tier::kSpot) return std::nullopt;
+  return spec.location.zone;
 }
 
-void Bookkeeper::count_missing(const WorkloadKey& workload, Wanted& wanted) {
-  WorkloadBooks& books = workloads_[workload];
-  const Duration time = now() - std::exchange(wanted.counted_until, now());
-  if (!books.first_ready || books.finished) return;
-  if (wanted.running >= wanted.replicas || time == Duration(0)) return;
-  Shortfall& shortfall = books.shortfall;
-  shortfall.below += time;
-  shortfall.missing += time * (wanted.replicas - wanted.running);
-  shortfall.fewest = std::min(shortfall.fewest.value_or(wanted.running), wanted.running);
+void Bookkeeper::count_running(const PodBooks& pod, std::int64_t change) {
+  const auto serving = serving_.find(pod.workload);
+  if (serving == serving_.end()) return;
+  serving->second.promise.count(spot_zone(pod.pool), change, now());
+  look_at_readiness(pod.workload, serving->second);
 }
 
-void Bookkeeper::look_at_readiness(const WorkloadKey& workload, Wanted& wanted) {
+void Bookkeeper::look_at_readiness(const WorkloadKey& workload, Serving& serving) {
   WorkloadBooks& books = workloads_[workload];
-  const bool ready = wanted.running >= wanted.replicas && !books.finished;
-  if (ready == wanted.ready_since.has_value()) return;
+  const bool ready = serving.promise.complete() && !books.finished;
+  if (ready == serving.ready_since.has_value()) return;
   if (ready) {
-    wanted.ready_since = now();
+    serving.ready_since = now();
     if (!books.first_ready) books.first_ready = now();
     return;
   }
-  books.ready += now() - *wanted.ready_since;
-  wanted.ready_since.reset();
-  if (!books.finished) ++books.shortfall.times;
+  books.ready += now() - *serving.ready_since;
+  serving.ready_since.reset();
 }
 
 // ---- money
@@ -310,11 +349,12 @@ void Bookkeeper::close() {
   for (auto& [key, open] : stays_)
     close_stay(key.first, key.second, open);
   stays_.clear();
-  for (auto& [key, wanted] : wanted_) {
-    count_missing(key, wanted);
-    if (!wanted.ready_since) continue;
-    workloads_[key].ready += now() - *wanted.ready_since;
-    wanted.ready_since = now();
+  for (auto& [key, serving] : serving_) {
+    serving.promise.settle(now());
+    workloads_[key].shortfall = serving.promise.shortfall();
+    if (!serving.ready_since) continue;
+    workloads_[key].ready += now() - *serving.ready_since;
+    serving.ready_since = now();
   }
 }
 

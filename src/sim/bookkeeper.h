@@ -14,6 +14,8 @@
 #include <spillway/sim/api_server.h>
 #include <spillway/sim/simulation.h>
 
+#include "promise_books.h"
+
 namespace spillway::sim {
 
 // Use of one pool, exact; the report rounds times to seconds.
@@ -38,8 +40,8 @@ struct WorkloadBooks {
   std::string team;
   std::int64_t attempts = 0;
   std::int64_t interruptions = 0;
-  Duration ready{};  // an InferencePool's time with all replicas running
-  Shortfall shortfall;
+  Duration ready{};     // an InferencePool's time with all replicas running
+  Shortfall shortfall;  // of one, when the books are closed
   std::map<api::Tier, ChargeBooks> charges;
   std::vector<PlacementSpan> spans;
   std::int64_t spans_left_out = 0;
@@ -61,8 +63,8 @@ class Bookkeeper {
 
   explicit Bookkeeper(ApiServer& server);
   // Before the pool's first node. `rate` is of a node at the start.
-  void add_pool(const api::CapacityPool& pool, HourlyRate rate,
-                std::optional<HourlyRate> on_demand);
+  void add_pool(const api::CapacityPool& pool, HourlyRate rate, std::optional<HourlyRate> on_demand,
+                Duration provisioning);
   void set_rate(const PoolName& pool, HourlyRate rate);
   // The market has said that it will take the node, or takes it without a word: what runs there is
   // interrupted, once.
@@ -104,11 +106,9 @@ class Bookkeeper {
     HourlyRate rate;
     std::optional<HourlyRate> on_demand;
   };
-  struct Wanted {  // of an InferencePool
-    std::int64_t replicas = 0;
-    std::int64_t running = 0;
+  struct Serving {  // an InferencePool
+    PromiseBooks promise;
     std::optional<Instant> ready_since;
-    Instant counted_until{};  // what is missing
   };
   void note(const Change& change);
   void note_node(const Change& change);
@@ -120,9 +120,10 @@ class Bookkeeper {
   void unbind(const Uid& uid);
   void open_stay(const PodBooks& pod);
   void close_stay(const WorkloadKey& workload, const std::string& stay, OpenSpan& open);
-  void count_running(const WorkloadKey& workload, std::int64_t change);
-  void count_missing(const WorkloadKey& workload, Wanted& wanted);
-  void look_at_readiness(const WorkloadKey& workload, Wanted& wanted);
+  // Of a replica: nullopt on capacity that no market takes away.
+  [[nodiscard]] std::optional<Zone> spot_zone(const PoolName& pool) const;
+  void count_running(const PodBooks& pod, std::int64_t change);
+  void look_at_readiness(const WorkloadKey& workload, Serving& serving);
   void take(const cost::Entry& entry);
   void add_point(std::vector<CountPoint>& points, std::int64_t count) const;
   [[nodiscard]] Instant now() const { return server_.clock().now(); }
@@ -130,7 +131,8 @@ class Bookkeeper {
   ApiServer& server_;
   cost::Ledger ledger_;
   std::map<WorkloadKey, WorkloadBooks> workloads_;
-  std::map<WorkloadKey, Wanted> wanted_;
+  std::map<WorkloadKey, Serving> serving_;
+  Duration longest_provisioning_{};  // of capacity on demand
   std::map<PoolName, PoolBooks> pools_;
   std::map<PoolName, Terms> terms_;
   std::map<Uid, PodBooks> pods_;

@@ -199,6 +199,13 @@ class Run {
     report.violations = world_.violations();
     report.violations.insert(report.violations.end(), stage_.violations().begin(),
                              stage_.violations().end());
+    if (on_demand_was_never_short()) {
+      for (const WorkloadRow& row : report.workloads) {
+        const std::string who = "InferencePool " + row.ns.str() + "/" + row.name.str();
+        for (std::string& sentence : broken_promises(who, row.shortfall))
+          report.violations.push_back(std::move(sentence));
+      }
+    }
     for (const std::string& request : world_.server().unknown_requests())
       report.violations.push_back("the model of the API server does not know " + request);
     report.writes = world_.writes().size();
@@ -220,7 +227,7 @@ class Run {
     const PoolRecord& record = records_.at(name_of(pool));
     price(pool, record);
     const HourlyRate rate = price_at_start(record);
-    books_.add_pool(pool, rate, record.on_demand);
+    books_.add_pool(pool, rate, record.on_demand, scene_pool.provisioning);
     const bool owned = pool.spec.tier == api::Tier::kReserved;
     NodeShape shape = shape_of_nodes(pool.spec);
     if (owned) {
@@ -293,6 +300,19 @@ class Run {
     if (!world_.server().find(type, key)) return;
     const auto removed = world_.server().remove(type, key, {});
     SPILLWAY_CHECK(removed.has_value());
+  }
+
+  // Every such pool could always have had one node more, and there is one.
+  [[nodiscard]] bool on_demand_was_never_short() const {
+    bool any = false;
+    for (const auto& [name, books] : books_.pools()) {
+      if (books.pool.spec.tier != api::Tier::kOnDemand) continue;
+      any = true;
+      if (records_.at(name).trace != nullptr) return false;
+      for (const CountPoint& point : books.nodes)
+        if (point.count >= books.pool.spec.nodes.max) return false;
+    }
+    return any;
   }
 
   void plan_cost_points() {

@@ -272,6 +272,16 @@ std::string_view to_string(DeadlineOutcome outcome) {
   return "none";
 }
 
+std::string_view to_string(ShortfallCause cause) {
+  switch (cause) {
+    case ShortfallCause::kStarting: return "Starting";
+    case ShortfallCause::kUncovered: return "Uncovered";
+    case ShortfallCause::kZonesTogether: return "ZonesTogether";
+    case ShortfallCause::kOther: return "Other";
+  }
+  return "Other";
+}
+
 std::string_view to_string(WorkloadKind kind) {
   return kind == WorkloadKind::kTrainingJob ? "TrainingJob" : "InferencePool";
 }

@@ -29,6 +29,7 @@
 // and of pod templates start-seconds, run-seconds, stop-seconds and exit-code (sim/kubelets.h).
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -150,12 +151,47 @@ inline constexpr std::size_t kMaxSpansPerWorkload = 200;
 enum class WorkloadKind : std::uint8_t { kTrainingJob, kInferencePool };
 std::string_view to_string(WorkloadKind kind);  // "TrainingJob"
 
+// Why fewer replicas ran than are promised (docs/inference.md; without a promise through the loss
+// of a zone: than were asked for). A zone counts as lost for as long as its replacement takes: an
+// on-demand node, the start of the program, and a minute for everybody's reaction.
+enum class ShortfallCause : std::uint8_t {
+  kStarting,       // it had not been as promised yet, since it was made or changed
+  kUncovered,      // the operator had said that there is no capacity for all of it
+  kZonesTogether,  // two zones or more were lost
+  kOther,          // one at most: where a zone may go, a broken promise
+};
+std::string_view to_string(ShortfallCause cause);  // "ZonesTogether"
+
+struct TimeSpan {
+  Instant from{};
+  Instant to{};
+  friend bool operator==(const TimeSpan&, const TimeSpan&) = default;
+};
+inline constexpr std::size_t kMaxSpansBelow = 50;
+struct ShortfallCount {
+  std::int64_t times = 0;
+  Duration time{};              // all together
+  std::vector<TimeSpan> spans;  // the first kMaxSpansBelow of them
+  Instant last_until{};         // the end of the last one
+  friend bool operator==(const ShortfallCount&, const ShortfallCount&) = default;
+};
+
 // Of an InferencePool, once as many replicas had run as were asked for: when fewer did.
 struct Shortfall {
   std::int64_t times = 0;
   Duration below{};                    // how long, all times together
   Duration missing{};                  // replicas that were not there x time
   std::optional<std::int64_t> fewest;  // that ever ran; nullopt: never fewer than asked for
+  // Fewer than promised: than asked for, or, with survives: ZoneLoss, than minAvailable says.
+  std::map<ShortfallCause, ShortfallCount> by_cause;
+  // survives: ZoneLoss, and on-demand may stand in at once: fallback: WhileNotReady, no maxRate.
+  bool through_zones = false;
+  // Of such a service: no zone was lost, and to lose one would have been too much.
+  ShortfallCount exposed;
+  ShortfallCount baseline;  // fewer than the baseline ran on reserved capacity and on-demand
+  // How long the operator said that there is no capacity for all of it. No time below a baseline,
+  // and none exposed, is counted then.
+  Duration uncovered{};
   friend bool operator==(const Shortfall&, const Shortfall&) = default;
 };
 
@@ -194,11 +230,6 @@ struct CountPoint {
   Instant at{};
   std::int32_t count = 0;
   friend bool operator==(const CountPoint&, const CountPoint&) = default;
-};
-struct TimeSpan {
-  Instant from{};
-  Instant to{};
-  friend bool operator==(const TimeSpan&, const TimeSpan&) = default;
 };
 
 // Values hold from their point to the next one. Series have at most kMaxPoints points: of what lies

@@ -21,7 +21,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int kReplicas = 6;
-constexpr const char* kSurvivesZoneLoss = "ZoneLoss";
+const json kThroughZoneLoss{{"spotPercent", 100}, {"survives", "ZoneLoss"}};
+const json kCheapest{{"spotPercent", 100}};
 
 struct Trace {
   std::string zone;
@@ -48,14 +49,14 @@ json pool(const std::string& name, const char* tier, const std::string& zone, co
             {"price", {{"fixed", price}, {"onDemand", "3.00"}}}}}};
 }
 
-json service(const char* survives) {
+json service(const json& capacity) {
   return {{"apiVersion", "spillway.dev/v1alpha1"},
           {"kind", "InferencePool"},
           {"metadata", {{"name", "serve"}, {"namespace", "team-a"}}},
           {"spec",
            {{"replicas", kReplicas},
             {"accelerator", {{"models", json::array({{{"name", "V100"}}})}, {"perReplica", 1}}},
-            {"capacity", {{"spotPercent", 100}, {"survives", survives}}},
+            {"capacity", capacity},
             {"template",
              {{"metadata", {{"annotations", {{"simulate.spillway.dev/start-seconds", "180"}}}}},
               {"spec", {{"containers", json::array({{{"name", "main"}, {"image", "x:1"}}})}}}}}}}};
@@ -64,7 +65,7 @@ json service(const char* survives) {
 class ServingPromise : public testing::TestWithParam<const char*> {
  protected:
   // The shortfall of a service in the days from the beginning of the traces.
-  Shortfall serve(const std::vector<Trace>& traces, const char* survives, int days) {
+  Shortfall serve(const std::vector<Trace>& traces, const json& capacity, int days) {
     const MarketFolder folder;
     SimulationInput input{.market_directory = folder.path()};
     const auto add = [&](json object) {
@@ -80,7 +81,7 @@ class ServingPromise : public testing::TestWithParam<const char*> {
       price = "1.20";
     }
     add(pool("od", "OnDemand", traces[0].zone, "3.00", GetParam()));
-    add(service(survives));
+    add(service(capacity));
     input.from = parse_instant("2020-01-01T00:00:00Z").value();
     input.to = *input.from + std::chrono::hours(24 * days);
     const auto report = simulate(input, *make_system_clock());
@@ -93,6 +94,10 @@ class ServingPromise : public testing::TestWithParam<const char*> {
     return report->workloads[0].shortfall;
   }
 };
+
+bool has(const Shortfall& shortfall, ShortfallCause cause) {
+  return shortfall.by_cause.contains(cause);
+}
 
 // Three zones, each without capacity for 50 minutes in five hours, never two at once.
 std::vector<Trace> made_up_market(int days) {
@@ -110,16 +115,51 @@ std::vector<Trace> made_up_market(int days) {
 }
 
 TEST_P(ServingPromise, IsKeptWhicheverZoneGoes) {
-  const Shortfall shortfall = serve(made_up_market(3), kSurvivesZoneLoss, 3);
+  const Shortfall shortfall = serve(made_up_market(3), kThroughZoneLoss, 3);
   EXPECT_EQ(shortfall.times, 0);
   EXPECT_EQ(shortfall.below, Duration(0));
   EXPECT_FALSE(shortfall.fewest) << *shortfall.fewest << " were ready";
+  EXPECT_EQ(shortfall.exposed.times, 0);
+  EXPECT_EQ(shortfall.uncovered, Duration(0));
 }
 
 TEST_P(ServingPromise, IsMissedInTheSameMarketByAServiceThatAsksForNone) {
-  const Shortfall shortfall = serve(made_up_market(3), "Spare", 3);
+  const Shortfall shortfall = serve(made_up_market(3), kCheapest, 3);
   EXPECT_GT(shortfall.times, 5);
   EXPECT_EQ(shortfall.fewest, 0);
+  EXPECT_TRUE(has(shortfall, ShortfallCause::kOther)) << "one zone was enough";
+  EXPECT_FALSE(has(shortfall, ShortfallCause::kZonesTogether));
+}
+
+// All zones go at once, for 50 minutes in five hours.
+std::vector<Trace> market_that_goes_as_a_whole(int days) {
+  std::vector<Trace> traces = made_up_market(days);
+  for (Trace& trace : traces)
+    trace.there = traces.front().there;
+  return traces;
+}
+
+TEST_P(ServingPromise, IsNotHeldAgainstTheLossOfAllZonesAtOnce) {
+  const Shortfall shortfall = serve(market_that_goes_as_a_whole(1), kThroughZoneLoss, 1);
+  EXPECT_TRUE(has(shortfall, ShortfallCause::kZonesTogether));
+  EXPECT_FALSE(has(shortfall, ShortfallCause::kOther));
+}
+
+TEST_P(ServingPromise, OfABaselineIsKeptWhateverGoes) {
+  const json half{{"baseline", kReplicas / 2}, {"spotPercent", 100}};
+  const Shortfall shortfall = serve(market_that_goes_as_a_whole(1), half, 1);
+  EXPECT_GT(shortfall.times, 0);
+  EXPECT_EQ(shortfall.fewest, kReplicas / 2);
+  EXPECT_EQ(shortfall.baseline.times, 0);
+}
+
+TEST_P(ServingPromise, IsKeptBesideABaseline) {
+  json both = kThroughZoneLoss;
+  both["baseline"] = kReplicas / 2;
+  const Shortfall shortfall = serve(made_up_market(1), both, 1);
+  EXPECT_EQ(shortfall.times, 0);
+  EXPECT_EQ(shortfall.exposed.times, 0);
+  EXPECT_EQ(shortfall.baseline.times, 0);
 }
 
 std::optional<Trace> recorded(const std::string& zone) {
@@ -162,9 +202,12 @@ TEST_P(ServingPromise, IsBrokenOnRecordedMarketsOnlyWhereTwoZonesGoTogether) {
   }
   // What takes over is launched, is there after 4 minutes, and is ready 3 minutes later.
   const int together = double_losses(traces, kDays, std::chrono::minutes(10));
-  const Shortfall shortfall = serve(traces, kSurvivesZoneLoss, kDays);
+  const Shortfall shortfall = serve(traces, kThroughZoneLoss, kDays);
   EXPECT_LE(shortfall.times, together);
   EXPECT_LE(shortfall.below, together * std::chrono::minutes(10));
+  EXPECT_FALSE(has(shortfall, ShortfallCause::kOther));
+  EXPECT_EQ(shortfall.exposed.times, 0);
+  EXPECT_EQ(shortfall.uncovered, Duration(0));
 }
 
 std::string name_of(const testing::TestParamInfo<const char*>& info) {
