@@ -176,6 +176,65 @@ TEST(Property, ReplicasAreNeitherInventedNorForgotten) {
   });
 }
 
+// How many replicas would serve after the loss of all spot in the worst zone, of those that are
+// ready now and that a plan lets serve on (without one: all).
+std::int64_t left_after_zone_loss(const Snapshot& snapshot, const InferenceWorkload& service,
+                                  const InferenceDecision* decision) {
+  std::map<std::size_t, std::int64_t> wanted;
+  if (decision != nullptr) {
+    wanted = counts(*decision);
+    for (const Kept& kept : decision->kept)
+      wanted[kept.pool] += kept.replicas;
+  }
+  std::map<Zone, std::int64_t> in_zone;
+  std::int64_t total = 0;
+  std::int64_t largest = 0;
+  for (const InferenceAllocation& allocation : service.allocations) {
+    const std::int64_t stays = decision == nullptr
+                                   ? allocation.ready
+                                   : std::min(allocation.ready, wanted[allocation.pool]);
+    const Pool& pool = snapshot.pools[allocation.pool];
+    total += stays;
+    if (pool.tier == api::Tier::kSpot)
+      largest = std::max(largest, in_zone[pool.location.zone] += stays);
+  }
+  return total - largest;
+}
+
+bool has_on_demand(const Snapshot& snapshot, const Plan& plan, const Demand& demand) {
+  if (!demand.tiers.contains(api::Tier::kOnDemand)) return false;
+  for (std::size_t i = 0; i < snapshot.pools.size(); ++i) {
+    const Pool& pool = snapshot.pools[i];
+    const bool fits = std::any_of(demand.models.begin(), demand.models.end(),
+                                  [&](const auto& m) { return m.model == pool.model; });
+    const bool failed = std::any_of(plan.stock_outs.begin(), plan.stock_outs.end(),
+                                    [&](const StockOut& out) { return out.pool == i; });
+    if (pool.tier == api::Tier::kOnDemand && fits && !failed) return true;
+  }
+  return false;
+}
+
+// While on-demand is to be had, that is (docs/inference.md).
+TEST(Property, WhatSurvivesTheLossOfAZoneIsNotGivenUpWhileItDoes) {
+  check("make before break through the loss of a zone", [] {
+    const World world = lived_in_world(
+        {.max_jobs = 2, .rate_limits = false, .troubles = false, .plenty = true, .notices = false});
+    RC_LOG() << show(world.snapshot);
+    const Plan plan = plan_of(world);
+    RC_LOG() << named(world.snapshot, plan);
+    for (std::size_t i = 0; i < plan.inference.size(); ++i) {
+      const InferenceWorkload& service = world.snapshot.inference[i];
+      if (service.terminating || !service.floor_through_zone_loss ||
+          service.fallback != api::OnDemandFallback::kWhileNotReady ||
+          !has_on_demand(world.snapshot, plan, service.demand))
+        continue;
+      const std::int64_t before = left_after_zone_loss(world.snapshot, service, nullptr);
+      const std::int64_t after = left_after_zone_loss(world.snapshot, service, &plan.inference[i]);
+      RC_ASSERT(after >= std::min(before, *service.floor_through_zone_loss));
+    }
+  });
+}
+
 TEST(Property, WhatIsOverGetsNothingNew) {
   check("finished, suspended and terminating workloads gain nothing", [] {
     const World world = lived_in_world({});
