@@ -8,6 +8,8 @@ import bisect
 import csv
 
 MINUTE = 60
+# What everybody takes to notice and to act, beside the time of a replacement: as in the simulator.
+REACTION = 60
 
 
 class Terms:
@@ -62,6 +64,7 @@ class Outcome:
         self.missing_hours = 0.0  # replica hours below what was asked for
         self.below_hours = 0.0  # hours in which any was missing
         self.times_below = 0
+        self.times_alone = 0  # of these with one zone lost at most
         self.fewest = None  # that were ready; None: never fewer than asked for
         self.lost = 0
 
@@ -73,6 +76,9 @@ class Replay:
         self.market, self.prices, self.terms = market, prices, terms
         self.begin, self.end = int(begin * 3600), int((begin + hours) * 3600)
         self.replicas = []
+        self.lost_until = {}  # by zone: its replacements are not due yet
+        self.was_below = False
+        self.was_alone = False
         self.outcome = Outcome()
 
     def there(self, zone, second):
@@ -98,27 +104,39 @@ class Replay:
     def buy(self, second):
         self.replicas.append(Replica(None, second, self.terms))
 
+    def lose(self, replica, second):
+        self.replicas.remove(replica)
+        self.outcome.lost += 1
+        if replica.ready_at <= second:
+            self.lost_until[replica.zone] = second + self.terms.provisioning + self.terms.start + REACTION
+
+    def note_missing(self, ready, second):
+        missing = self.terms.replicas - ready
+        outcome = self.outcome
+        outcome.missing_hours += missing * MINUTE / 3600
+        outcome.below_hours += MINUTE / 3600
+        outcome.fewest = ready if outcome.fewest is None else min(outcome.fewest, ready)
+        alone = sum(until > second for until in self.lost_until.values()) <= 1
+        outcome.times_below += not self.was_below
+        outcome.times_alone += alone and not self.was_alone
+        self.was_below, self.was_alone = True, self.was_alone or alone
+
     def run(self, policy):
         served = False  # the first start is nobody's doing: it is not counted
-        was_below = False
         for second in range(self.begin, self.end, MINUTE):
             for replica in list(self.replicas):
                 if replica.zone is not None and not self.there(replica.zone, second):
-                    self.replicas.remove(replica)
-                    self.outcome.lost += 1
+                    self.lose(replica, second)
                     policy.lost(replica.zone)
                 elif replica.zone is not None and second - MINUTE < replica.ready_at <= second:
                     policy.became_ready(replica.zone)
             policy.step(self, second)
             ready = len(self.ready(second))
             served = served or ready >= self.terms.replicas
-            missing = max(self.terms.replicas - ready, 0)
-            if served and missing:
-                self.outcome.missing_hours += missing * MINUTE / 3600
-                self.outcome.below_hours += MINUTE / 3600
-                self.outcome.times_below += not was_below
-                self.outcome.fewest = ready if self.outcome.fewest is None else min(self.outcome.fewest, ready)
-            was_below = served and missing > 0
+            if served and ready < self.terms.replicas:
+                self.note_missing(ready, second)
+            else:
+                self.was_below = self.was_alone = False
             for replica in self.replicas:
                 if replica.costs_from <= second:
                     price = self.market.on_demand if replica.zone is None else self.prices.at(replica.zone, second)
