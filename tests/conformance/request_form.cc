@@ -161,6 +161,7 @@ std::set<std::string> request_forms(const kube::HttpRequest& request) {
   const bool reads_all = request.method == Method::kGet && !asked.named;
   if (reads_all && asked.everywhere) subject += " everywhere";
   std::vector<std::string> names;
+  names.reserve(asked.query.size());
   for (const auto& [name, value] : asked.query)
     names.push_back(name);
   std::set<std::string> forms = {names.empty() ? subject : subject + " ?" + join(names, "&")};
