@@ -69,14 +69,12 @@ class RealSubject final : public Subject {
   Reply ask(const kube::HttpRequest& request) override {
     std::optional<Reply> reply;
     asio::co_spawn(io_, exchange(request, reply), asio::detached);
-    wait_for(reply);
-    return *std::move(reply);
+    return outcome_of(reply);
   }
   Reply watch(const kube::HttpRequest& request, const Wanted& wanted) override {
     std::optional<Reply> reply;
     asio::co_spawn(io_, stream(request, wanted, reply), asio::detached);
-    wait_for(reply);
-    return *std::move(reply);
+    return outcome_of(reply);
   }
 
  private:
@@ -105,16 +103,20 @@ class RealSubject final : public Subject {
     while (true) {
       const Duration patience = said < wanted.frames ? kPatience : kSilence;
       auto line = co_await answer->lines->next(clock_->monotonic() + patience);
-      if (!line || !*line) break;  // silence, or its end
-      frames.push_back(json::parse(**line));
+      if (!line) break;  // silence
+      const std::optional<std::string>& text = *line;
+      if (!text) break;  // its end
+      frames.push_back(json::parse(*text));
       if (wanted.counts(frames.back())) ++said;
     }
     reply = Reply{.status = answer->head.status, .body = std::move(frames)};
   }
-  void wait_for(const std::optional<Reply>& reply) {
+  Reply outcome_of(const std::optional<Reply>& reply) {
     io_.restart();
-    while (!reply)
-      io_.run_one();
+    while (!reply && io_.run_one() > 0) {
+    }
+    if (!reply) throw std::runtime_error("a request has neither an answer nor an error");
+    return *reply;
   }
 
   template <class Kind>
@@ -142,8 +144,8 @@ class RealSubject final : public Subject {
           }(*timer, clock_->monotonic() + std::chrono::milliseconds(50), over),
           asio::detached);
       io_.restart();
-      while (!over)
-        io_.run_one();
+      while (!over && io_.run_one() > 0) {
+      }
     }
   }
   static std::string pod_template_text();
