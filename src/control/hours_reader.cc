@@ -2,15 +2,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-
+#include <spillway/control/off_switch.h>
 #include <spillway/control/picture.h>
 
 namespace spillway::control {
 namespace {
 
 constexpr std::size_t kMostKnown = 20'000;
-constexpr std::string_view kWakeOrder = "spillway.dev/wake-order";
 
 bool is_override(std::string_view key) {
   return key == api::annotation::kWakeUntil || key == api::annotation::kSleepUntil ||
@@ -34,12 +32,8 @@ Annotations overrides_of(const Map& annotations) {
 }
 
 std::int32_t wake_order_of(const Annotations& annotations) {
-  const auto at = annotations.find(std::string(kWakeOrder));
-  if (at == annotations.end()) return 0;
-  std::int32_t order = 0;
-  const char* end = at->second.data() + at->second.size();
-  const auto read = std::from_chars(at->second.data(), end, order);
-  return read.ec == std::errc() && read.ptr == end ? order : 0;
+  const auto at = annotations.find(std::string(annotation::kWakeOrder));
+  return at == annotations.end() ? 0 : read_wake_order(at->second).value;
 }
 
 }  // namespace

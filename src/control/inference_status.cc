@@ -2,6 +2,7 @@
 #include <set>
 
 #include <spillway/control/children.h>
+#include <spillway/control/off_switch.h>
 #include <spillway/core/text.h>
 
 #include "status_parts.h"
@@ -129,13 +130,19 @@ class InferenceStatus {
     status.awake = hours.awake;
     status.next_transition = hours.next;
     status.awake_reason = hours.reason;
-    if (!hours.problem.empty()) status.awake_reason += "; " + hours.problem;
+    const std::string problem = hours.problem.empty() ? wake_order_problem() : hours.problem;
+    if (!problem.empty()) status.awake_reason += "; " + problem;
     status.awake_reason = shorten(status.awake_reason, kMaxSentence);
-    if (!hours.problem.empty() && old_.awake_reason != status.awake_reason)
-      tell(next_.notables, true, "HoursUnreadable", "Wake", hours.problem);
+    if (!problem.empty() && old_.awake_reason != status.awake_reason)
+      tell(next_.notables, true, "HoursUnreadable", "Wake", problem);
     if (old_.awake.value_or(true) != hours.awake)
       tell(next_.notables, false, hours.awake ? "Awake" : "Asleep", hours.awake ? "Wake" : "Sleep",
            hours.reason);
+  }
+
+  [[nodiscard]] std::string wake_order_problem() const {
+    const auto at = pool_.meta.annotations.find(std::string(annotation::kWakeOrder));
+    return at == pool_.meta.annotations.end() ? "" : read_wake_order(at->second).problem;
   }
 
   [[nodiscard]] bool asleep() const { return decision_.hours && !decision_.hours->awake; }

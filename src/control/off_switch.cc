@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <spillway/core/text.h>
 #include <spillway/core/time.h>
 
 namespace spillway::control {
@@ -248,11 +249,21 @@ bool switchable(const PlainWorkload& object) {
          object.meta.annotations.get(annotation::kNeverSleep) != "true";
 }
 
-std::int32_t wake_order(const PlainWorkload& object) {
-  const std::string_view text = object.meta.annotations.get(annotation::kWakeOrder);
+WakeOrder read_wake_order(std::string_view text) {
+  if (text.empty()) return {};
+  constexpr std::size_t kShown = 40;
   std::int32_t order = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), order);
-  return error == std::errc() && end == text.data() + text.size() ? order : 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, order);
+  if (read.ec == std::errc() && read.ptr == end) return {.value = order, .problem = {}};
+  return {.value = 0,
+          .problem = "annotation " + std::string(annotation::kWakeOrder) + ": '" +
+                     shorten(text, kShown) +
+                     "' is taken for 0: write an integer, for example \"-10\""};
+}
+
+std::int32_t wake_order(const PlainWorkload& object) {
+  return read_wake_order(object.meta.annotations.get(annotation::kWakeOrder)).value;
 }
 
 bool is_machine(const FieldOwner& owner) {

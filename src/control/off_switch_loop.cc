@@ -270,10 +270,7 @@ void OffSwitch::take(const Item& item, OffSwitchStep step) {
     ++report.counts[step.state];
     const std::string sentence = name_of(object) + ": " + step.note;
     if (step.state == OffSwitchState::kContested) add_sentence(report.contested, sentence);
-    if (step.state == OffSwitchState::kUnreadable) add_sentence(report.troubles, sentence);
-    const auto failure = failures_.find(object.meta.uid);
-    if (failure != failures_.end() && !failure->second.trouble.empty())
-      add_sentence(report.troubles, name_of(object) + ": " + failure->second.trouble);
+    tell_troubles(object);
   }
   note(step.look_again);
   if (!step.patch) return tell_once(object, step);
@@ -302,9 +299,21 @@ void OffSwitch::tell_once(const PlainWorkload& object, const OffSwitchStep& step
   if (step.note.empty()) return;
   // Whom it waits for changes with everyone that becomes ready.
   const std::string& news = step.state == OffSwitchState::kWaking ? step.reason : step.note;
-  const auto before = told_.find(object.meta.uid);
-  if (before == told_.end() || before->second != news) tell(object, step);
-  telling_.insert_or_assign(object.meta.uid, news);
+  std::pair told{object.meta.uid, news};
+  if (!told_.contains(told)) tell(object, step);
+  telling_.insert(std::move(told));
+}
+
+// What a person has to mend.
+void OffSwitch::tell_troubles(const PlainWorkload& object) {
+  WakeOrder order = read_wake_order(object.meta.annotations.get(annotation::kWakeOrder));
+  tell_once(object,
+            {.reason = "WakeOrderUnreadable", .note = std::move(order.problem), .warning = true});
+  const auto failure = failures_.find(object.meta.uid);
+  if (failure == failures_.end() || failure->second.trouble.empty()) return;
+  tell_once(object, {.reason = "NotSwitched",
+                     .note = "the API server refuses to switch it: " + failure->second.trouble,
+                     .warning = true});
 }
 
 Task<void> OffSwitch::write(Pointer object, OffSwitchStep step) {

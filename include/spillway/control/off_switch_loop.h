@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spillway/async/timers.h>
@@ -41,7 +42,6 @@ struct OffSwitchReport {
   static constexpr std::size_t kMaxSentences = 5;
   std::map<OffSwitchState, std::size_t> counts;
   std::vector<std::string> contested;  // one sentence each; the first ones
-  std::vector<std::string> troubles;   // the same: what could not be written or restored
   [[nodiscard]] std::size_t count(OffSwitchState state) const;
   friend bool operator==(const OffSwitchReport&, const OffSwitchReport&) = default;
 };
@@ -113,6 +113,7 @@ class OffSwitch {
   void take(const Item& item, OffSwitchStep step);
   void tell(const PlainWorkload& object, const OffSwitchStep& step);
   void tell_once(const PlainWorkload& object, const OffSwitchStep& step);
+  void tell_troubles(const PlainWorkload& object);
   void note(std::optional<Instant> when);
   bool may_write(const Uid& uid) const;
   Task<void> write(Pointer object, OffSwitchStep step);
@@ -142,8 +143,8 @@ class OffSwitch {
   std::function<void()> answer_changed_ = [] {};
   std::set<Uid> busy_;
   std::map<Uid, Failure> failures_;
-  std::map<Uid, std::string> told_,
-      telling_;  // states that are told once: of the last pass, of this
+  std::set<std::pair<Uid, std::string>> told_,
+      telling_;  // what is told once: of the last pass, of this
   std::map<std::string, OffSwitchReport> reports_;
   OffSwitchMetrics metrics_;
   std::set<std::string> telling_policies_;  // their conditions are being written

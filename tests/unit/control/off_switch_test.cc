@@ -334,5 +334,15 @@ TEST_F(WakeTurnsTest, order_is_an_integer_and_anything_else_is_none) {
   EXPECT_EQ(wake_order(view(deployment(1))), 0);
 }
 
+TEST_F(WakeTurnsTest, an_order_that_is_no_integer_is_told_with_what_to_write) {
+  EXPECT_EQ(read_wake_order("first").problem,
+            "annotation spillway.dev/wake-order: 'first' is taken for 0: write an integer, for "
+            "example \"-10\"");
+  EXPECT_EQ(read_wake_order("99999999999").value, 0);
+  EXPECT_FALSE(read_wake_order("99999999999").problem.empty());
+  EXPECT_EQ(read_wake_order("-10").problem, "");
+  EXPECT_EQ(read_wake_order("").problem, "");
+}
+
 }  // namespace
 }  // namespace spillway::control

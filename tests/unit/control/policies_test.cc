@@ -206,6 +206,28 @@ TEST_F(Policies, a_person_wakes_one_pool_and_a_slip_in_the_time_is_told) {
   }));
 }
 
+TEST_F(Policies, a_slip_in_the_wake_order_is_told_once_and_until_it_is_mended) {
+  add(policy_json("nights"));
+  json pool = inference_json("chat", 2);
+  const auto look_at = [&](const char* order, const char* version) {
+    pool["metadata"]["annotations"] = {{"spillway.dev/wake-order", order}};
+    pool["metadata"]["resourceVersion"] = version;
+    builder_.inference(pool);
+    look(kNight);
+    auto next = next_status(picture_, plan_.inference.at(0), "", kNight);
+    pool["status"] = api::write(next.status);
+    return next;
+  };
+  const auto told = [](const auto& next) {
+    return std::ranges::count(next.notables, "HoursUnreadable", &Notable::reason);
+  };
+  const auto first = look_at("first", "11");
+  EXPECT_EQ(told(first), 1);
+  EXPECT_NE(first.status.awake_reason.find("'first' is taken for 0"), std::string::npos);
+  EXPECT_EQ(told(look_at("first", "12")), 0);
+  EXPECT_EQ(look_at("1", "13").status.awake_reason.find("wake-order"), std::string::npos);
+}
+
 TEST_F(Policies, a_slip_in_what_was_asked_of_a_job_is_told_once_and_until_it_is_mended) {
   add(policy_json("nights"));
   json job = testing::training_json("train");
