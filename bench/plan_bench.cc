@@ -125,7 +125,7 @@ void let_them_save(Snapshot& snapshot) {
                                       .can_ask = true,
                                       .save_time = std::chrono::seconds(30)};
     job.deadline.reset();
-    if (dice.one_in(3))
+    if (dice.one_in(3) && job.duration)
       job.deadline = kNow + *job.duration + std::chrono::minutes(60 + dice.below(3'000));
   }
   for (Pool& pool : snapshot.pools) {

@@ -93,7 +93,7 @@ json pool(const std::string& name, const char* tier, const std::string& zone, js
             {"price", std::move(price)}}}};
 }
 
-json workload(const char* kind, const std::string& name, int per_replica, json spec) {
+json workload(const char* kind, const std::string& name, int per_replica, const json& spec) {
   json object = {
       {"apiVersion", "spillway.dev/v1alpha1"},
       {"kind", kind},
@@ -188,8 +188,8 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(report->writes),
               static_cast<long long>(totals.finished), static_cast<long long>(totals.interruptions),
               static_cast<long long>(totals.deadline_misses), totals.cost.to_string().c_str());
-  if (report->fingerprint)
-    std::printf("history %016llx\n", static_cast<unsigned long long>(*report->fingerprint));
+  if (const auto& fingerprint = report->fingerprint)
+    std::printf("history %016llx\n", static_cast<unsigned long long>(*fingerprint));
   for (const std::string& violation : report->violations)
     std::printf("broken: %s\n", violation.c_str());
   return report->violations.empty() ? 0 : 1;

@@ -201,6 +201,7 @@ struct Cluster::Parts {
     group.spawn(keep(std::move(task), answer));
     while (group.running() > 0)
       SPILLWAY_CHECK(io.run_one() > 0);
+    SPILLWAY_CHECK(answer.has_value());
     return *std::move(answer);
   }
 };

@@ -87,16 +87,16 @@ class HoursBuilder {
     const std::string who = "CostPolicy " + key_of(object).name.str();
     const auto policy = api::read<api::CostPolicy>(object, api::UnknownFields::kIgnore);
     if (!policy) return remark(who, policy.error());
-    if (!policy->spec.off_hours) return;
-    const api::OffHours& hours = *policy->spec.off_hours;
-    auto schedule = Schedule::make(hours.schedule());
+    const std::optional<api::OffHours>& hours = policy->spec.off_hours;
+    if (!hours) return;
+    auto schedule = Schedule::make(hours->schedule());
     if (!schedule) return remark(who, schedule.error());
     policies_.push_back({.name = policy->meta.key.name,
                          .selector = policy->spec.selector,
                          .enforced = policy->spec.mode == api::PolicyMode::kEnforce,
                          .schedule = *std::move(schedule),
-                         .training = hours.training,
-                         .workloads = hours.workloads});
+                         .training = hours->training,
+                         .workloads = hours->workloads});
   }
 
   void take_namespace(const json& object) {
@@ -118,8 +118,8 @@ class HoursBuilder {
       const auto pool = api::read<api::InferencePool>(object, api::UnknownFields::kIgnore);
       if (!pool) return remark(sleeper.title(), pool.error());
       sleeper.environment = pool->spec.attribution.environment;
-      if (pool->spec.schedule) {
-        auto schedule = Schedule::make(*pool->spec.schedule);
+      if (const auto& wanted = pool->spec.schedule) {
+        auto schedule = Schedule::make(*wanted);
         if (!schedule) return remark(sleeper.title() + ": spec.schedule", schedule.error());
         sleeper.schedule = *std::move(schedule);
       }

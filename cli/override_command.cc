@@ -190,7 +190,7 @@ Outcome outcome_of(const Hours& hours, const Chosen& chosen, const json& patch,
 std::string text_of(const Outcome& outcome, const OverrideOptions& asked) {
   const std::string what = asked.wake ? "awake" : "asleep";
   std::string text = outcome.title;
-  if (asked.clear) {
+  if (!outcome.until) {  // cleared
     text += ": nothing is asked for any more";
     if (outcome.now)
       text += std::string("; now ") + (outcome.now->awake ? "awake" : "asleep") + ", " +

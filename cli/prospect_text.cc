@@ -40,6 +40,7 @@ Json to_document(const std::vector<Seat>& seats) {
 
 std::string seats_text(const std::vector<Seat>& seats) {
   std::vector<std::string> parts;
+  parts.reserve(seats.size());
   for (const Seat& seat : seats)
     parts.push_back(fmt::format("{} {}", seat.replicas, seat.pool.str()));
   return join(parts, ", ");

@@ -25,6 +25,7 @@ std::vector<std::unique_ptr<market::PriceFeed>> feeds_of(const Runtime& runtime,
                                                          const market::MarketConfig& config,
                                                          cloud::HttpClient& http) {
   std::vector<std::unique_ptr<market::PriceFeed>> feeds;
+  feeds.reserve(config.feeds.size());
   const auto environment = [](const char* name) { return std::getenv(name); };
   for (const market::FeedConfig& feed : config.feeds)
     feeds.push_back(market::make_feed(runtime, feed, http, environment));

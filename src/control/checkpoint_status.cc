@@ -141,15 +141,15 @@ void record_start(const SavedWorkload& saved, NextTraining& next) {
                          .step = *decision.resume_step,
                          .attempt = known.attempt.value_or(AttemptNumber())};
   }
-  if (!next.status.ended) return;
-  const api::EndedAttempt ended = *std::exchange(next.status.ended, std::nullopt);
+  const std::optional<api::EndedAttempt> ended = std::exchange(next.status.ended, std::nullopt);
+  if (!ended) return;
   // Work that the program itself threw away is not an interruption.
-  if (ended.reason == plan::to_string(plan::Cause::kProgramFailed)) return;
+  if (ended->reason == plan::to_string(plan::Cause::kProgramFailed)) return;
   api::Interruptions interruptions = next.status.interruptions.value_or(api::Interruptions{});
   interruptions.lost += std::chrono::duration_cast<std::chrono::seconds>(decision.lost_work);
-  if (ended.rate) {
+  if (ended->rate) {
     interruptions.cost =
-        interruptions.cost.value_or(Money()) + ended.rate->over(decision.lost_work);
+        interruptions.cost.value_or(Money()) + ended->rate->over(decision.lost_work);
   }
   next.status.interruptions = interruptions;
 }
