@@ -123,14 +123,17 @@ std::vector<SaveOrder> Controller::orders_of_replicas() const {
   for (std::size_t i = 0; i < picture_.checkpoints.size(); ++i) {
     const api::TrainingJob& job = *picture_.training[i];
     const std::optional<api::CheckpointSpec>& spec = job.spec.checkpoint;
-    if (!spec || !picture_.checkpoints[i]) continue;
-    for (const ReplicaCheckpoint& replica : picture_.checkpoints[i]->replicas) {
+    const std::optional<TrainingCheckpoint>& checkpoint = picture_.checkpoints[i];
+    if (!spec || !checkpoint) continue;
+    for (const ReplicaCheckpoint& replica : checkpoint->replicas) {
       const auto& save = replica.facts.save;
       if (!replica.step || !replica.step->ask || !save || replica.pod->ip.empty()) continue;
+      const std::optional<api::SaveStatus>& asked = replica.step->save;
+      if (!asked) continue;
       orders.push_back({.job = replica.pod->meta.uid,
                         .id = save_id(*save),
                         .attempt = save->attempt,
-                        .deadline = replica.step->save->deadline,
+                        .deadline = asked->deadline,
                         .reason = std::string(api::to_string(save->reason)),
                         .token = job_token(token_key_, job.meta.uid),
                         .agent = spec->mode == api::CheckpointMode::kAgent,

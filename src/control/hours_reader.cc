@@ -53,16 +53,16 @@ const HoursReader::Known& HoursReader::read(const ObjectMeta& meta, const Schedu
 plan::Boxed<plan::AwakeRules> HoursReader::rules(const World& world) {
   std::vector<plan::HoursPolicy> policies;
   world.cost_policies.for_each([&](const Shared<api::CostPolicy>& policy) {
-    if (!policy->spec.off_hours || policy->meta.deleted_at) return;
-    const api::OffHours& hours = *policy->spec.off_hours;
-    const std::optional<Schedule>& schedule = read(policy->meta, hours.schedule()).schedule;
+    const std::optional<api::OffHours>& hours = policy->spec.off_hours;
+    if (!hours || policy->meta.deleted_at) return;
+    const std::optional<Schedule>& schedule = read(policy->meta, hours->schedule()).schedule;
     if (!schedule) return;
     policies.push_back({.name = policy->meta.key.name,
                         .selector = policy->spec.selector,
                         .enforced = policy->spec.mode == api::PolicyMode::kEnforce,
                         .schedule = *schedule,
-                        .training = hours.training,
-                        .workloads = hours.workloads});
+                        .training = hours->training,
+                        .workloads = hours->workloads});
   });
   std::map<Namespace, plan::NamespaceFacts> namespaces;
   world.namespaces.for_each([&](const Shared<NamespaceView>& view) {

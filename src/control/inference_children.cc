@@ -2,6 +2,7 @@
 
 #include <spillway/control/children.h>
 #include <spillway/control/keys.h>
+#include <spillway/core/check.h>
 #include <spillway/core/text.h>
 
 #include "child_parts.h"
@@ -85,6 +86,7 @@ json inference_budget(const api::InferencePool& inference) {
 }
 
 json gateway_pool(const api::InferencePool& inference) {
+  SPILLWAY_CHECK(inference.spec.gateway.has_value());
   const api::InferenceGateway& gateway = *inference.spec.gateway;
   json labels = common_labels(inference.spec.attribution);
   labels[std::string(label::kInferencePool)] = inference.meta.key.name.str();

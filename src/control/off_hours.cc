@@ -28,16 +28,17 @@ std::vector<plan::HoursPolicy> in_force(const std::vector<OffHoursBook::PolicyPo
   std::vector<plan::HoursPolicy> found;
   for (const auto& policy : policies) {
     if (policy->meta.deleted_at || policy->spec.mode != api::PolicyMode::kEnforce) continue;
-    if (!policy->spec.off_hours || policy->spec.off_hours->workloads.empty()) continue;
-    const auto schedule = Schedule::make(policy->spec.off_hours->schedule());
+    const std::optional<api::OffHours>& hours = policy->spec.off_hours;
+    if (!hours || hours->workloads.empty()) continue;
+    const auto schedule = Schedule::make(hours->schedule());
     // By a policy that makes no sense nothing sleeps; its status says what is wrong with it.
     if (!schedule) continue;
     found.push_back({.name = policy->meta.key.name,
                      .selector = policy->spec.selector,
                      .enforced = true,
                      .schedule = *schedule,
-                     .training = policy->spec.off_hours->training,
-                     .workloads = policy->spec.off_hours->workloads});
+                     .training = hours->training,
+                     .workloads = hours->workloads});
   }
   return found;
 }

@@ -9,6 +9,7 @@
 #include <spillway/api/codec.h>
 #include <spillway/control/controller.h>
 #include <spillway/control/keys.h>
+#include <spillway/core/check.h>
 #include <spillway/core/log.h>
 #include <spillway/core/text.h>
 
@@ -318,6 +319,7 @@ void OffSwitch::tell_troubles(const PlainWorkload& object) {
 
 Task<void> OffSwitch::write(Pointer object, OffSwitchStep step) {
   kube::PatchOptions options{.resource_version = object->meta.resource_version};
+  SPILLWAY_CHECK(step.patch.has_value());  // take() tells of a step without one, and writes nothing
   auto written = co_await client_.merge_patch(type_of(object->kind), object->meta.key, *step.patch,
                                               std::move(options));
   if (written) {

@@ -47,23 +47,20 @@ void decide(ReplicaCheckpoint& replica, const NoticesByNode& notices, AttemptNum
   replica.step = plan::interruption_step(pod, replica.facts, leave, now, limits);
 }
 
-bool may_end(const ReplicaCheckpoint& replica) {
-  return replica.step && replica.step->may_end;
-}
-bool is_asked(const ReplicaCheckpoint& replica) {
-  return replica.step && replica.step->ask;
-}
 bool is_cancelled(const ReplicaCheckpoint& replica) {
-  return replica.step && replica.step->save &&
-         replica.step->save->state == api::SaveState::kCancelled;
+  if (!replica.step) return false;
+  const std::optional<api::SaveStatus>& save = replica.step->save;
+  return save && save->state == api::SaveState::kCancelled;
 }
-// What its annotations do not say yet.
-bool is_news(const ReplicaCheckpoint& replica) {
-  if (!is_asked(replica)) return false;
-  const auto& before = replica.facts.save;
-  const auto& asked = replica.step->save;
-  return !before || before->requested_at != asked->requested_at ||
-         before->deadline != asked->deadline;
+// What its pod is asked and its annotations do not say yet; or null.
+const api::SaveStatus* news_for(const ReplicaCheckpoint& replica) {
+  if (!replica.step || !replica.step->ask) return nullptr;
+  const std::optional<api::SaveStatus>& asked = replica.step->save;
+  if (!asked) return nullptr;
+  const std::optional<api::SaveStatus>& before = replica.facts.save;
+  const bool said =
+      before && before->requested_at == asked->requested_at && before->deadline == asked->deadline;
+  return said ? nullptr : &*asked;
 }
 
 Write annotate(const kube::Pod& pod, json asked_at, json deadline) {
@@ -74,12 +71,11 @@ Write annotate(const kube::Pod& pod, json asked_at, json deadline) {
 }
 
 // The mark first: without it the end would count as a failure of the program.
-void end(Work& work, const ReplicaCheckpoint& replica, Instant now) {
-  const kube::Pod& pod = *replica.pod;
+void end(Work& work, const kube::Pod& pod, const InterruptionStep& step, Instant now) {
   if (pod.disruption.empty())
     work.writes.emplace_back(MarkDisrupted{pod.meta.key, std::string(kWhy), now});
   std::optional<std::chrono::seconds> grace;
-  if (replica.step->grace) grace = std::chrono::ceil<std::chrono::seconds>(*replica.step->grace);
+  if (step.grace) grace = std::chrono::ceil<std::chrono::seconds>(*step.grace);
   work.writes.emplace_back(
       DeleteObject{kube::kPods, pod.meta.key, pod.meta.uid, kube::Propagation::kBackground, grace});
 }
@@ -125,8 +121,7 @@ void write_replicas(Work& work, const World& world, const TrainingCheckpoint& ch
   std::vector<ReplicaIndex> asked, cancelled, saved;
   std::map<std::string, std::vector<ReplicaIndex>> given_up;  // by why
   for (const ReplicaCheckpoint& replica : checkpoint.replicas) {
-    if (is_news(replica)) {
-      const auto& save = replica.step->save;
+    if (const api::SaveStatus* save = news_for(replica)) {
       work.writes.push_back(annotate(*replica.pod, format_instant(save->requested_at),
                                      format_instant(save->deadline)));
       if (!replica.facts.save) asked.push_back(replica.index);
@@ -137,13 +132,14 @@ void write_replicas(Work& work, const World& world, const TrainingCheckpoint& ch
     }
   }
   for (const ReplicaCheckpoint& replica : checkpoint.replicas) {
-    if (!may_end(replica)) continue;
+    const std::optional<InterruptionStep>& step = replica.step;
+    if (!step || !step->may_end) continue;
     const NodeName node(replica.pod->node.str());
     const bool first = looked_at.insert(node).second;
     if (auto look = look_for_notice(world, {node}); look && first)
       work.writes.emplace_back(*std::move(look));
-    end(work, replica, now);
-    const auto why = replica.step->no_save;
+    end(work, *replica.pod, *step, now);
+    const auto why = step->no_save;
     auto& list = why ? given_up[plan::explain(*why, replica.facts)] : saved;
     list.push_back(replica.index);
   }
@@ -169,9 +165,10 @@ std::string describe_replicas(const TrainingCheckpoint& checkpoint) {
   std::optional<Instant> until;
   std::string trouble;
   for (const ReplicaCheckpoint& replica : checkpoint.replicas) {
-    if (!is_asked(replica) && !may_end(replica)) continue;
-    ++(is_asked(replica) ? asked : ending);
-    const auto& save = replica.step->save;
+    const std::optional<InterruptionStep>& step = replica.step;
+    if (!step || (!step->ask && !step->may_end)) continue;
+    ++(step->ask ? asked : ending);
+    const auto& save = step->save;
     if (save) until = std::min(until.value_or(save->deadline), save->deadline);
     if (!replica.progress.trouble.empty()) trouble = replica.progress.trouble;
   }

@@ -44,10 +44,10 @@ Deletion erasure(const DeletedJob& deleted, Instant give_up_at) {
 
 Deletion next_of_deletion(const DeletedJob& deleted) {
   if (at_once(deleted.job)) return {};
-  if (removes_checkpoints(deleted.job)) {
-    const Duration grace = deleted.job.spec.checkpoint->grace;
-    return erasure(deleted, *deleted.job.meta.deleted_at + grace + kErasePatience);
-  }
+  const std::optional<api::CheckpointSpec>& spec = deleted.job.spec.checkpoint;
+  const std::optional<Instant>& deleted_at = deleted.job.meta.deleted_at;
+  if (spec && deleted_at && removes_checkpoints(deleted.job))
+    return erasure(deleted, *deleted_at + spec->grace + kErasePatience);
   const auto& step = deleted.decision.interruption;
   const bool saving = step && step->state == plan::InterruptionState::kSaving && !step->may_end;
   if (saving) return {.step = DeletionStep::kSave};
