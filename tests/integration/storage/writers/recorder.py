@@ -49,8 +49,10 @@ class Recorder:
 
     def all_stopped(self, program):
         text = self.log.read_text() if self.log.exists() else ""
-        news, self.seen = text[self.seen:], len(text)
-        self.stopped |= {int(thread) for thread in re.findall(r"^(\d+) --- stopped by SIGSTOP", news, re.MULTILINE)}
+        whole = text.rfind("\n") + 1  # the last line may still be written
+        news, self.seen = text[self.seen:whole], whole
+        # A process id of less than five digits is filled up with spaces.
+        self.stopped |= {int(thread) for thread in re.findall(r"^(\d+) +--- stopped by SIGSTOP", news, re.MULTILINE)}
         try:
             threads = {int(task.name) for task in pathlib.Path(f"/proc/{program}/task").iterdir()}
         except FileNotFoundError:
