@@ -31,11 +31,6 @@ Annotations overrides_of(const Map& annotations) {
   return asks ? found : Annotations{};
 }
 
-std::int32_t wake_order_of(const Annotations& annotations) {
-  const auto at = annotations.find(std::string(annotation::kWakeOrder));
-  return at == annotations.end() ? 0 : read_wake_order(at->second).value;
-}
-
 }  // namespace
 
 const HoursReader::Known& HoursReader::read(const ObjectMeta& meta, const ScheduleSpec& spec) {
@@ -78,7 +73,7 @@ plan::Boxed<plan::AwakeRules> HoursReader::rules(const World& world) {
 plan::Boxed<plan::OwnHours> HoursReader::own_hours(const api::InferencePool& pool) {
   plan::OwnHours own{.overrides = overrides_of(pool.meta.annotations),
                      .environment = pool.spec.attribution.environment,
-                     .wake_order = wake_order_of(pool.meta.annotations)};
+                     .wake_order = read_wake_order(pool.meta.annotations).value};
   if (pool.spec.schedule) {
     const Known& known = read(pool.meta, *pool.spec.schedule);
     own.schedule = known.schedule;

@@ -130,7 +130,8 @@ class InferenceStatus {
     status.awake = hours.awake;
     status.next_transition = hours.next;
     status.awake_reason = hours.reason;
-    const std::string problem = hours.problem.empty() ? wake_order_problem() : hours.problem;
+    const std::string problem =
+        hours.problem.empty() ? read_wake_order(pool_.meta.annotations).problem : hours.problem;
     if (!problem.empty()) status.awake_reason += "; " + problem;
     status.awake_reason = shorten(status.awake_reason, kMaxSentence);
     if (!problem.empty() && old_.awake_reason != status.awake_reason)
@@ -138,11 +139,6 @@ class InferenceStatus {
     if (old_.awake.value_or(true) != hours.awake)
       tell(next_.notables, false, hours.awake ? "Awake" : "Asleep", hours.awake ? "Wake" : "Sleep",
            hours.reason);
-  }
-
-  [[nodiscard]] std::string wake_order_problem() const {
-    const auto at = pool_.meta.annotations.find(std::string(annotation::kWakeOrder));
-    return at == pool_.meta.annotations.end() ? "" : read_wake_order(at->second).problem;
   }
 
   [[nodiscard]] bool asleep() const { return decision_.hours && !decision_.hours->awake; }

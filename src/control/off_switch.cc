@@ -262,6 +262,11 @@ WakeOrder read_wake_order(std::string_view text) {
                      "' is taken for 0: write an integer, for example \"-10\""};
 }
 
+WakeOrder read_wake_order(const Annotations& annotations) {
+  const auto at = annotations.find(std::string(annotation::kWakeOrder));
+  return at == annotations.end() ? WakeOrder{} : read_wake_order(at->second);
+}
+
 std::int32_t wake_order(const PlainWorkload& object) {
   return read_wake_order(object.meta.annotations.get(annotation::kWakeOrder)).value;
 }

@@ -104,13 +104,13 @@ OffSwitchStep off_switch_step(const PlainWorkload& object, const OffHoursOrder& 
 // Objects that are nobody's but the user's to switch: neither owned by a controller (its owner
 // would start it again: act on the owner) nor marked with kNeverSleep, nor being deleted.
 bool switchable(const PlainWorkload& object);
-// The value of the annotation kWakeOrder; empty where there is none. What is no integer counts as
-// 0.
+// What the annotation kWakeOrder says; 0 without it, and where it is no integer.
 struct WakeOrder {
   std::int32_t value = 0;
   std::string problem;  // a sentence on what cannot be read and what to write; empty: nothing
 };
-WakeOrder read_wake_order(std::string_view text);
+WakeOrder read_wake_order(std::string_view text);  // its value; empty: it is not there
+WakeOrder read_wake_order(const Annotations& annotations);
 std::int32_t wake_order(const PlainWorkload& object);
 // Whether the manager is known to be, or behaves like, a controller rather than a person's tool.
 bool is_machine(const FieldOwner& owner);
