@@ -353,6 +353,23 @@ def test_a_store_a_service_and_what_asks_it_wake_in_one_order(plain):
         assert done == ["patch"] * 4, "one to sleep and one to wake, twice"
 
 
+def test_a_wake_order_that_is_no_integer_is_told_once_with_what_to_write(plain):
+    world = plain.world
+    plain.create("Deployment", "web", annotations={"spillway.dev/wake-order": "first"})
+    plain.set_policy()
+    world.start_operator()
+    wait_until(lambda: plain.record("web"), WAIT, "web to sleep all the same")
+
+    def told():
+        found = world.events("web", "WakeOrderUnreadable")
+        assert len(found) == 1, found
+        return found[0]
+
+    event = wait_until(told, WAIT, "the Event")
+    assert event["type"] == "Warning" and "series" not in event
+    assert "'first' is taken for 0: write an integer" in event["note"]
+
+
 def test_an_operator_that_is_killed_in_between_loses_no_number(plain):
     world = plain.world
     numbers = {f"web-{n}": 1 + n % 3 for n in range(24)}
