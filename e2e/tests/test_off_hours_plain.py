@@ -14,6 +14,7 @@ POLICIES = "/apis/spillway.dev/v1alpha1/costpolicies"
 ASLEEP = "spillway.dev/asleep"
 WAIT = 60  # seconds: far above what is needed
 ARGO = "argocd-controller"
+MERGE_PATCH = "application/merge-patch+json"
 
 
 @pytest.fixture(scope="module")
@@ -368,6 +369,48 @@ def test_a_wake_order_that_is_no_integer_is_told_once_with_what_to_write(plain):
     event = wait_until(told, WAIT, "the Event")
     assert event["type"] == "Warning" and "series" not in event
     assert "'first' is taken for 0: write an integer" in event["note"]
+
+
+@pytest.fixture
+def nobody_stops_deployments(plain):
+    """An administrator's rule against it in this namespace, in force."""
+    world, group = plain.world, "/apis/admissionregistration.k8s.io/v1"
+    name = f"keep-{world.id}"
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"]}
+    policy = {
+        "matchConstraints": {"resourceRules": [{**rule, "resources": ["deployments"]}]},
+        "validations": [{"expression": "object.spec.replicas > 0", "message": "ask ada first"}],
+    }
+    binding = {
+        "policyName": name,
+        "validationActions": ["Deny"],
+        "matchResources": {"namespaceSelector": {"matchLabels": {"e2e": world.id}}},
+    }
+    kinds = {"ValidatingAdmissionPolicy": policy, "ValidatingAdmissionPolicyBinding": binding}
+    for kind, spec in kinds.items():
+        manifest = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "spec": spec}
+        world.kubectl.apply({**manifest, "metadata": {"name": name}})
+    plain.create("Deployment", "probe")
+    stop = {"spec": {"replicas": 0}}
+
+    def refused():
+        path = plain.path("Deployment", "probe") + "?dryRun=All"
+        return "ask ada first" in plain.api.request("PATCH", path, stop, MERGE_PATCH)[1]
+
+    wait_until(refused, WAIT, "the rule to be in force")
+    yield
+    world.api.request("DELETE", f"{group}/validatingadmissionpolicybindings/{name}")
+    world.api.request("DELETE", f"{group}/validatingadmissionpolicies/{name}")
+
+
+def test_what_the_api_server_refuses_to_switch_is_told_at_the_object(
+    plain, nobody_stops_deployments
+):
+    plain.set_policy()
+    plain.world.start_operator()
+    events = wait_until(lambda: plain.world.events("probe", "NotSwitched"), WAIT, "the Event")
+    assert events[0]["type"] == "Warning"
+    assert "ask ada first" in events[0]["note"]
 
 
 def test_an_operator_that_is_killed_in_between_loses_no_number(plain):
